@@ -1,0 +1,69 @@
+# Each target sets up all that it needs: `make demo` on a machine with nothing but python3 and make will do.
+
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+INSTALLED := $(VENV)/.installed
+QUICK_START := examples/quick-start.toml
+
+.DEFAULT_GOAL := help
+.PHONY: help demo run test bench check setup clean
+
+help:
+	@echo "make demo    places real calls between softphones through the service and checks them (about a minute)"
+	@echo "make run     starts the service with $(QUICK_START) and says what to dial"
+	@echo "make test    runs every test"
+	@echo "make bench   measures calls per second and the rest, and stores the figures in bench/results/"
+	@echo "make check   runs the linter and the type checker"
+	@echo "make clean   removes what these made"
+
+demo: $(INSTALLED)
+	@$(PYTHON) -m b2bua.demo
+
+run: $(INSTALLED)
+	@$(PYTHON) -m b2bua.demo.dial $(QUICK_START)
+	@exec $(VENV)/bin/b2bua run $(QUICK_START)
+
+# Tests with real processes have the machine to themselves; the others share it, one to a core. Both parts run even
+# if the first one fails.
+test: $(INSTALLED) sipp
+	@failed=0; \
+	$(PYTHON) -m pytest -m "sipp or phones" || failed=1; \
+	$(PYTHON) -m pytest -m "not sipp and not phones" -n 2 || failed=1; \
+	exit $$failed
+
+bench: $(INSTALLED) sipp
+	@$(PYTHON) -m bench
+
+check: $(INSTALLED)
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy --explicit-package-bases b2bua sip_stack rtp_relay tests bench
+
+setup: $(INSTALLED)
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+
+# Made anew only when pyproject.toml is newer. The sources are used where they stand (an editable installation).
+$(INSTALLED): pyproject.toml
+	@$(call need,python3 -c 'import ensurepip$(comma) venv',python3 python3-venv)
+	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11) and "python3 is older than 3.11; 3.11 is needed")'
+	@$(PYTHON) -c '' 2>/dev/null || python3 -m venv --clear $(VENV)
+	@echo "Installing into $(VENV) ..."
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --editable '.[phone,dev]'
+	@touch $@
+
+.PHONY: sipp
+sipp:
+	@$(call need,command -v sipp,sip-tester)
+
+# $(call need,COMMAND,PACKAGES): if COMMAND fails, installs the Debian packages, or says that they are wanted.
+comma := ,
+define need
+{ $(1); } >/dev/null 2>&1 || { \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "Installing $(2) ..."; \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(2) >/dev/null; \
+	else \
+		echo "Missing: $(2). On Debian or Ubuntu: sudo apt-get install $(2)" >&2; exit 1; \
+	fi; }
+endef

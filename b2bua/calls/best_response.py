@@ -1,0 +1,81 @@
+"""Which of many refusals the caller is told, when nobody answered (RFC 3261 §16.7, and where it fails a ring group).
+
+§16.7 would have the lowest class, and so give a caller 404 where one phone was busy and another unknown.
+A caller of several recipients is helped by other things: that somebody real said something, and that
+busy is busy. What goes upstream is milder still: a trunk takes a 503 for a reason to avoid us, and a
+6xx for a reason to stop its other routes, so that neither is passed; the record keeps every real code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Final:
+    """How one branch ended. is_real: a peer sent it; else it is ours (timeout, transport, ring time)."""
+
+    status: int
+    is_real: bool = True
+    fields: tuple[tuple[str, str], ...] = ()  # Reason and Warning, passed on with it
+
+
+# Best first, within what is real and what is not.
+_RANKING: tuple[tuple[int, ...], ...] = (
+    (486, 600),
+    (480,),
+    (403, 603),
+    (484,),
+    (404, 410, 604),
+    (488, 606),
+    (408,),
+    (487,),
+)
+_RANK = {status: rank for rank, statuses in enumerate(_RANKING) for status in statuses}
+_ONLY_FOR_ONE = (
+    401,
+    407,
+    415,
+    420,
+    484,
+)  # §16.7 (6): a caller can act on these only when he has rung one recipient
+_REST, _SERVER, _REDIRECT = len(_RANKING), len(_RANKING) + 1, len(_RANKING) + 2
+
+_UPSTREAM = {
+    600: 486,
+    603: 480,
+    604: 404,
+    606: 488,
+    607: 480,
+    608: 480,
+    401: 480,
+    407: 480,
+    415: 488,
+    420: 480,
+    487: 480,
+    408: 480,
+}
+
+
+def best(finals: Sequence[Final]) -> Final | None:
+    """The best of the branches' final responses; None when there is none. The first among equals."""
+    is_alone = len(finals) == 1
+    return min(finals, key=lambda final: (not final.is_real, _rank(final.status, is_alone)), default=None)
+
+
+def upstream(status: int) -> int:
+    """What the caller's trunk is told for it: never a 3xx, 5xx or 6xx, nor a challenge that is not for him."""
+    if status in _UPSTREAM:
+        return _UPSTREAM[status]
+    return status if 400 <= status < 500 else 480
+
+
+def _rank(status: int, is_alone: bool) -> int:
+    if is_alone and status in _ONLY_FOR_ONE:
+        return -1
+    if status in _RANK:
+        return _RANK[status]
+    if status < 400:
+        return _REDIRECT
+    return _REST if status < 500 or status >= 600 else _SERVER

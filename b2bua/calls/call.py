@@ -1,0 +1,663 @@
+"""A call: from the caller's INVITE to the last BYE, one record.
+
+Theory. A call goes through four states: Preparing (endpoints are being lent), Ringing, Connected, Over.
+Everything that may happen comes as an event, one at a time, so that the winner is claimed in one step:
+the first usable 2xx that is handled while nobody has won. Whatever comes after meets a call that has a
+winner. Within that same step the losers are cancelled, the caller is answered and the relay is told; no
+step waits for an answer to another.
+
+The call ends once, by whoever is first: end() is a claim too. Its record is closed when every branch is
+quiet and the relay has given its figures, or a second later.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from b2bua.calls import reasons
+from b2bua.calls.best_response import Final, best, upstream
+from b2bua.calls.branch import Branch
+from b2bua.calls.crossing import Crossing
+from b2bua.calls.early import EarlyMediaPolicy
+from b2bua.calls.identity import Identity
+from b2bua.calls.leg import Leg
+from b2bua.calls.media import Media
+from b2bua.calls.plan import CallPlan
+from b2bua.calls.recipient import Recipient, SixXX
+from b2bua.calls.record import CallOutcome, CallRecord, RecipientOutcome, RecipientRecord
+from rtp_relay import control
+from sip_stack.errors import RemoteError
+from sip_stack.events import (
+    Acknowledged,
+    Cancelled,
+    Ended,
+    Event,
+    NeverAcknowledged,
+    NeverReceived,
+    Received,
+    Replied,
+    Requested,
+)
+from sip_stack.flow import Flow
+from sip_stack.invite_client import InviteClient
+from sip_stack.invite_server import InviteServer
+from sip_stack.message import Response
+from sip_stack.sdp import Session as Description
+from sip_stack.sdp import find_sdp, is_answer_to, offer_of, parse
+from sip_stack.session import Session
+from sip_stack.session_timer import agree_as_client, agree_as_server, refuse_too_small
+from sip_stack.timers import Timer
+
+if TYPE_CHECKING:
+    from b2bua.calls.switchboard import Switchboard
+
+RELAY_PATIENCE = 2.0  # seconds for the relay to lend endpoints; it takes a millisecond
+RECORD_PATIENCE = 1.0  # seconds for the last branch to fall quiet, so that a record is soon to be seen
+
+
+class State(enum.IntEnum):
+    PREPARING = 0
+    RINGING = 1
+    CONNECTED = 2
+    OVER = 3
+
+
+class _Timers(enum.IntEnum):
+    RELAY = 0
+    RING = 1
+    RECORD = 2
+    DURATION = 3
+
+
+class Call:
+    """One call. Made by the switchboard for each INVITE that it takes."""
+
+    def __init__(
+        self, switchboard: Switchboard, server: InviteServer, plan: CallPlan, identifier: str, now: float
+    ) -> None:
+        request = server.request
+        self.switchboard = switchboard
+        self.stack = switchboard.stack
+        self.server = server
+        self.plan = plan
+        self.id = identifier
+        self.state = State.PREPARING
+        trace = server.transaction.trace
+        self.messages = trace.messages if trace is not None else []
+        self.identity = Identity(request, plan)
+        self.caller = Leg(0, plan.interface, plan.nat, switchboard.next_session_id())
+        self.media = Media(identifier, switchboard.commands)
+        self.crossing = Crossing(self)
+        self.early = EarlyMediaPolicy(self)
+        self.winner: Branch | None = None
+        self.record = self._new_record(now)
+        self.branches = [
+            Branch(self, number, recipient, switchboard.next_session_id())
+            for number, recipient in enumerate(plan.step.recipients, 1)
+        ]
+        self.record.recipients = [branch.record for branch in self.branches]
+        self.max_forwards = (request.max_forwards if request.max_forwards is not None else 70) - 1
+        self.no_answer_reason = reasons.NO_ANSWER
+        self.offer: Description | None = None
+        self._claimed_at = 0.0
+        self._timers: dict[int, Timer] = {}
+        self._figures_due = False
+        server.owner = self
+
+    # Beginning.
+
+    def start(self, now: float) -> None:
+        """Read the caller's offer, and ask for endpoints for every leg at once."""
+        request = self.server.request
+        self.switchboard.began(self)
+        if self.server.is_over:
+            self._abandoned((), now)
+            return
+        try:
+            self._read_offer()
+            refused = refuse_too_small(request, self.plan.timer)
+            if refused is not None:
+                raise refused
+        except RemoteError as error:
+            self._refuse(error.status, now, error.reason, error.fields, error.detail)
+            return
+        if not self.branches:
+            self._refuse(480, now, detail="no recipient to ring")
+            return
+        for branch in self.branches:
+            self.locate(branch, branch.recipient.route or branch.recipient.uri, now)
+        media = len(self.offer.media) if self.offer is not None else 1
+        self.media.reserve([self.caller, *[branch.leg for branch in self.branches]], media)
+        self._set(_Timers.RELAY, now + RELAY_PATIENCE)
+
+    def relay_event(self, event: control.Event, now: float) -> None:
+        """Reserved, Refused, Released, Silent or Figures of this call."""
+        self.guard(Call._on_relay_event, self, event, now)
+
+    def _on_relay_event(self, event: control.Event, now: float) -> None:
+        if isinstance(event, control.Reserved):
+            legs = {leg.number: leg for leg in self.legs}
+            self.media.accept(event, legs)
+            if self.state is State.PREPARING:
+                self._ring(now)
+            else:
+                self.crossing.lent(now)
+        elif isinstance(event, control.Refused):
+            if self.state is State.PREPARING:
+                self._refuse(503, now, fields=(("Retry-After", "5"),), detail=f"relay: {event.reason}")
+            else:
+                self.crossing.not_lent(now)
+        elif isinstance(event, control.Released):
+            self.switchboard.note_streams(self.record, event.streams)
+            if self.state is State.OVER:
+                self._figures_due = False
+                self._close_if_quiet(now)
+        elif isinstance(event, control.Silent) and self.state is State.CONNECTED:
+            self.end(
+                CallOutcome.ANSWERED, now, by="service", reason="media timeout", fields=reasons.MEDIA_TIMEOUT
+            )
+
+    def _ring(self, now: float) -> None:
+        self._cancel(_Timers.RELAY)
+        self.state = State.RINGING
+        if self.offer is not None:
+            self.media.direct(self.caller, self.offer)
+        self._set(_Timers.RING, now + self.plan.step.ring_time)
+        for branch in self.branches:
+            branch.schedule(now)
+
+    def _read_offer(self) -> None:
+        request = self.server.request
+        body = find_sdp(
+            request.get("content-type") or "", request.body, request.get("content-disposition") or ""
+        )
+        if body is not None:
+            self.offer = parse(body)
+            self.caller.exchange.receive_offer(self.offer)
+
+    # What branches ask of the call.
+
+    @property
+    def legs(self) -> list[Leg]:
+        return [self.caller, *[branch.leg for branch in self.branches]]
+
+    @property
+    def may_ring(self) -> bool:
+        return self.state is State.RINGING and self.winner is None
+
+    def may_ring_uri(self, uri: str) -> bool:
+        return self.switchboard.directory.may_ring(uri)
+
+    def locate(self, branch: Branch, uri: str, now: float) -> None:
+        self.switchboard.locate(branch, uri, now)
+
+    def offer_for(self, leg: Leg) -> bytes:
+        """The caller's offer as this leg makes it, or our own when the caller made none."""
+        if self.offer is not None:
+            body = leg.describe(self.offer)
+        else:
+            end = next(end for end in leg.ends if end is not None)
+            body = offer_of(self.plan.late_offer, end, leg.origin())
+        if leg.exchange.may_offer:
+            leg.exchange.send_offer(body)
+        return body
+
+    def caller_for(self, recipient: Recipient) -> str:
+        return self.identity.from_value(recipient.recipe)
+
+    def branch_fields(self, recipient: Recipient, flow: Flow, min_se: int) -> str:
+        """The header lines of an INVITE to a recipient that are not the dialog's."""
+        is_alone = len(self.branches) == 1
+        supported = "timer, 100rel" if is_alone and self._caller_supports_100rel else "timer"
+        return (
+            f"Contact: {self.stack.contact(flow)}\r\nAllow: {self.switchboard.allow}\r\nSupported: {supported}\r\n"
+            f"{self.switchboard.timer_lines(self.plan.timer, min_se)}User-Agent: {self.stack.product}\r\n"
+            f"X-Call-ID: {self.id}\r\n{self.identity.lines(recipient.recipe)}"
+        )
+
+    @property
+    def _caller_supports_100rel(self) -> bool:
+        request = self.server.request
+        return "100rel" in request.tokens("supported") or "100rel" in request.tokens("require")
+
+    # What branches tell.
+
+    def branch_progressed(
+        self, branch: Branch, response: Response, session: Session | None, now: float
+    ) -> None:
+        if self.winner is None and self.state is State.RINGING:
+            if session is not None:
+                branch.leg.session = session
+            if self.record.ringing_at is None:
+                self.record.ringing_at = self.microseconds(now)
+            self.early.progressed(branch, response, session is not None, now)
+
+    def branch_answered(
+        self, branch: Branch, client: InviteClient, session: Session, response: Response, now: float
+    ) -> None:
+        """A 2xx. The first that can be used wins; every other gets ACK and BYE."""
+        if self.winner is not None or self.state is not State.RINGING:
+            self._refuse_late(branch, now)
+            client.refuse(session, self._stop_reason(), now)
+            return
+        answer = self._usable_answer(branch, response)
+        if answer is None:
+            client.refuse(session, reasons.FAILED, now)
+            branch.record.reason = "answer without a usable session description"
+            branch.lose(RecipientOutcome.FAILED, Final(488, is_real=False), now)
+            self.branch_ended(branch, now)
+            return
+        self.winner = branch
+        self._claimed_at = now
+        branch.win(now)
+        self._stop_others(branch, now)
+        self._connect(branch, session, response, answer, now)
+
+    def branch_answered_late(self, branch: Branch, now: float) -> None:
+        """A 2xx that crossed our CANCEL; it has had its ACK and BYE."""
+        self._refuse_late(branch, now)
+        self.branch_is_quiet(now)
+
+    def branch_ended(self, branch: Branch, now: float) -> None:
+        """A branch is over while nobody has won."""
+        if self.state is State.OVER or self.winner is not None:
+            self.branch_is_quiet(now)
+            return
+        final = branch.final
+        if (
+            final is not None
+            and final.status >= 600
+            and final.is_real
+            and self.plan.step.six_xx is SixXX.EVERYONE
+        ):
+            self._stop_open(RecipientOutcome.STEP_ENDED, "", now)
+            self._nobody_answered(final.status, final, now)
+        elif not any(each.is_open for each in self.branches):
+            chosen = best([each.final for each in self.branches if each.final is not None])
+            assert chosen is not None
+            self._nobody_answered(upstream(chosen.status), chosen, now)
+        else:
+            self.early.branch_ended(branch, now)
+
+    def branch_is_quiet(self, now: float) -> None:
+        if self.state is State.OVER:
+            self._close_if_quiet(now)
+
+    def _refuse_late(self, branch: Branch, now: float) -> None:
+        if self.winner is not None and self.winner is not branch:
+            branch.record.late_by = round((now - self._claimed_at) * 1_000_000)
+            branch.lose(RecipientOutcome.TOO_LATE, Final(200), now)
+
+    def _stop_reason(self) -> str:
+        if self.winner is not None:
+            return reasons.COMPLETED_ELSEWHERE if self.plan.step.answered_elsewhere else ""
+        return ""
+
+    def _usable_answer(self, branch: Branch, response: Response) -> Description | None:
+        """The description in a 2xx, when it answers our offer; else the one that a reliable 1xx brought."""
+        exchange = branch.leg.exchange
+        try:
+            body = find_sdp(response.get("content-type") or "", response.body)
+            if body is None:
+                return exchange.remote
+            answer = parse(body)
+            offer = exchange.offered_local or exchange.local
+            fault = is_answer_to(parse(offer), answer) if offer else ""
+        except RemoteError as error:
+            branch.record.reason = error.detail
+            return None
+        return None if fault or all(medium.is_rejected for medium in answer.media) else answer
+
+    # Connecting.
+
+    def _stop_others(self, winner: Branch, now: float) -> None:
+        losers = [branch for branch in self.branches if branch is not winner]
+        reason = self._stop_reason()
+        for branch in losers:
+            branch.stop(RecipientOutcome.STOPPED, reason, now)
+        self.media.release([branch.leg for branch in losers])
+
+    def _connect(
+        self, branch: Branch, session: Session, response: Response, answer: Description, now: float
+    ) -> None:
+        self._cancel(_Timers.RING)
+        self.state = State.CONNECTED
+        leg = branch.leg
+        leg.session = session
+        leg.exchange.receive_answer(answer)
+        session.local_body = leg.exchange.local or b""
+        session.agree(agree_as_client(response), now)
+        self._answer_caller(answer, now)
+        self.media.direct(leg, answer)
+        self.media.bridge(self.caller, leg)
+        record = self.record
+        record.answered_by, record.answered_leg = branch.recipient.name, branch.number
+        record.answered_at = branch.record.answered_at
+        record.outcome, record.status = CallOutcome.ANSWERED, 200
+        self.notify("recipient.answered", now, recipient=branch.record)
+        self.notify("call.answered", now)
+        self.switchboard.answered(self)
+        if self.plan.step.duration_limit > 0:
+            self._set(_Timers.DURATION, now + self.plan.step.duration_limit)
+
+    def _answer_caller(self, answer: Description, now: float) -> None:
+        body = self.early.final_description(answer)
+        exchange = self.caller.exchange
+        if self.offer is not None:
+            exchange.send_answer(body)
+        else:
+            exchange.send_offer(body)
+        agreement, timer_fields = agree_as_server(self.server.request, self.plan.timer)
+        fields = [
+            ("Allow", self.switchboard.allow),
+            ("Supported", "timer"),
+            *timer_fields,
+            ("Server", self.stack.product),
+        ]
+        self.server.answer(now, fields=fields, body=body)
+        session = self.server.early_session()
+        self.caller.session = session
+        session.local_body = body
+        session.agree(agreement, now)
+
+    # From the stack: the caller's side.
+
+    def handle(self, event: Event, now: float) -> None:
+        self.guard(_HANDLE[type(event)], self, event, now)
+
+    def _on_cancelled(self, event: Cancelled, now: float) -> None:
+        if event.server is not self.server:
+            return
+        self._abandoned(event.request.get_all("reason"), now)
+
+    def _on_acknowledged(self, event: Acknowledged, now: float) -> None:
+        if event.server is self.server:
+            self._take_answer_in_ack(event, now)
+        else:
+            self.crossing.acknowledged(event, now)
+
+    def _take_answer_in_ack(self, event: Acknowledged, now: float) -> None:
+        if self.offer is not None or self.winner is None or self.state is not State.CONNECTED:
+            return
+        request = event.request
+        try:
+            body = find_sdp(request.get("content-type") or "", request.body)
+            if body is None:
+                raise RemoteError(400, "ACK without the answer that our offer is due")
+            answer = parse(body)
+        except RemoteError as error:
+            self.end(CallOutcome.FAILED, now, by="caller", reason=error.detail, fields=reasons.FAILED)
+            return
+        self.caller.exchange.receive_answer(answer)
+        self.media.direct(self.caller, answer)
+
+    def _on_never_acknowledged(self, event: NeverAcknowledged, now: float) -> None:
+        self.never_acknowledged(now)
+
+    def never_acknowledged(self, now: float) -> None:
+        # RFC 3261 §13.3.1.4: "If the 2xx response has been retransmitted for 64*T1 seconds without
+        # receiving an ACK, the dialog is confirmed, but the session SHOULD be terminated."
+        self.end(
+            self._outcome_now(),
+            now,
+            by="service",
+            reason="the answer was never acknowledged",
+            fields=reasons.NO_ACK,
+        )
+
+    def _on_received(self, event: Received, now: float) -> None:
+        return
+
+    def _on_never_received(self, event: NeverReceived, now: float) -> None:
+        # RFC 3262 §3: no PRACK in 64*T1: the request SHOULD be rejected with a 5xx.
+        self._stop_open(RecipientOutcome.CALLER_HUNG_UP, "", now)
+        self._refuse(504, now, detail="the caller never sent PRACK")
+
+    def _on_crossing(self, event: Requested | Replied, now: float) -> None:
+        self.crossing.handle(self.caller, event, now)
+
+    def _on_ended(self, event: Ended, now: float) -> None:
+        self.leg_ended(self.caller, event, now)
+
+    def leg_ended(self, leg: Leg, event: Ended, now: float) -> None:
+        """A dialog is over: the other leg follows, with the Reason that was given (DLG-7, T23)."""
+        if self.state is not State.CONNECTED:
+            if leg is self.caller and self.state is State.RINGING:
+                values = event.request.get_all("reason") if event.request is not None else []
+                self._abandoned(values, now)
+            return
+        if leg is not self.caller and (self.winner is None or leg is not self.winner.leg):
+            return
+        by = "caller" if leg is self.caller else self.winner.recipient.name if self.winner else ""
+        values = event.request.get_all("reason") if event.request is not None else []
+        cause = "hung up" if event.request is not None else f"lost: {event.cause}"
+        self.end(CallOutcome.ANSWERED, now, by=by, reason=cause, fields=reasons.passed_on(values))
+
+    # Ending.
+
+    def _abandoned(self, reason_values: Sequence[str], now: float) -> None:
+        """The caller hung up while it rang: every phone stops, and shows a missed call unless he says otherwise."""
+        if self.state is State.OVER:
+            return
+        if self.winner is not None:
+            self.end(CallOutcome.ANSWERED, now, by="caller", reason="hung up", fields=reasons.HUNG_UP)
+            return
+        self._stop_open(RecipientOutcome.CALLER_HUNG_UP, reasons.passed_on(list(reason_values)), now)
+        self.record.status = 487
+        self.end(CallOutcome.ABANDONED, now, by="caller", reason="hung up while it rang")
+
+    def _ring_time_ended(self, now: float) -> None:
+        """FRK-9: what somebody real has said, else 480 when a phone rang, else 408."""
+        held = best(
+            [branch.final for branch in self.branches if branch.final is not None and branch.final.is_real]
+        )
+        self._stop_open(RecipientOutcome.NO_ANSWER, reasons.NO_ANSWER, now)
+        if held is not None:
+            self._nobody_answered(upstream(held.status), held, now, was_ringing=True)
+            return
+        status = self.plan.step.timeout_status if any(branch.has_rung for branch in self.branches) else 408
+        reason = (("Reason", 'Q.850;cause=19;text="No answer from user"'),)
+        self._nobody_answered(status, Final(status, is_real=False, fields=reason), now, was_ringing=True)
+
+    def _nobody_answered(self, status: int, final: Final, now: float, was_ringing: bool = False) -> None:
+        self.server.reject(status, now, fields=final.fields)
+        self.record.status = status
+        self.end(
+            self._outcome_of_branches(was_ringing),
+            now,
+            by="service",
+            reason=f"nobody answered ({final.status})",
+        )
+
+    def _outcome_of_branches(self, was_ringing: bool) -> CallOutcome:
+        outcomes = {branch.record.outcome for branch in self.branches}
+        if RecipientOutcome.NO_ANSWER in outcomes or was_ringing:
+            return CallOutcome.NO_ANSWER
+        for recipient, call in _CALL_OUTCOMES:
+            if recipient in outcomes:
+                return call
+        return CallOutcome.NO_ANSWER
+
+    def _outcome_now(self) -> CallOutcome:
+        return CallOutcome.ANSWERED if self.winner is not None else CallOutcome.FAILED
+
+    def _refuse(
+        self,
+        status: int,
+        now: float,
+        reason: str = "",
+        fields: Sequence[tuple[str, str]] = (),
+        detail: str = "",
+    ) -> None:
+        """End a call that never rang, or that we cannot go on with."""
+        self.server.reject(status, now, reason=reason, fields=fields)
+        self.record.status = status
+        outcome = CallOutcome.FAILED if status >= 500 else CallOutcome.REFUSED
+        self.end(outcome, now, by="service", reason=detail or reason)
+
+    def _stop_open(self, outcome: RecipientOutcome, fields: str, now: float) -> None:
+        for branch in self.branches:
+            branch.stop(outcome, fields, now)
+
+    def end(self, outcome: CallOutcome, now: float, *, by: str, reason: str, fields: str = "") -> None:
+        """End the call, once: whatever is up is hung up, the endpoints go back, the record is closed."""
+        if self.state is State.OVER:
+            return
+        self.state = State.OVER
+        self._stop_open(RecipientOutcome.FAILED, fields, now)
+        if not self.server.is_over:
+            self.server.reject(500, now)
+        for leg in self.legs:
+            if leg.session is not None and leg.session.is_confirmed:
+                leg.session.bye(fields, now)
+        for timer in list(self._timers):
+            self._cancel(timer)
+        record = self.record
+        record.outcome, record.ended_by, record.reason = outcome, by, reason
+        record.ended_at = self.microseconds(now)
+        if self.winner is not None and self.winner.record.ended_at is None:
+            self.winner.record.ended_at = record.ended_at
+        self.crossing.abandon(now)
+        if self.media.is_lent:
+            self.media.release_all()
+            self._figures_due = True
+        self.notify("call.ended", now)
+        self._set(_Timers.RECORD, now + RECORD_PATIENCE)
+        self._close_if_quiet(now)
+
+    def hang_up(self, now: float) -> None:
+        """End the call from our side, whatever it is doing."""
+        if self.state in (State.PREPARING, State.RINGING):
+            self._refuse(480, now, detail="ended by the operator")
+        else:
+            self.end(
+                CallOutcome.ANSWERED,
+                now,
+                by="service",
+                reason="ended by the operator",
+                fields=reasons.HUNG_UP,
+            )
+
+    def relay_lost(self, now: float) -> None:
+        """The relay is gone: no figures will come, and a call that was waiting for endpoints has none."""
+        if self.state is State.PREPARING:
+            self._refuse(503, now, fields=(("Retry-After", "5"),), detail="the relay is not there")
+        elif self._figures_due:
+            self._figures_due = False
+            self._close_if_quiet(now)
+
+    def relay_is_back(self, now: float) -> None:
+        """A new relay: lend the same ports again, so that the media goes on without a word on the wire."""
+        if self.state in (State.RINGING, State.CONNECTED):
+            legs = [
+                leg
+                for leg in self.legs
+                if leg.ends and (self.winner is None or leg in (self.caller, self.winner.leg))
+            ]
+            self.media.restore(legs)
+
+    def _close_if_quiet(self, now: float) -> None:
+        if not self._figures_due and all(branch.is_quiet for branch in self.branches):
+            self._close(now)
+
+    def _close(self, now: float) -> None:
+        self._cancel(_Timers.RECORD)
+        self.switchboard.finished(self)
+
+    # Timers.
+
+    def handle_timer(self, name: int, now: float) -> None:
+        self._timers.pop(name, None)
+        self.guard(_ON_TIMER[name], self, None, now)
+
+    def _on_relay_late(self, _: None, now: float) -> None:
+        if self.state is State.PREPARING:
+            self.media.release_all()
+            self._refuse(503, now, fields=(("Retry-After", "5"),), detail="the relay did not answer")
+
+    def _on_ring_time(self, _: None, now: float) -> None:
+        if self.state is State.RINGING:
+            self._ring_time_ended(now)
+
+    def _on_record_time(self, _: None, now: float) -> None:
+        self._close(now)
+
+    def _on_duration(self, _: None, now: float) -> None:
+        self.end(CallOutcome.ANSWERED, now, by="service", reason="duration limit", fields=reasons.TIME_LIMIT)
+
+    def _set(self, name: int, deadline: float) -> None:
+        self._cancel(name)
+        self._timers[name] = self.stack.wheel.set(self, name, deadline)
+
+    def _cancel(self, name: int) -> None:
+        timer = self._timers.pop(name, None)
+        if timer is not None:
+            self.stack.wheel.cancel(timer)
+
+    # The record, and the edge.
+
+    def microseconds(self, now: float) -> int:
+        return round((now + self.switchboard.wall_offset) * 1_000_000)
+
+    def notify(self, event: str, now: float, recipient: RecipientRecord | None = None) -> None:
+        self.switchboard.notify(event, self, now, recipient)
+
+    def guard(self, step: Callable[[Any, Any, float], None], who: object, event: object, now: float) -> None:
+        """The edge of a call: a bug ends this call, is kept whole, and leaves every other call alone."""
+        try:
+            step(who, event, now)
+        except Exception as error:
+            self.switchboard.failed(self, error, now)
+
+    def collapse(self, now: float) -> None:
+        """After a bug: let go of everything in the plainest way."""
+        if self.state is not State.OVER:
+            self.end(CallOutcome.FAILED, now, by="service", reason="internal error", fields=reasons.FAILED)
+
+    def _new_record(self, now: float) -> CallRecord:
+        request, source = self.server.request, self.server.transaction.source
+        return CallRecord(
+            id=self.id,
+            trunk=self.plan.trunk,
+            source=f"{source.host}:{source.port}",
+            caller=self.identity.number,
+            caller_name=self.identity.display,
+            dialled=self.plan.dialled,
+            number_name=self.plan.number_name,
+            sip_call_id=request.call_id,
+            started_at=self.microseconds(now),
+            configuration=self.plan.configuration,
+        )
+
+    def __repr__(self) -> str:
+        return f"<call {self.id} {self.state.name.lower()} {self.branches!r}>"
+
+
+_CALL_OUTCOMES = (
+    (RecipientOutcome.BUSY, CallOutcome.BUSY),
+    (RecipientOutcome.DECLINED, CallOutcome.DECLINED),
+    (RecipientOutcome.REFUSED, CallOutcome.DECLINED),
+    (RecipientOutcome.FAILED, CallOutcome.FAILED),
+    (RecipientOutcome.REDIRECTED, CallOutcome.UNREACHABLE),
+    (RecipientOutcome.UNREACHABLE, CallOutcome.UNREACHABLE),
+)
+
+_HANDLE: dict[type, Callable[[Call, Any, float], None]] = {
+    Cancelled: Call._on_cancelled,
+    Acknowledged: Call._on_acknowledged,
+    NeverAcknowledged: Call._on_never_acknowledged,
+    Received: Call._on_received,
+    NeverReceived: Call._on_never_received,
+    Requested: Call._on_crossing,
+    Replied: Call._on_crossing,
+    Ended: Call._on_ended,
+}
+
+_ON_TIMER: dict[int, Callable[[Call, None, float], None]] = {
+    _Timers.RELAY: Call._on_relay_late,
+    _Timers.RING: Call._on_ring_time,
+    _Timers.RECORD: Call._on_record_time,
+    _Timers.DURATION: Call._on_duration,
+}

@@ -1,0 +1,348 @@
+"""Requests within a call, passed from one leg to the other (re-INVITE, UPDATE, INFO, and whatever else).
+
+Theory. Each leg is a dialog of its own with its own numbers, timers and offers; what crosses is the
+meaning. An offer of one side becomes our offer to the other, the answer comes back as our answer, and a
+refusal comes back as it is, with both sessions as before (RFC 3261 §14.1). What concerns one dialog
+alone stays there: a refresh that changes nothing is answered at once. While one exchange is on its way
+across, an offer from the other side meets 491: two exchanges never overlap.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from b2bua.calls import reasons
+from b2bua.calls.leg import Leg
+from b2bua.calls.record import CallOutcome
+from sip_stack.errors import LocalError, RemoteError
+from sip_stack.events import Acknowledged, Replied, Requested
+from sip_stack.invite_server import InviteServer
+from sip_stack.message import Message, Request, Response
+from sip_stack.outgoing import lines
+from sip_stack.sdp import Session as Description
+from sip_stack.sdp import find_sdp, parse
+from sip_stack.server_transaction import ServerTransaction
+from sip_stack.session_timer import agree_as_server, refuse_too_small
+
+if TYPE_CHECKING:
+    from b2bua.calls.call import Call
+
+Fields = list[tuple[str, str]]
+
+# What of a request without SDP means something to the far end (RFC 3261 §20, RFC 6086).
+_PASSED_HEADERS = (
+    "Info-Package", "Recv-Info", "Content-Disposition", "Content-Encoding", "Content-Language", "Event",
+    "Subscription-State", "Accept", "Date", "Subject", "Reason", "Expires", "Retry-After", "Warning",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Passed:
+    """A request of `asker` that was put to `other`, and where its answer is owed."""
+
+    asker: Leg
+    other: Leg
+    request: Request
+    server: InviteServer | ServerTransaction
+    offer: Description | None
+
+
+class Crossing:
+    """The passage between the two legs of one call."""
+
+    __slots__ = ("_call", "_late", "_passed", "_waiting")
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+        self._passed: list[_Passed] = []  # put to the other side, no answer yet
+        self._waiting: _Passed | None = None  # until the relay has lent what more media need
+        self._late: _Passed | None = None  # an offer went back in our 200: its answer comes in the ACK
+
+    def handle(self, leg: Leg, event: Requested | Replied, now: float) -> None:
+        if isinstance(event, Replied):
+            self._replied(event, now)
+            return
+        try:
+            self._requested(leg, event, now)
+        except RemoteError as error:
+            _refuse(event.server, error.status, now, error.reason, list(error.fields))
+
+    def acknowledged(self, event: Acknowledged, now: float) -> None:
+        """The ACK of a re-INVITE: it brings the answer when the offer was in our 200."""
+        passed, self._late = self._late, None
+        if passed is None or passed.server is not event.server:
+            return
+        try:
+            answer = _description_in(event.request)
+            if answer is None:
+                raise RemoteError(400, "ACK without the answer that is due")
+            passed.asker.exchange.receive_answer(answer)
+        except RemoteError as error:
+            assert passed.other.session is not None
+            passed.other.session.acknowledge(now, passed.other.session.rejection_of_offer())
+            self._call.end(
+                CallOutcome.ANSWERED, now, by="service", reason=error.detail, fields=reasons.FAILED
+            )
+            return
+        body = passed.other.describe(answer)
+        passed.other.exchange.send_answer(body)
+        assert passed.other.session is not None
+        passed.other.session.acknowledge(now, body)
+        self._agreed(passed, now)
+
+    def lent(self, now: float) -> None:
+        """The relay has lent what a re-INVITE with more media waits for."""
+        passed, self._waiting = self._waiting, None
+        if passed is not None and passed.offer is not None:
+            self._pass_offer(passed, passed.offer, now)
+
+    def not_lent(self, now: float) -> None:
+        passed, self._waiting = self._waiting, None
+        if passed is not None:
+            passed.asker.exchange.fail()
+            _refuse(passed.server, 488, now, "", [])
+
+    def abandon(self, now: float) -> None:
+        """The call is over: whoever still waits for an answer is told so."""
+        waiting = [self._waiting] if self._waiting is not None else []
+        for passed in [*self._passed, *waiting]:
+            _refuse(passed.server, 487, now, "", [])
+        if self._late is not None and self._late.other.session is not None:
+            session = self._late.other.session
+            session.acknowledge(now, session.rejection_of_offer())
+        self._passed, self._waiting, self._late = [], None, None
+
+    # A request came.
+
+    def _requested(self, leg: Leg, event: Requested, now: float) -> None:
+        request = event.request
+        other = self._other(leg)
+        if request.method == "REFER":
+            # RFC 3515 §2.4.2. Transfers are not done; a REFER that is let through would be worse.
+            _refuse(event.server, 603, now, "", [])
+        elif request.method in ("INVITE", "UPDATE"):
+            self._offered(leg, other, event, now)
+        elif other is None or not other.is_up:
+            _refuse(event.server, 480 if other is None else 481, now, "", [])
+        else:
+            self._pass_plain(_Passed(leg, other, request, event.server, None), now)
+
+    def _other(self, leg: Leg) -> Leg | None:
+        call = self._call
+        if leg is not call.caller:
+            return call.caller if call.caller.session is not None else None
+        if call.winner is not None:
+            return call.winner.leg
+        leader = call.early.leader
+        return leader.leg if leader is not None and leader.leg.session is not None else None
+
+    def _offered(self, leg: Leg, other: Leg | None, event: Requested, now: float) -> None:
+        """A re-INVITE or UPDATE, with or without an offer."""
+        request, server = event.request, event.server
+        refused = refuse_too_small(request, self._call.plan.timer)
+        if refused is not None:
+            raise refused
+        offer = _description_in(request)
+        if offer is None:
+            if request.method == "UPDATE":
+                self._accept(leg, request, server, b"", now)
+            else:
+                self._pass_offerless(leg, other, event, now)
+            return
+        leg.exchange.receive_offer(offer)
+        if leg.exchange.remote is not None and leg.exchange.local and offer.is_same_as(leg.exchange.remote):
+            # TMR-3: nothing new: a refresh concerns this dialog alone.
+            local = leg.exchange.local
+            leg.exchange.send_answer(local)
+            self._accept(leg, request, server, local, now)
+            return
+        if other is None or not other.is_up or self._is_busy(other):
+            leg.exchange.fail()
+            raise RemoteError(491, "the other leg is busy with an offer")
+        passed = _Passed(leg, other, request, server, offer)
+        if leg.lacks(offer) or other.lacks(offer):
+            self._waiting = passed
+            self._call.media.reserve_more(
+                [each for each in (leg, other) if each.lacks(offer)], len(offer.media)
+            )
+        else:
+            self._pass_offer(passed, offer, now)
+
+    def _is_busy(self, other: Leg) -> bool:
+        session = other.session
+        assert session is not None
+        return (
+            session.is_inviting or session.is_invited or other.exchange.is_open or self._waiting is not None
+        )
+
+    def _pass_offer(self, passed: _Passed, offer: Description, now: float) -> None:
+        other, session = passed.other, passed.other.session
+        if session is None or session.has_ended or self._is_busy(other):
+            passed.asker.exchange.fail()
+            _refuse(passed.server, 491, now, "", [])
+            return
+        body = other.describe(offer)
+        method = "INVITE"
+        if passed.request.method == "UPDATE" and (
+            "UPDATE" in session.peer_allows or not session.is_confirmed
+        ):
+            method = "UPDATE"
+        other.exchange.send_offer(body)
+        self._passed.append(passed)
+        session.request(method, now, fields=self._target_refresh(other), body=body, tag=passed)
+
+    def _pass_offerless(self, leg: Leg, other: Leg | None, event: Requested, now: float) -> None:
+        """SDP-8: asked for an offer, we ask the other side for one; it is no hold."""
+        if other is None or not other.is_up or self._is_busy(other) or leg.exchange.is_open:
+            raise RemoteError(491, "the other leg is busy with an offer")
+        passed = _Passed(leg, other, event.request, event.server, None)
+        self._passed.append(passed)
+        assert other.session is not None
+        other.session.request("INVITE", now, fields=self._target_refresh(other), tag=passed)
+
+    def _pass_plain(self, passed: _Passed, now: float) -> None:
+        request = passed.request
+        fields = lines([(name, value) for name in _PASSED_HEADERS for value in request.get_all(name.lower())])
+        self._passed.append(passed)
+        assert passed.other.session is not None
+        passed.other.session.request(
+            request.method, now, fields=fields, body=request.body,
+            content_type=request.get("content-type") or "application/octet-stream", tag=passed,
+        )  # fmt: skip
+
+    # The other side has answered.
+
+    def _replied(self, event: Replied, now: float) -> None:
+        passed = event.tag
+        if not isinstance(passed, _Passed) or passed not in self._passed:
+            return
+        self._passed.remove(passed)
+        response = event.response
+        if passed.request.method not in ("INVITE", "UPDATE"):
+            _relay_reply(passed, response, now)
+        elif response is None or response.status >= 300:
+            self._refused(passed, response, now)
+        else:
+            self._accepted(passed, response, now)
+
+    def _refused(self, passed: _Passed, response: Response | None, now: float) -> None:
+        if passed.offer is not None:
+            passed.other.exchange.fail()
+            passed.asker.exchange.fail()
+        status = 408 if response is None else response.status
+        # RFC 3261 §12.2.1.2: a 408 or 481 would end the asker's dialog too; that is left to its BYE.
+        _refuse(passed.server, 500 if status in (408, 481) else status, now, "", _warning(response))
+
+    def _accepted(self, passed: _Passed, response: Response, now: float) -> None:
+        try:
+            description = _description_in(response)
+            if description is None:
+                raise RemoteError(488, "a 2xx without a session description")
+            if passed.offer is None:
+                self._offer_came_back(passed, description, now)
+            else:
+                self._answer_came_back(passed, description, now)
+        except (RemoteError, LocalError) as error:
+            self._call.end(CallOutcome.ANSWERED, now, by="service", reason=str(error), fields=reasons.FAILED)
+
+    def _answer_came_back(self, passed: _Passed, answer: Description, now: float) -> None:
+        passed.other.exchange.receive_answer(answer)
+        if isinstance(passed.server, InviteServer) and passed.server.is_over:
+            if passed.offer is not passed.asker.exchange.remote:
+                self._undo(passed, now)
+            return
+        body = passed.asker.describe(answer)
+        passed.asker.exchange.send_answer(body)
+        self._accept(passed.asker, passed.request, passed.server, body, now)
+        self._agreed(passed, now)
+
+    def _undo(self, passed: _Passed, now: float) -> None:
+        """The asker took his re-INVITE back while it was across: the other side is offered what held before."""
+        asker, other = passed.asker, passed.other
+        asker.exchange.fail()
+        if asker.exchange.remote is None or other.session is None or not other.is_up:
+            return
+        body = other.describe(asker.exchange.remote)
+        other.exchange.send_offer(body)
+        undo = _Passed(asker, other, passed.request, passed.server, asker.exchange.remote)
+        self._passed.append(undo)
+        other.session.request("INVITE", now, fields=self._target_refresh(other), body=body, tag=undo)
+
+    def _offer_came_back(self, passed: _Passed, offer: Description, now: float) -> None:
+        passed.other.exchange.receive_offer(offer)
+        body = passed.asker.describe(offer)
+        passed.asker.exchange.send_offer(body)
+        self._late = passed
+        self._accept(passed.asker, passed.request, passed.server, body, now)
+
+    def _agreed(self, passed: _Passed, now: float) -> None:
+        media = self._call.media
+        for leg in (passed.asker, passed.other):
+            if leg.exchange.remote is not None:
+                media.direct(leg, leg.exchange.remote, relatch=True)
+            if leg.session is not None and leg.exchange.local:
+                leg.session.local_body = leg.exchange.local
+
+    def _accept(
+        self, leg: Leg, request: Request, server: InviteServer | ServerTransaction, body: bytes, now: float
+    ) -> None:
+        """200 to a re-INVITE or UPDATE, with what the session timer wants said (RFC 4028 §9)."""
+        agreement, timer_fields = agree_as_server(request, self._call.plan.timer)
+        assert leg.session is not None
+        fields: Fields = [("Allow", self._call.switchboard.allow), ("Supported", "timer"), *timer_fields]
+        if isinstance(server, InviteServer):
+            server.answer(now, fields=fields, body=body)
+        else:
+            server.respond(200, now, fields=[("Contact", leg.session.dialog.contact), *fields], body=body)
+        if agreement is not None:
+            leg.session.agree(agreement, now)
+
+    def _target_refresh(self, leg: Leg) -> str:
+        assert leg.session is not None
+        fields = [
+            ("Contact", leg.session.dialog.contact),
+            ("Allow", self._call.switchboard.allow),
+            ("Supported", "timer"),
+        ]
+        agreement = leg.session.agreement
+        if agreement is not None:
+            refresher = "uac" if agreement.we_refresh else "uas"
+            fields.append(("Session-Expires", f"{agreement.interval};refresher={refresher}"))
+        return lines(fields)
+
+
+def _description_in(message: Message) -> Description | None:
+    body = find_sdp(message.get("content-type") or "", message.body, message.get("content-disposition") or "")
+    return None if body is None else parse(body)
+
+
+def _relay_reply(passed: _Passed, response: Response | None, now: float) -> None:
+    server = passed.server
+    assert isinstance(server, ServerTransaction)
+    if server.is_answered:
+        return
+    if response is None:
+        # RFC 4320 §4.2: never a 408 for a non-INVITE: whoever asked has given up by now as well.
+        server.respond(500, now)
+        return
+    fields = [(name, value) for name in _PASSED_HEADERS for value in response.get_all(name.lower())]
+    server.respond(
+        500 if response.status in (408, 481) else response.status, now, reason=response.reason, fields=fields,
+        body=response.body, content_type=response.get("content-type") or "application/octet-stream",
+    )  # fmt: skip
+
+
+def _refuse(
+    server: InviteServer | ServerTransaction, status: int, now: float, reason: str, fields: Fields
+) -> None:
+    if isinstance(server, InviteServer):
+        server.reject(status, now, reason=reason, fields=fields)
+    elif not server.is_answered:
+        server.respond(status, now, reason=reason, fields=fields)
+
+
+def _warning(response: Response | None) -> Fields:
+    if response is None:
+        return []
+    return [(name, value) for name in ("Warning", "Retry-After") for value in response.get_all(name.lower())]

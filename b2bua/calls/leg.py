@@ -1,0 +1,64 @@
+"""One side of a call: its session, what it has said and heard of media, and its endpoints in the relay."""
+
+from __future__ import annotations
+
+from sip_stack.offer_answer import OfferAnswer
+from sip_stack.sdp import End, Origin
+from sip_stack.sdp import Session as Description
+from sip_stack.session import Session
+
+
+class Leg:
+    """The caller's leg is number 0, callees' legs count from 1: the numbers of the trace, the relay and the record.
+
+    exchange: offers and answers of this leg's dialog; its `remote` is what the far end said of itself.
+    ends: what the relay lends for each medium, None where it lends nothing.
+    latch: the far end may be behind NAT, so that the relay may learn where its media comes from.
+    """
+
+    __slots__ = (
+        "_origin",
+        "_session_id",
+        "ends",
+        "exchange",
+        "interface",
+        "latch",
+        "number",
+        "session",
+        "unchecked",
+    )
+
+    def __init__(self, number: int, interface: str, latch: bool, session_id: int) -> None:
+        self.number = number
+        self.interface = interface
+        self.latch = latch
+        self.session: Session | None = None
+        self.exchange = OfferAnswer()
+        self.ends: list[End | None] = []
+        self._origin: Origin | None = None
+        self._session_id = session_id
+
+    def lend(self, medium: int, end: End) -> None:
+        while len(self.ends) <= medium:
+            self.ends.append(None)
+        self.ends[medium] = end
+
+    def origin(self) -> Origin:
+        if self._origin is None:
+            address = next((end.address for end in self.ends if end is not None), "127.0.0.1")
+            self._origin = Origin("multiring", self._session_id, address)
+        return self._origin
+
+    def describe(self, other: Description) -> bytes:
+        """What the other leg's far end said, as this leg says it: with our addresses and ports."""
+        ends = self.ends[: len(other.media)]
+        ends += [None] * (len(other.media) - len(ends))
+        return self.origin().describe(other, ends, keep_mux=True)
+
+    def lacks(self, description: Description) -> int:
+        """How many endpoints this leg has too few for the media of a description."""
+        return max(0, len(description.media) - len(self.ends))
+
+    @property
+    def is_up(self) -> bool:
+        return self.session is not None and not self.session.has_ended

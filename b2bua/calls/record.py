@@ -1,0 +1,111 @@
+"""The record of a call: one of these a call, one line a recipient. Times are microseconds since 1970, UTC."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+
+class CallOutcome(enum.Enum):
+    ANSWERED = "answered"
+    ABANDONED = "abandoned"  # the caller hung up while it rang
+    BUSY = "busy"
+    DECLINED = "declined"
+    NO_ANSWER = "no answer"
+    UNREACHABLE = "not reachable"
+    FAILED = "failed"  # our own failure: no ports, an error in the call
+    REFUSED = "refused"  # never rang: unknown number, over a limit, bad request
+    INTERRUPTED = "interrupted"  # the service was ended in the middle of it
+
+
+class RecipientOutcome(enum.Enum):
+    ANSWERED = "answered"
+    STOPPED = "stopped"  # somebody else answered first
+    TOO_LATE = "answered too late"
+    DECLINED = "declined"
+    BUSY = "busy"
+    NO_ANSWER = "no answer"
+    UNREACHABLE = "not reachable"
+    REFUSED = "refused"  # 4xx-6xx that says neither busy nor declined
+    REDIRECTED = "forwarding ignored"
+    CALLER_HUNG_UP = "caller hung up"
+    FAILED = "failed"  # answered, but could not be connected
+    SKIPPED = "skipped"  # never rung
+    STEP_ENDED = "step ended"  # stopped by another recipient's refusal (six_xx = "everyone")
+
+
+class TraceEntry(NamedTuple):
+    """A message as it was on the wire. leg 0 is the caller, 1 and up the branches."""
+
+    at: int
+    leg: int
+    received: bool
+    transport: str
+    local: str  # "host:port"
+    remote: str
+    data: bytes
+
+
+@dataclass(slots=True)
+class StreamRecord:
+    """Media of one leg and medium; lost in packets, jitter in ms. See rtp_relay.control.StreamFigures."""
+
+    leg: int
+    medium: int
+    packets: int = 0
+    octets: int = 0
+    lost: int = 0
+    jitter: float = 0.0
+    ssrc: int = 0
+    payload_type: int = -1
+    sent_packets: int = 0
+    strangers: int = 0
+    longest_gap: float = 0.0
+    far: str = ""
+
+
+@dataclass(slots=True)
+class RecipientRecord:
+    """How it came out for one recipient. leg is the branch's number in the trace, from 1."""
+
+    leg: int
+    name: str
+    uri: str
+    outcome: RecipientOutcome | None = None
+    sentence: str = ""
+    status: int | None = None
+    reason: str = ""
+    sip_call_id: str = ""
+    invited_at: int | None = None
+    ringing_at: int | None = None
+    answered_at: int | None = None
+    ended_at: int | None = None
+    late_by: int | None = None  # microseconds after the winner, of a recipient who answered too late
+
+
+@dataclass(slots=True)
+class CallRecord:
+    id: str
+    trunk: str
+    source: str
+    caller: str
+    caller_name: str
+    dialled: str
+    number_name: str
+    sip_call_id: str
+    started_at: int
+    outcome: CallOutcome | None = None  # None while it runs
+    sentence: str = ""
+    answered_by: str | None = None
+    answered_leg: int | None = None
+    ringing_at: int | None = None
+    answered_at: int | None = None
+    ended_at: int | None = None
+    ended_by: str = ""  # "caller", a recipient's name, "service"
+    status: int | None = None  # final status sent to the caller
+    reason: str = ""
+    configuration: str = ""  # version of the configuration that the call ran with
+    recipients: list[RecipientRecord] = field(default_factory=list)
+    streams: list[StreamRecord] = field(default_factory=list)
+    trace: list[TraceEntry] = field(default_factory=list)

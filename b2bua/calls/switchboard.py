@@ -1,0 +1,338 @@
+"""All calls of one process, and the ways in and out: SIP, relay, name look-ups, records, live events.
+
+Pure, like the calls: it is given bytes, events and the time, and things are taken from it. The driver
+(or a test's world) calls one method, then takes everything, then arms one timer.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol
+
+from b2bua.calls.branch import Branch
+from b2bua.calls.call import Call
+from b2bua.calls.plan import CallPlan
+from b2bua.calls.record import CallRecord, RecipientRecord, StreamRecord, TraceEntry
+from b2bua.calls.sentences import call_sentence, recipient_sentence
+from rtp_relay import control
+from sip_stack.errors import LocalError, RemoteError
+from sip_stack.events import Asked, Event, Invited
+from sip_stack.flow import Flow
+from sip_stack.message import Request
+from sip_stack.outgoing import lines
+from sip_stack.server_location import numeric_target
+from sip_stack.session_timer import TimerPolicy
+from sip_stack.stack import METHODS, Stack
+from sip_stack.trace import Traced
+
+
+class Question(NamedTuple):
+    """A name to be looked up (RFC 3263); answered by Switchboard.located with the same id."""
+
+    id: int
+    uri: str
+
+
+class Failure(NamedTuple):
+    """A bug that ended a call: its trace, for the log."""
+
+    call: str
+    text: str
+
+
+class Directory(Protocol):
+    """What the configuration knows."""
+
+    def admit(self, request: Request, source: Flow) -> RemoteError | None:
+        """Whether a request outside of a dialog is taken at all; asked before any state is made."""
+
+    def plan(self, request: Request, source: Flow) -> CallPlan:
+        """What to do with an INVITE. RemoteError(404, 403, ...) when it is not for us."""
+
+    def may_ring(self, uri: str) -> bool:
+        """Whether a recipient may be forwarded to this URI."""
+
+
+class Switchboard:
+    """The calls of one process."""
+
+    def __init__(
+        self, stack: Stack, directory: Directory, *, wall_offset: float = 0.0, is_watched: bool = True
+    ) -> None:
+        """wall_offset: seconds from the monotonic clock to the time of day (1970). is_watched: make live events."""
+        self.stack = stack
+        self.directory = directory
+        self.wall_offset = wall_offset
+        self.is_watched = is_watched
+        self.calls: dict[str, Call] = {}
+        self.commands: list[control.Command] = []
+        self.allow = ", ".join(METHODS)
+        self.is_draining = False
+        self.failures: list[Failure] = []
+        self.began_records: list[CallRecord] = []
+        self.total = 0
+        self._questions: list[Question] = []
+        self._asked: dict[int, Branch] = {}
+        self._records: list[CallRecord] = []
+        self._notices: list[dict[str, object]] = []
+        self._session_ids = int(wall_offset) << 16
+        self._question_ids = 0
+        self._timer_lines: dict[tuple[TimerPolicy, int], str] = {}
+        stack.front = self
+
+    # In.
+
+    def receive(self, data: bytes, flow: Flow, now: float) -> None:
+        """One datagram, or one framed message of a TCP connection."""
+        self.stack.receive(data, flow, now)
+        self.stack.dispatch_events()
+
+    def transport_failed(self, flow: Flow, reason: str, now: float, quoted: bytes = b"") -> None:
+        self.stack.transport_failed(flow, reason, now, quoted)
+        self.stack.dispatch_events()
+
+    def relay_event(self, event: control.Event, now: float) -> None:
+        self.stack.now = now
+        call = self.calls.get(getattr(event, "call", ""))
+        if call is not None:
+            call.relay_event(event, now)
+            self.stack.dispatch_events()
+
+    def relay_lost(self, now: float) -> None:
+        """The relay process is gone: calls that wait for it are told, the others keep their legs."""
+        self._each_call(lambda call: call.relay_lost(now), now)
+
+    def relay_is_back(self, now: float) -> None:
+        self._each_call(lambda call: call.relay_is_back(now), now)
+
+    def located(self, query_id: int, targets: Sequence[Flow], now: float) -> None:
+        """The answer to a Question; no targets: not found."""
+        self.stack.now = now
+        branch = self._asked.pop(query_id, None)
+        if branch is not None:
+            branch.call.guard(_located, branch, targets, now)
+            self.stack.dispatch_events()
+
+    def handle_deadline(self, now: float) -> None:
+        self.stack.handle_deadline(now, self.stack.dispatch_events)
+
+    def next_deadline(self) -> float | None:
+        return self.stack.next_deadline()
+
+    def hang_up(self, call_id: str, now: float) -> bool:
+        """End a call from the console or the command line; False when there is none of that name."""
+        self.stack.now = now
+        call = self.calls.get(call_id)
+        if call is None:
+            return False
+        call.guard(_hang_up, call, None, now)
+        self.stack.dispatch_events()
+        return True
+
+    # Out.
+
+    def take_datagrams(self) -> list[tuple[Flow, bytes]]:
+        taken, self.stack.outgoing = self.stack.outgoing, []
+        return taken
+
+    def take_commands(self) -> list[control.Command]:
+        taken = self.commands[:]
+        self.commands.clear()
+        return taken
+
+    def take_questions(self) -> list[Question]:
+        taken, self._questions = self._questions, []
+        return taken
+
+    def take_began(self) -> list[CallRecord]:
+        """Records of calls that have begun since last asked; outcome None."""
+        taken, self.began_records = self.began_records, []
+        return taken
+
+    def take_records(self) -> list[CallRecord]:
+        """Records of calls that have ended since last asked."""
+        taken, self._records = self._records, []
+        return taken
+
+    def take_notices(self) -> list[dict[str, object]]:
+        taken, self._notices = self._notices, []
+        return taken
+
+    def leftovers(self) -> list[str]:
+        """A line for everything that is still held; none when all has been quiet for 64*T1."""
+        held = [repr(call) for call in self.calls.values()]
+        held += [f"<question {question} of {branch!r}>" for question, branch in self._asked.items()]
+        return held + self.stack.leftovers()
+
+    # From the stack.
+
+    def handle(self, event: Event, now: float) -> None:
+        if isinstance(event, Invited):
+            self._invited(event, now)
+        elif isinstance(event, Asked):
+            self._asked_outside(event, now)
+
+    def _invited(self, event: Invited, now: float) -> None:
+        server = event.server
+        try:
+            plan = self.directory.plan(server.request, server.transaction.source)
+        except RemoteError as error:
+            server.reject(error.status, now, reason=error.reason, fields=error.fields)
+            return
+        identifier = self.stack.token()
+        if not plan.keep_trace:
+            server.transaction.trace = None
+        server.nat = plan.nat
+        call = Call(self, server, plan, identifier, now)
+        self.calls[identifier] = call
+        self.total += 1
+        call.guard(_start, call, None, now)
+
+    def _asked_outside(self, event: Asked, now: float) -> None:
+        transaction = event.transaction
+        if transaction.request.method == "OPTIONS":
+            # RFC 3261 §11.2: as an INVITE would be answered; load-aware, so that a trunk looks elsewhere.
+            if self.is_draining:
+                transaction.respond(503, now, to_tag=self.stack.token(), fields=[("Retry-After", "30")])
+            else:
+                transaction.respond(200, now, to_tag=self.stack.token(), fields=self.stack.capabilities)
+            return
+        status = 481 if transaction.request.method in ("BYE", "PRACK", "UPDATE", "INFO") else 405
+        if transaction.request.method not in _KNOWN_METHODS:
+            status = 501
+        transaction.respond(status, now, to_tag=self.stack.token(), fields=[("Allow", self.allow)])
+
+    # What calls ask for.
+
+    def next_session_id(self) -> int:
+        self._session_ids += 1
+        return self._session_ids
+
+    def locate(self, branch: Branch, uri: str, now: float) -> None:
+        """Where a URI is: known at once for a numeric host, else asked of the world."""
+        target = numeric_target(uri)
+        if target is None:
+            self._question_ids += 1
+            self._asked[self._question_ids] = branch
+            self._questions.append(Question(self._question_ids, uri))
+            return
+        try:
+            flow = self.stack.flow_to(*target)
+        except LocalError:
+            branch.located([], now)
+            return
+        branch.located([flow], now)
+
+    def timer_lines(self, policy: TimerPolicy, min_se: int) -> str:
+        text = self._timer_lines.get((policy, min_se))
+        if text is None:
+            if len(self._timer_lines) > 100:
+                self._timer_lines.clear()
+            text = self._timer_lines[policy, min_se] = lines(policy.request_fields(min_se))
+        return text
+
+    def notify(self, event: str, call: Call, now: float, recipient: RecipientRecord | None) -> None:
+        if not self.is_watched:
+            return
+        record = call.record
+        notice: dict[str, object] = {"event": event, "call": call.id, "at": call.microseconds(now)}
+        if recipient is not None:
+            notice["recipient"] = recipient.leg
+            notice["name"] = recipient.name
+            if recipient.outcome is not None:
+                notice["outcome"] = recipient.outcome.value
+        else:
+            notice["caller"], notice["dialled"], notice["number_name"] = (
+                record.caller,
+                record.dialled,
+                record.number_name,
+            )
+            if record.outcome is not None:
+                notice["outcome"], notice["answered_by"] = record.outcome.value, record.answered_by
+            notice["recipients"] = [each.name for each in record.recipients]
+        self._notices.append(notice)
+
+    def began(self, call: Call) -> None:
+        self.began_records.append(call.record)
+        self.notify("call.started", call, self.stack.now, None)
+
+    def answered(self, call: Call) -> None:
+        return
+
+    def note_streams(self, record: CallRecord, streams: Sequence[control.StreamFigures]) -> None:
+        record.streams += [
+            _stream_record(figures)
+            for figures in streams
+            if figures.packets or figures.sent_packets or figures.strangers
+        ]
+
+    def finished(self, call: Call) -> None:
+        """The record of a call is complete; the call is forgotten."""
+        if self.calls.pop(call.id, None) is None:
+            return
+        record = call.record
+        for recipient in record.recipients:
+            recipient.sentence = recipient_sentence(recipient, record)
+        record.sentence = call_sentence(record)
+        record.trace = [self._entry(traced) for traced in call.messages]
+        self._records.append(record)
+
+    def failed(self, call: Call, error: Exception, now: float) -> None:
+        """A bug in one call: keep its trace, end that call, go on."""
+        self.failures.append(Failure(call.id, "".join(traceback.format_exception(error))))
+        call.record.reason = f"internal error: {error}"
+        try:
+            call.collapse(now)
+        except Exception as second:
+            self.failures.append(Failure(call.id, "".join(traceback.format_exception(second))))
+            self.finished(call)
+
+    def _entry(self, traced: Traced) -> TraceEntry:
+        flow = traced.flow
+        listener = self.stack.listeners.get(flow.local)
+        local = listener.sent_by if listener is not None else flow.local
+        remote = f"[{flow.host}]:{flow.port}" if ":" in flow.host else f"{flow.host}:{flow.port}"
+        at = round((traced.at + self.wall_offset) * 1_000_000)
+        return TraceEntry(at, traced.leg, traced.received, flow.transport, local, remote, traced.data)
+
+    def _each_call(self, step: Callable[[Call], None], now: float) -> None:
+        self.stack.now = now
+        for call in list(self.calls.values()):
+            step(call)
+            self.stack.dispatch_events()
+
+
+_KNOWN_METHODS = frozenset((*METHODS, "SUBSCRIBE", "PUBLISH", "REGISTER"))
+
+
+def _start(call: Call, _: None, now: float) -> None:
+    call.start(now)
+
+
+def _located(branch: Branch, targets: Sequence[Flow], now: float) -> None:
+    branch.located(list(targets), now)
+
+
+def _hang_up(call: Call, _: None, now: float) -> None:
+    call.hang_up(now)
+
+
+def _stream_record(figures: control.StreamFigures) -> StreamRecord:
+    return StreamRecord(
+        leg=figures.leg,
+        medium=figures.medium,
+        packets=figures.packets,
+        octets=figures.octets,
+        lost=figures.lost,
+        jitter=figures.jitter,
+        ssrc=figures.ssrc,
+        payload_type=figures.payload_type,
+        sent_packets=figures.sent_packets,
+        strangers=figures.strangers,
+        longest_gap=figures.longest_gap,
+        far=figures.far,
+    )
+
+
+__all__ = ["Directory", "Failure", "Question", "Switchboard"]

@@ -1,0 +1,158 @@
+"""From a file to a Config, or to everything that is wrong with it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from b2bua.config.addresses import route_source
+from b2bua.config.building import Builder, RouteSource
+from b2bua.config.checks import Checks
+from b2bua.config.findings import ConfigError, Finding, KeyPath, Severity, dotted
+from b2bua.config.lines import key_lines, line_of
+from b2bua.config.mistakes import said_plainly
+from b2bua.config.settings import File
+from b2bua.config.values import Config, prefixes_of
+
+_LINE_OF_SYNTAX_ERROR = re.compile(r" \(at line (\d+), column (\d+)\)$")
+_FORBIDDEN = re.compile(r"[\r\n\x00]")
+
+
+class _Findings:
+    """Findings about one file, gathered; knows which line a key path is on."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.lines: dict[KeyPath, int] = {}
+        self.all: list[Finding] = []
+
+    def add(self, severity: Severity, path: KeyPath, problem: str, remedy: str) -> None:
+        line = line_of(self.lines, path)
+        self.all.append(Finding(severity, self.file, line, dotted(path), problem, remedy))
+
+    def error(self, path: KeyPath, problem: str, remedy: str) -> None:
+        self.add(Severity.ERROR, path, problem, remedy)
+
+    def warning(self, path: KeyPath, problem: str, remedy: str) -> None:
+        self.add(Severity.WARNING, path, problem, remedy)
+
+    def raise_errors(self) -> None:
+        self.all.sort(key=lambda finding: finding.line)
+        if any(finding.severity is Severity.ERROR for finding in self.all):
+            raise ConfigError(self.all)
+
+
+def load(path: Path | str, route_source: RouteSource = route_source) -> Config:
+    """Read a file. Raises ConfigError with all findings when it cannot be used."""
+    path = Path(path)
+    try:
+        content = path.read_bytes()
+    except OSError as problem:
+        remedy = "Name a file that this user may read."
+        reason = f"cannot be read: {problem.strerror}."
+        raise ConfigError([Finding(Severity.ERROR, str(path), 0, "", reason, remedy)]) from problem
+    return parse(content, path, route_source)
+
+
+def check(path: Path | str, route_source: RouteSource = route_source) -> list[Finding]:
+    """All that is wrong with a file, in order of lines; empty when nothing is."""
+    try:
+        return list(load(path, route_source).findings)
+    except ConfigError as problem:
+        return list(problem.findings)
+
+
+def parse(content: bytes, path: Path, route_source: RouteSource = route_source) -> Config:
+    """As load, of a text that has been read; path is what findings name and relative paths start from."""
+    findings = _Findings(str(path))
+    document = _document(content, findings)
+    _refuse_line_breaks(document, findings)
+    findings.raise_errors()
+    file = _validated(document, findings)
+    Checks(file, findings.error, findings.warning).run()
+    findings.raise_errors()
+    return _built(file, path, content, findings, route_source)
+
+
+def _document(content: bytes, findings: _Findings) -> dict[str, Any]:
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as problem:
+        line = content.count(b"\n", 0, problem.start) + 1
+        syntax = Finding(Severity.ERROR, findings.file, line, "", "is not UTF-8 text.", "Save it as UTF-8.")
+        raise ConfigError([syntax]) from problem
+    text = text.replace("\r\n", "\n")
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as problem:
+        raise ConfigError([_syntax_error(str(problem), text, findings.file)]) from problem
+    findings.lines = key_lines(text)
+    return document
+
+
+def _syntax_error(problem: str, text: str, file: str) -> Finding:
+    place = _LINE_OF_SYNTAX_ERROR.search(problem)
+    line = int(place[1]) if place else text.count("\n") + 1
+    said = problem[: place.start()] if place else problem.replace(" (at end of document)", " before the end")
+    column = f" at column {place[2]}" if place else ""
+    remedy = "Check quotes, brackets and commas there; texts and +numbers stand in quotes."
+    return Finding(Severity.ERROR, file, line, "", f"is not TOML: {said}{column}.", remedy)
+
+
+def _refuse_line_breaks(document: dict[str, Any], findings: _Findings) -> None:
+    for path, text in _texts(document, ()):
+        if _FORBIDDEN.search(text):
+            # It could end in a header and begin another one there.
+            findings.error(path, "holds a line break or NUL.", "Write it on one line.")
+
+
+def _texts(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            yield (*path, key), key
+            yield from _texts(inner, (*path, key))
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _texts(inner, (*path, index))
+
+
+def _validated(document: dict[str, Any], findings: _Findings) -> File:
+    try:
+        return File.model_validate(document)
+    except ValidationError as problem:
+        for error in problem.errors(include_url=False):
+            findings.error(*said_plainly(error))
+        findings.raise_errors()
+        raise
+
+
+def _built(file: File, path: Path, content: bytes, findings: _Findings, route_source: RouteSource) -> Config:
+    builder = Builder(file, path, findings.error, findings.warning, route_source)
+    sip = builder.sip()
+    service = builder.service()
+    trunks = {name: builder.trunk(name, trunk) for name, trunk in file.trunks.items()}
+    config = Config(
+        path=str(path),
+        version=hashlib.sha256(content).hexdigest()[:12],
+        sip=sip,
+        media=builder.media(sip.listeners, service.control_socket),
+        limits=builder.limits(),
+        trunks=trunks,
+        numbers={
+            dialled: builder.number(dialled, number, trunks) for dialled, number in file.numbers.items()
+        },
+        records=builder.records(),
+        service=service,
+        findings=tuple(sorted(findings.all, key=lambda finding: finding.line)),
+        _prefixes=prefixes_of(trunks.values()),
+    )
+    findings.raise_errors()
+    return config

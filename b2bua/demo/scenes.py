@@ -1,0 +1,150 @@
+"""The calls of the demo, each with what must be so in it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from b2bua.demo.checks import Checks
+from b2bua.demo.view import View
+from b2bua.phone import messages, outcome
+from b2bua.phone.client import Phone
+
+# Far apart, and neither near a multiple of the other, so that no distortion of one passes for the other.
+CALLERS_TONE: Final = 440
+ANAS_TONE: Final = 710
+
+PATIENCE: Final = 5.0  # seconds for anything that should happen at once
+RING: Final = 2.0  # seconds that the phones ring in view
+TALK: Final = 4.0  # seconds of sound to judge
+AT_ONCE: Final = 0.25  # seconds within which all phones ring, and all others stop
+EDGE_WINDOWS: Final = 2  # windows at the ends of a tone that may hold too little of it to be told
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """Who plays, what is dialled, and where it is shown and noted."""
+
+    caller: Phone
+    recipients: Sequence[Phone]  # the first of them is Ana, who answers
+    dialled: str
+    view: View
+    checks: Checks
+
+
+async def one_answers(cast: Cast) -> None:
+    """Three ring, Ana answers, the others stop, the two talk, the caller hangs up."""
+    ana, *others = cast.recipients
+    await _ring(cast)
+    await asyncio.sleep(RING)
+    answered_at = time.monotonic()
+    await ana.answer()
+    await ana.event(messages.Confirmed, PATIENCE)
+    connected = await cast.caller.event(messages.Confirmed, PATIENCE)
+    lag = connected.at - answered_at
+    cast.checks.that(lag < AT_ONCE, "Ana answered and the caller was connected", f"{1000 * lag:.0f} ms later")
+    await _others_stop(cast, others, answered_at)
+    await _talk(cast, ana, others)
+    await cast.caller.hang_up()
+    over = await ana.event(messages.Disconnected, PATIENCE)
+    cast.checks.that(over.outcome == outcome.TALKED, "the caller hung up and Ana's call ended", over.outcome)
+    await cast.caller.event(messages.Disconnected, PATIENCE)
+
+
+async def caller_gives_up(cast: Cast) -> None:
+    """Three ring, the caller hangs up, all three show a missed call."""
+    await _ring(cast)
+    await asyncio.sleep(RING)
+    await cast.caller.hang_up()
+    ended = await _all_end(cast.recipients)
+    over = await cast.caller.event(messages.Disconnected, PATIENCE)
+    cast.checks.that(over.code == 487, "the caller's call ended with 487", f"{over.code} {over.reason}")
+    for phone, event in zip(cast.recipients, ended, strict=True):
+        cast.checks.that(event.outcome == outcome.MISSED, f"{phone.name} shows a missed call", event.outcome)
+
+
+async def all_decline(cast: Cast) -> None:
+    """Three ring, one after the other declines, the caller is told that nobody can come."""
+    await _ring(cast)
+    for phone in cast.recipients:
+        await asyncio.sleep(RING / 3)
+        cast.checks.that(not _is_over(cast.caller), f"the caller still waited when {phone.name} declined")
+        await phone.decline()
+        await phone.event(messages.Disconnected, PATIENCE)
+    over = await cast.caller.event(messages.Disconnected, PATIENCE)
+    cast.checks.that(
+        over.code == 480, "the caller got 480 when the last had declined", f"{over.code} {over.reason}"
+    )
+
+
+async def _ring(cast: Cast) -> None:
+    """The caller calls; returns when all recipients ring and the caller hears of it."""
+    phones = (cast.caller, *cast.recipients)
+    for phone in phones:
+        phone.forget()
+        await phone.listen(CALLERS_TONE, ANAS_TONE)
+    cast.view.begin([phone.name for phone in phones])
+    cast.view.calls(cast.caller.name, cast.dialled)
+    await cast.caller.call(cast.dialled)
+    rang = await asyncio.gather(*(phone.event(messages.Incoming, PATIENCE) for phone in cast.recipients))
+    await cast.caller.event(messages.Ringing, PATIENCE)
+    times = [event.at for event in rang]
+    spread = max(times) - min(times)
+    cast.checks.that(
+        spread < AT_ONCE, "all three rang, and the caller was told", f"{1000 * spread:.1f} ms apart"
+    )
+
+
+async def _others_stop(cast: Cast, others: Sequence[Phone], answered_at: float) -> None:
+    ended = await _all_end(others)
+    for phone, event in zip(others, ended, strict=True):
+        after = event.at - answered_at
+        cast.checks.that(
+            after < AT_ONCE, f"{phone.name} stopped ringing", f"{1000 * after:.0f} ms after Ana answered"
+        )
+        told = event.outcome == outcome.ANSWERED_ELSEWHERE
+        reasons = ", ".join(event.reason_headers) or "no Reason"
+        cast.checks.that(told, f"{phone.name} was told that the call was answered elsewhere", reasons)
+
+
+async def _talk(cast: Cast, ana: Phone, others: Sequence[Phone]) -> None:
+    """Both send their tones; what everybody heard is judged."""
+    await asyncio.gather(
+        cast.caller.event(messages.ToneHeard, PATIENCE, lambda tone: tone.frequency == ANAS_TONE),
+        ana.event(messages.ToneHeard, PATIENCE, lambda tone: tone.frequency == CALLERS_TONE),
+    )
+    await asyncio.sleep(TALK)
+    at_caller, at_ana = await cast.caller.heard(), await ana.heard()
+    _judge(cast.checks, "the caller", at_caller, ANAS_TONE, CALLERS_TONE)
+    _judge(cast.checks, "Ana", at_ana, CALLERS_TONE, ANAS_TONE)
+    for phone in others:
+        heard = await phone.heard()
+        is_silent = heard.windows > 0 and heard.silent == heard.windows
+        cast.checks.that(
+            is_silent, f"{phone.name} heard nothing", f"{heard.silent} of {heard.windows} windows silent"
+        )
+
+
+def _judge(checks: Checks, who: str, heard: messages.Heard, theirs: int, own: int) -> None:
+    """The other side's tone without a break, one's own not at all, and nothing else."""
+    loud = heard.windows - heard.silent
+    of_all = f"{heard.tones[theirs]} of {loud} windows of 100 ms"
+    is_whole = heard.tones[theirs] >= max(loud - EDGE_WINDOWS, 9 * TALK)
+    checks.that(is_whole, f"{who} heard {theirs} Hz from the other side, without a break", of_all)
+    checks.that(heard.tones[own] == 0, f"{who} heard no echo of {own} Hz", f"{heard.tones[own]} windows")
+    checks.that(heard.strange <= EDGE_WINDOWS, f"{who} heard nothing else", f"{heard.strange} windows")
+
+
+async def _all_end(phones: Sequence[Phone]) -> list[messages.Disconnected]:
+    return await asyncio.gather(*(phone.event(messages.Disconnected, PATIENCE) for phone in phones))
+
+
+def _is_over(phone: Phone) -> bool:
+    """Whether the phone's last call has ended."""
+    last = next(
+        (e for e in reversed(phone.history) if isinstance(e, messages.Ringing | messages.Disconnected)), None
+    )
+    return isinstance(last, messages.Disconnected)

@@ -1,0 +1,1 @@
+"""Migrations of the call record, run by alembic when the service starts."""

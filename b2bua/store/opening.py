@@ -1,0 +1,102 @@
+"""Opening a database: tables made or brought up to date, SQLite set up for one writer and many readers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, event, inspect, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from b2bua.store import schema
+
+# Milliseconds that a statement waits, in the database's own thread, for another process to let go.
+_BUSY_TIMEOUT = 2000
+
+
+class StoreError(Exception):
+    """The database cannot be used. The text is for a person."""
+
+
+def engine_for(url: str) -> AsyncEngine:
+    """An engine for a SQLAlchemy URL, or for a path, which is a SQLite file. Raises StoreError."""
+    try:
+        engine = create_async_engine(parsed(url))
+    except (SQLAlchemyError, ImportError) as problem:
+        raise StoreError(f"{url}: no driver for this kind of database ({problem}).") from problem
+    if engine.dialect.name == "sqlite":
+        event.listen(engine.sync_engine, "connect", _set_up_sqlite)
+    return engine
+
+
+def parsed(url: str) -> URL:
+    try:
+        return make_url(url if "://" in url else f"sqlite+aiosqlite:///{Path(url).absolute()}")
+    except ArgumentError as problem:
+        raise StoreError(f"{url} is neither a path nor the URL of a database.") from problem
+
+
+def file_of(url: str) -> Path | None:
+    """The SQLite file that a URL or path means; None for another database or one in memory."""
+    made = parsed(url)
+    if made.get_backend_name() != "sqlite" or made.database in (None, "", ":memory:"):
+        return None
+    return Path(str(made.database))
+
+
+def _set_up_sqlite(connection: Any, _record: object) -> None:
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout={_BUSY_TIMEOUT}")
+    cursor.execute("PRAGMA journal_mode=WAL")
+    # In WAL mode this loses no committed row when the process dies, only perhaps when the power does.
+    cursor.execute("PRAGMA synchronous=NORMAL")
+    cursor.execute("PRAGMA cache_size=-8000")
+    cursor.execute("PRAGMA journal_size_limit=67108864")
+    cursor.close()
+
+
+async def prepare(engine: AsyncEngine) -> None:
+    """Make the tables, or migrate them. Raises StoreError.
+
+    alembic is imported only when there is something to migrate: it takes longer to import than the
+    rest of the start together.
+    """
+    async with engine.begin() as connection:
+        revision = await connection.run_sync(_revision)
+        if revision is None:
+            await connection.run_sync(_create)
+        elif revision != schema.HEAD:
+            await connection.run_sync(_migrate)
+
+
+def _revision(connection: Connection) -> str | None:
+    """The database's revision; None when it is empty, "" when it has tables of no known revision."""
+    tables = set(inspect(connection).get_table_names())
+    if "alembic_version" in tables:
+        return connection.execute(text("SELECT version_num FROM alembic_version")).scalar() or ""
+    return "" if tables & set(schema.metadata.tables) else None
+
+
+def _create(connection: Connection) -> None:
+    schema.metadata.create_all(connection)
+    # As alembic itself would have it, so that it can take over at the first migration.
+    key = "CONSTRAINT alembic_version_pkc PRIMARY KEY"
+    connection.execute(text(f"CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL {key})"))
+    connection.execute(text("INSERT INTO alembic_version VALUES (:revision)"), {"revision": schema.HEAD})
+
+
+def _migrate(connection: Connection) -> None:
+    from alembic import command
+    from alembic.config import Config
+    from alembic.util import CommandError
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parents[1] / "migrations"))
+    config.attributes["connection"] = connection
+    try:
+        command.upgrade(config, "head")
+    except CommandError as problem:
+        reason = f"its tables are of a revision that this version does not know ({problem})"
+        raise StoreError(f"the database cannot be brought up to date: {reason}.") from problem

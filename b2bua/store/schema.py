@@ -1,0 +1,100 @@
+"""The tables. A change here needs a migration in b2bua/migrations/versions and the new HEAD.
+
+A call is known outside by its id, which is random, and here by its number, which grows: what belongs to
+a call is kept in the order of numbers, so that writing touches the end of each table and little else.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import BigInteger, Column, Float, Index, Integer, LargeBinary, MetaData, String, Table
+
+HEAD: Final = "0001"  # the revision that these tables are
+
+_naming = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_name)s",
+}
+metadata = MetaData(naming_convention=_naming)
+
+# SQLite numbers its rows with INTEGER only; a wider type would make a second index of it.
+_Number = BigInteger().with_variant(Integer, "sqlite")
+
+call = Table(
+    "call",
+    metadata,
+    Column("number", _Number, primary_key=True, autoincrement=True),
+    Column("id", String, nullable=False, unique=True),
+    Column("trunk", String, nullable=False),
+    Column("source", String, nullable=False),
+    Column("caller", String, nullable=False),
+    Column("caller_name", String, nullable=False),
+    Column("dialled", String, nullable=False),
+    Column("number_name", String, nullable=False),
+    Column("sip_call_id", String, nullable=False),
+    Column("started_at", BigInteger, nullable=False),
+    Column("outcome", String),
+    Column("sentence", String, nullable=False),
+    Column("answered_by", String),
+    Column("answered_leg", Integer),
+    Column("ringing_at", BigInteger),
+    Column("answered_at", BigInteger),
+    Column("ended_at", BigInteger),
+    Column("ended_by", String, nullable=False),
+    Column("status", Integer),
+    Column("reason", String, nullable=False),
+    Column("configuration", String, nullable=False),
+    Index(None, "started_at"),
+    Index(None, "caller", "started_at"),
+    Index(None, "dialled", "started_at"),
+    Index(None, "outcome", "started_at"),
+    Index(None, "answered_by", "started_at"),
+)
+
+recipient = Table(
+    "recipient",
+    metadata,
+    Column("call_number", _Number, primary_key=True, autoincrement=False),
+    Column("leg", Integer, primary_key=True, autoincrement=False),
+    Column("name", String, nullable=False),
+    Column("uri", String, nullable=False),
+    Column("outcome", String),
+    Column("sentence", String, nullable=False),
+    Column("status", Integer),
+    Column("reason", String, nullable=False),
+    Column("sip_call_id", String, nullable=False),
+    Column("invited_at", BigInteger),
+    Column("ringing_at", BigInteger),
+    Column("answered_at", BigInteger),
+    Column("ended_at", BigInteger),
+    Column("late_by", BigInteger),
+    sqlite_with_rowid=False,
+)
+
+stream = Table(
+    "stream",
+    metadata,
+    Column("call_number", _Number, primary_key=True, autoincrement=False),
+    Column("leg", Integer, primary_key=True, autoincrement=False),
+    Column("medium", Integer, primary_key=True, autoincrement=False),
+    Column("packets", BigInteger, nullable=False),
+    Column("octets", BigInteger, nullable=False),
+    Column("lost", BigInteger, nullable=False),
+    Column("jitter", Float, nullable=False),
+    Column("ssrc", BigInteger, nullable=False),
+    Column("payload_type", Integer, nullable=False),
+    Column("sent_packets", BigInteger, nullable=False),
+    Column("strangers", BigInteger, nullable=False),
+    Column("longest_gap", Float, nullable=False),
+    Column("far", String, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+trace = Table(
+    "trace",
+    metadata,
+    Column("call_number", _Number, primary_key=True, autoincrement=False),
+    Column("body", LargeBinary, nullable=False),  # see rows.pack_trace
+)

@@ -1,0 +1,70 @@
+"""Legs, and how two of them are joined: medium by medium, each direction open or closed."""
+
+from __future__ import annotations
+
+from rtp_relay.endpoint import Endpoint, settle
+from rtp_relay.form import Form, Interface
+from rtp_relay.ports import PortPool
+
+
+class Leg:
+    """The endpoints lent to one leg, by medium, and the leg that it is bridged to."""
+
+    __slots__ = ("endpoints", "gives", "interface", "number", "partner", "pool")
+
+    def __init__(self, number: int, interface: Interface, pool: PortPool) -> None:
+        self.number = number
+        self.interface = interface
+        self.pool = pool
+        self.endpoints: dict[int, Endpoint] = {}
+        self.partner: Leg | None = None
+        self.gives = False  # packets from this leg may pass to the partner
+
+    def __repr__(self) -> str:
+        towards = f" {'->' if self.gives else '-|'} {self.partner.number}" if self.partner else ""
+        return f"<Leg {self.number}{towards} {list(self.endpoints.values())!r}>"
+
+
+def join(a: Leg, b: Leg, a_to_b: bool, b_to_a: bool, form: Form, now: float, learning: float) -> None:
+    """Bridge two legs; what either was bridged to before is left alone with nowhere to send.
+
+    Media that only one of them has stay unjoined. A window for learning that has no end gets one,
+    `learning` seconds away.
+    """
+    if a.partner is not b:
+        part(a, form)
+        part(b, form)
+    a.partner, b.partner = b, a
+    a.gives, b.gives = a_to_b, b_to_a
+    for medium, endpoint in a.endpoints.items():
+        peer = b.endpoints.get(medium)
+        if peer is not None:
+            _pair(endpoint, peer, now, learning)
+            endpoint.is_open, peer.is_open = a_to_b, b_to_a
+            settle(endpoint, form)
+
+
+def rejoin(leg: Leg, form: Form, now: float, learning: float) -> None:
+    """Join media that were added to a bridged leg."""
+    if leg.partner is not None:
+        join(leg, leg.partner, leg.gives, leg.partner.gives, form, now, learning)
+
+
+def part(leg: Leg, form: Form) -> None:
+    """End the bridge of a leg, if it has one."""
+    partner = leg.partner
+    if partner is None:
+        return
+    leg.partner = partner.partner = None
+    leg.gives = partner.gives = False
+    for endpoint in (*leg.endpoints.values(), *partner.endpoints.values()):
+        endpoint.peer, endpoint.is_open = None, False
+        settle(endpoint, form)
+
+
+def _pair(a: Endpoint, b: Endpoint, now: float, learning: float) -> None:
+    for endpoint, peer in ((a, b), (b, a)):
+        if endpoint.peer is not peer:
+            endpoint.peer = peer
+            endpoint.due_since = now  # what was owed before there was a bridge is forgiven
+        endpoint.latch.limit(now + learning)

@@ -1,0 +1,178 @@
+"""The core's end of the control socket, on asyncio.
+
+Commands given in one turn of the loop leave together at its end. While there is no relay, `send` says so
+and drops the command: what a call needs is said again after `on_ready`, by a Reserve that names its ports.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+from rtp_relay import control
+from rtp_relay.errors import ControlError
+from rtp_relay.framing import events_in, packets_of
+
+FIRST_PAUSE: Final = 0.05  # seconds before the second attempt to connect; doubled after each
+LONGEST_PAUSE: Final = 2.0
+PACKETS_IN_A_TURN: Final = 16  # read before the loop's other work has its turn
+UNSENT_LIMIT: Final = 4096  # packets; a relay that reads none for so long is as good as gone
+
+
+class RelayClient:
+    """A connection to the relay at `path` that comes back by itself.
+
+    on_event is told of every event but Welcome; on_ready of each Welcome, that is, whenever a relay is
+    there (again); on_lost once after each. All are called from the loop, none may raise. A relay that
+    refuses our version is given up: `refusal` has its words.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        on_event: Callable[[control.Event], None],
+        on_lost: Callable[[], None],
+        on_ready: Callable[[control.Welcome], None],
+    ) -> None:
+        self.path = path
+        self.is_ready = False
+        self.refusal = ""
+        self._on_event = on_event
+        self._on_lost = on_lost
+        self._on_ready = on_ready
+        self._pause = FIRST_PAUSE
+        self._socket: socket.socket | None = None
+        self._commands: list[control.Command] = []
+        self._unsent: deque[bytes] = deque()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._retry: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        """Connect, and go on trying. Called within the running loop."""
+        self._loop = asyncio.get_running_loop()
+        self._connect()
+
+    def close(self) -> None:
+        """Send what was said, then hang up; nothing is told of it."""
+        if self._commands:
+            self._flush()
+        self.is_ready = False
+        if self._retry is not None:
+            self._retry.cancel()
+        self._hang_up()
+        self._loop = None
+
+    def send(self, command: control.Command) -> bool:
+        """Say something to the relay, before the loop's next turn; False if there is none to say it to."""
+        if not self.is_ready:
+            return False
+        commands = self._commands
+        if not commands and self._loop is not None:
+            self._loop.call_soon(self._flush)
+        commands.append(command)
+        return True
+
+    # Connecting.
+
+    def _connect(self) -> None:
+        self._retry = None
+        opened = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        opened.setblocking(False)
+        try:
+            opened.connect(self.path)
+        except OSError:  # nobody there, or too many are waiting
+            opened.close()
+            self._try_later()
+            return
+        self._socket = opened
+        if self._loop is not None:
+            self._loop.add_reader(opened, self._read)
+        self._commands.append(control.Hello())
+        self._flush()
+
+    def _try_later(self) -> None:
+        if self._loop is not None and not self.refusal:
+            self._retry = self._loop.call_later(self._pause, self._connect)
+            self._pause = min(self._pause * 2, LONGEST_PAUSE)
+
+    def _lose(self) -> None:
+        was_ready, self.is_ready = self.is_ready, False
+        self._hang_up()
+        self._try_later()
+        if was_ready:
+            self._on_lost()
+
+    def _hang_up(self) -> None:
+        opened, self._socket = self._socket, None
+        self._commands.clear()
+        self._unsent.clear()
+        if opened is not None:
+            if self._loop is not None:
+                self._loop.remove_reader(opened)
+                self._loop.remove_writer(opened)
+            opened.close()
+
+    # Sending.
+
+    def _flush(self) -> None:
+        commands, self._commands = self._commands, []
+        if not commands or self._socket is None:
+            return
+        must_wait = bool(self._unsent)
+        self._unsent.extend(packets_of(commands))
+        if not must_wait:
+            self._write()
+        elif len(self._unsent) > UNSENT_LIMIT:
+            self._lose()
+
+    def _write(self) -> None:
+        """Send packets, each whole or not at all, until the relay has as many as it can take."""
+        opened, unsent = self._socket, self._unsent
+        if opened is None or self._loop is None:
+            return
+        while unsent:
+            try:
+                opened.send(unsent[0])
+            except BlockingIOError:
+                self._loop.add_writer(opened, self._write)
+                return
+            except OSError:
+                self._lose()
+                return
+            unsent.popleft()
+        self._loop.remove_writer(opened)
+
+    # Receiving.
+
+    def _read(self) -> None:
+        for _ in range(PACKETS_IN_A_TURN):
+            if self._socket is None:
+                return
+            try:
+                packet = self._socket.recv(control.PACKET_LIMIT)
+            except BlockingIOError:
+                return
+            except OSError:
+                packet = b""
+            try:
+                events = events_in(packet) if packet else None
+            except ControlError:
+                events = None
+            if events is None:
+                self._lose()
+                return
+            for event in events:
+                self._take(event)
+
+    def _take(self, event: control.Event) -> None:
+        if isinstance(event, control.Welcome):
+            self.is_ready = True
+            self._pause = FIRST_PAUSE
+            self._on_ready(event)
+        elif isinstance(event, control.Refused) and not event.call:
+            self.refusal = event.reason
+        else:
+            self._on_event(event)

@@ -1,0 +1,205 @@
+"""What the core and the relay say to each other.
+
+Both directions carry packets of a SOCK_SEQPACKET Unix socket; a packet is one msgpack array of the
+messages below, in order, so that all that one turn of the core's loop has to say leaves at once.
+Commands go to the relay, events come from it. Nothing here knows SIP: a *call* is a name under
+which legs are kept together, a *leg* a number within it, a *medium* the index of an m-line.
+
+An *endpoint* is what the relay lends to one leg for one medium: an address, an even RTP port and the
+odd RTCP port above it. A *bridge* joins the endpoints of two legs, medium by medium.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+import msgspec
+
+VERSION: Final = 1
+PACKET_LIMIT: Final = 1 << 17  # bytes in one packet either way; a sender splits what would be longer
+
+
+class Message(msgspec.Struct, frozen=True, tag=True, array_like=True, gc=False):
+    """Anything said on the control socket."""
+
+
+# Commands, core to relay.
+
+
+class Hello(Message, frozen=True):
+    """The first command of a connection; the relay answers Welcome, or Refused and hangs up."""
+
+    version: int = VERSION
+
+
+class LegRequest(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Endpoints wanted for one leg.
+
+    interface: a name that the relay was configured with ("" is the first one).
+    media: how many endpoints, one an m-line.
+    ports: the very RTP ports to lend again, one a medium, after the relay was restarted; else empty.
+    first_medium: index of the first of them (above 0 when a re-INVITE adds an m-line).
+    """
+
+    leg: int
+    interface: str = ""
+    media: int = 1
+    ports: tuple[int, ...] = ()
+    first_medium: int = 0
+
+
+class Reserve(Message, frozen=True):
+    """Lend endpoints to legs of a call: all of them (Reserved) or none (Refused)."""
+
+    call: str
+    legs: tuple[LegRequest, ...]
+
+
+class Direct(Message, frozen=True):
+    """Where the far end of one endpoint is, and how far that is to be believed.
+
+    address, port: where its RTP is sent to and expected from; port 0: not known, or medium refused.
+    rtcp_port: where its RTCP is (a=rtcp); with mux it is the RTP port.
+    kind: "rtp", or "udptl" for T.38, whose packets are forwarded but not read as RTP.
+    latch: the far end may sit behind NAT: its first packets may correct the address; else only the
+        stated address is believed. The window opens anew with each Direct that has relatch set.
+    due: packets are due from it (its direction lets it send); the media timeout runs only then.
+    learn_from: with latch, the only hosts that an address may be learnt from, besides the stated one:
+        where its signalling comes from, as a rule. Empty: any host, which is as much as an attacker wants.
+    clock_rates: (payload type, Hz) of the dynamic payload types, for the jitter.
+    """
+
+    call: str
+    leg: int
+    medium: int
+    address: str
+    port: int
+    rtcp_port: int
+    mux: bool = False
+    kind: Literal["rtp", "udptl"] = "rtp"
+    latch: bool = True
+    relatch: bool = False
+    due: bool = True
+    learn_from: tuple[str, ...] = ()
+    clock_rates: tuple[tuple[int, int], ...] = ()
+
+
+class Bridge(Message, frozen=True):
+    """Join legs a and b, medium by medium; either direction may be closed (early media, mute).
+
+    A leg has one bridge at a time: a new one takes the place of the old.
+    """
+
+    call: str
+    a: int
+    b: int
+    a_to_b: bool = True
+    b_to_a: bool = True
+
+
+class Release(Message, frozen=True):
+    """Take back the endpoints of some legs; with no legs named, of the whole call. Answered by Released."""
+
+    call: str
+    legs: tuple[int, ...] = ()
+
+
+class Query(Message, frozen=True):
+    """Ask for the figures of a running call; answered by Figures."""
+
+    call: str
+
+
+class Inventory(Message, frozen=True):
+    """Ask which calls the relay holds; answered by Holdings."""
+
+
+# Events, relay to core.
+
+
+class Welcome(Message, frozen=True):
+    """The relay is ready. form: how packets are forwarded ("user", later "tc", "xdp"), and why that form."""
+
+    version: int
+    form: str
+    reason: str
+    calls: int
+
+
+class Lent(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    leg: int
+    medium: int
+    address: str  # as the far end must be told (the advertised one)
+    port: int
+    rtcp_port: int
+
+
+class Reserved(Message, frozen=True):
+    call: str
+    lent: tuple[Lent, ...]
+
+
+class Refused(Message, frozen=True):
+    """A Reserve (or Hello, call "") that could not be met; nothing was lent."""
+
+    call: str
+    reason: str
+
+
+class StreamFigures(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What came from the far end of one endpoint, and what was sent to it.
+
+    jitter is in milliseconds (RFC 3550 A.8, with the clock rate of the payload type where it is known,
+    else 8000), lost counts packets (RFC 3550 A.3, may be negative with duplicates), times are
+    seconds since the endpoint was lent, -1 for never. strangers: packets from a source that was not
+    believed, dropped. far: the address that media is really exchanged with, "" for none yet.
+    """
+
+    leg: int
+    medium: int
+    packets: int
+    octets: int
+    lost: int
+    jitter: float
+    ssrc: int
+    payload_type: int
+    rtcp_packets: int
+    sent_packets: int
+    sent_octets: int
+    strangers: int
+    malformed: int
+    first_packet: float
+    last_packet: float
+    longest_gap: float
+    far: str
+
+
+class Released(Message, frozen=True):
+    call: str
+    streams: tuple[StreamFigures, ...]
+
+
+class Figures(Message, frozen=True):
+    call: str
+    streams: tuple[StreamFigures, ...]
+
+
+class Silent(Message, frozen=True):
+    """No packet was received from any leg of the call that owed some, for that many seconds."""
+
+    call: str
+    seconds: float
+
+
+class Holdings(Message, frozen=True):
+    """The calls held, and endpoints lent, ready to be lent and at rest; with more set, another follows."""
+
+    calls: tuple[str, ...]
+    ports_lent: int
+    ports_free: int
+    ports_resting: int
+    more: bool = False
+
+
+Command = Hello | Reserve | Direct | Bridge | Release | Query | Inventory
+Event = Welcome | Reserved | Refused | Released | Figures | Silent | Holdings

@@ -1,0 +1,268 @@
+"""An endpoint: what the relay lends to one leg for one medium, and what it does with a packet there.
+
+`receive_rtp` and `receive_rtcp` are the whole path of a packet: does the latch agree, count, and the
+answer is the exit to leave by. They open nothing, send nothing and keep nothing of the packet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+from rtp_relay.control import Direct, StreamFigures
+from rtp_relay.form import Exit, Flow, Form
+from rtp_relay.latch import Latch
+from rtp_relay.packet import (
+    HEADER_SIZE,
+    HIGHEST_RTCP,
+    HIGHEST_VERSION_2,
+    LOWEST_RTCP,
+    LOWEST_VERSION_2,
+    Packet,
+    is_rtcp,
+    is_rtp,
+    sequence_and_ssrc,
+)
+from rtp_relay.ports import Pair
+from rtp_relay.source import Address, canonical_host, stated_address, text_of
+from rtp_relay.stream import NEVER, Stream
+
+Changed = Callable[["Endpoint"], None]
+
+
+class Endpoint:
+    """One leg's address for one medium. `changed` is called when a packet has changed the belief."""
+
+    __slots__ = (
+        "changed", "due", "due_since", "exit", "flow", "is_open", "kind", "last_rtcp", "latch", "leg",
+        "lent_at", "malformed", "medium", "mux", "onward", "pair", "peer", "rtcp_exit", "rtcp_onward",
+        "rtcp_packets", "rtcp_passing", "rtcp_stated", "strangers", "stream",
+    )  # fmt: skip
+
+    def __init__(self, leg: int, medium: int, pair: Pair, now: float, changed: Changed) -> None:
+        self.leg = leg
+        self.medium = medium
+        self.pair = pair
+        self.lent_at = now
+        self.changed = changed
+        self.latch = Latch()
+        self.stream = Stream()
+        self.kind: Literal["rtp", "udptl"] = "rtp"
+        self.mux = False
+        self.due = False
+        self.due_since = now
+        self.exit = Exit(pair.rtp)  # towards this endpoint's far end
+        self.rtcp_exit = Exit(pair.rtcp)
+        self.rtcp_stated: Address | None = None
+        self.rtcp_passing: Address | None = None  # the source of RTCP that needs no further thought
+        self.peer: Endpoint | None = None  # bridged to
+        self.is_open = False  # packets from here may pass to the peer
+        self.onward: Exit | None = None  # where packets from here leave; None drops them
+        self.rtcp_onward: Exit | None = None
+        self.flow: Flow | None = None  # as installed at the form
+        self.strangers = 0
+        self.malformed = 0
+        self.rtcp_packets = 0
+        self.last_rtcp = NEVER
+        pair.rtp.receive = self.receive_rtp
+        pair.rtcp.receive = self.receive_rtcp
+
+    def __repr__(self) -> str:
+        return f"<Endpoint {self.leg}.{self.medium} port {self.pair.number} {self.latch!r}>"
+
+    # The path of a packet.
+
+    def receive_rtp(self, packet: Packet, source: Address, now: float) -> Exit | None:
+        """A packet at the RTP port: where it leaves, or None to drop it."""
+        if source != self.latch.passing and not self._admit(packet, source, now):
+            return None
+        if self.kind == "udptl":
+            self.stream.count(len(packet), now)
+            return self.onward
+        if len(packet) < HEADER_SIZE or not LOWEST_VERSION_2 <= packet[0] <= HIGHEST_VERSION_2:
+            return self._take_other(packet, now)
+        if LOWEST_RTCP <= packet[1] <= HIGHEST_RTCP:
+            return self._take_rtcp(now)
+        self.stream.receive(packet, now)
+        return self.onward
+
+    def receive_rtcp(self, packet: Packet, source: Address, now: float) -> Exit | None:
+        """A packet at the RTCP port: where it leaves, or None to drop it."""
+        if source != self.rtcp_passing and not self._admit_rtcp(packet, source):
+            self.strangers += 1
+            return None
+        if not is_rtcp(packet):
+            self.malformed += 1
+            return None
+        return self._take_rtcp(now)
+
+    def _take_rtcp(self, now: float) -> Exit | None:
+        self.rtcp_packets += 1
+        self.last_rtcp = now
+        return self.rtcp_onward
+
+    def _take_other(self, packet: Packet, now: float) -> Exit | None:
+        """From the believed source, and too short for RTP or of another version: short RTCP, or nothing."""
+        if is_rtcp(packet):
+            return self._take_rtcp(now)
+        self.malformed += 1
+        return None
+
+    def _admit(self, packet: Packet, source: Address, now: float) -> bool:
+        """Show a packet of a source that is not (yet) passing to the latch; whether it may pass."""
+        latch = self.latch
+        passing = latch.passing
+        silence = now - self.stream.last_packet
+        if self.kind == "udptl":
+            admitted = latch.judge_unread(source, silence, now)
+        elif is_rtp(packet):
+            admitted = latch.judge(source, *sequence_and_ssrc(packet), silence, now)
+        else:
+            # Stray RTCP, STUN and rubbish never teach; RTCP may come before RTP, of the believed address.
+            admitted = source == latch.believed
+        if latch.passing != passing:
+            self.rtcp_passing = None
+            self.changed(self)
+        if not admitted:
+            self.strangers += 1
+        return admitted
+
+    def _admit_rtcp(self, packet: Packet, source: Address) -> bool:
+        """RTCP is believed from where it was stated; with RTP learnt elsewhere, from that host.
+
+        The port that NAT gave to RTCP can be known only from RTCP itself: the first packet names it, once,
+        and only of the host that RTP has confirmed. It never moves the path of RTP.
+        """
+        if self.rtcp_passing is not None:
+            return False
+        latch = self.latch
+        is_stated = source == self.rtcp_stated and (latch.passing is None or latch.passing == latch.stated)
+        if not is_stated and not self._is_learnt_host(source):
+            return False
+        if not is_rtcp(packet):
+            return False
+        self.rtcp_passing = source
+        self.changed(self)
+        return True
+
+    def _is_learnt_host(self, source: Address) -> bool:
+        latch = self.latch
+        return latch.passing is not None and latch.passing != latch.stated and source[0] == latch.passing[0]
+
+    # What the signalling says.
+
+    def direct(self, command: Direct, version_6: bool, now: float) -> None:
+        """Take where the far end is said to be, and what is due from it."""
+        stated = stated_address(command.address, command.port, version_6)
+        rtcp_stated = stated_address(command.address, command.rtcp_port, version_6)
+        believed = self.latch.believed
+        if stated is not None or not self._is_old_hold(command):
+            self.latch.direct(stated, command.latch, command.relatch, hosts(command.learn_from))
+        if self.latch.believed != believed or rtcp_stated != self.rtcp_stated or command.relatch:
+            self.rtcp_passing = None
+        self.rtcp_stated = rtcp_stated
+        self.kind = command.kind
+        self.mux = command.mux
+        self.stream.clock_rates = dict(command.clock_rates) or None
+        self._set_due(command.due and command.port > 0, now)
+        self._aim(may_send=stated is not None)
+
+    def _is_old_hold(self, command: Direct) -> bool:
+        """RFC 2543 hold, c=0.0.0.0 with the port kept: nothing is sent, what comes is still believed."""
+        host = canonical_host(command.address)
+        return command.port > 0 and host in ("0.0.0.0", "::")
+
+    def _set_due(self, due: bool, now: float) -> None:
+        if due and not self.due:
+            self.due_since = now
+        if not due:
+            self.stream.pause()
+        self.due = due
+
+    def aim(self) -> None:
+        """Point the exits where the far end is believed to be, after a packet has changed that."""
+        self._aim(may_send=self.exit.address is not None)
+
+    def _aim(self, may_send: bool) -> None:
+        believed = self.latch.believed if may_send else None
+        self.exit.address = believed
+        if self.mux:
+            self.rtcp_exit.port, self.rtcp_exit.address = self.pair.rtp, believed
+            return
+        is_learnt = believed is not None and believed != self.latch.stated
+        self.rtcp_exit.port = self.pair.rtcp
+        self.rtcp_exit.address = None
+        if believed is not None:
+            self.rtcp_exit.address = self.rtcp_passing or (None if is_learnt else self.rtcp_stated)
+
+    # What the record wants.
+
+    @property
+    def last_heard(self) -> float:
+        """When the far end last gave a sign of life, RTP or RTCP; NEVER if it did not."""
+        return max(self.stream.last_packet, self.last_rtcp)
+
+    def figures(self) -> StreamFigures:
+        stream = self.stream
+        return StreamFigures(
+            leg=self.leg,
+            medium=self.medium,
+            packets=stream.packets,
+            octets=stream.octets,
+            lost=stream.lost,
+            jitter=round(stream.jitter * 1000.0, 3),
+            ssrc=stream.ssrc,
+            payload_type=stream.payload_type,
+            rtcp_packets=self.rtcp_packets,
+            sent_packets=self.exit.packets,
+            sent_octets=self.exit.octets,
+            strangers=self.strangers,
+            malformed=self.malformed,
+            first_packet=self._since_lent(stream.first_packet),
+            last_packet=self._since_lent(stream.last_packet),
+            longest_gap=round(stream.longest_gap, 6),
+            far=text_of(self.latch.passing),
+        )
+
+    def _since_lent(self, at: float) -> float:
+        return NEVER if at == NEVER else round(at - self.lent_at, 6)
+
+
+def hosts(names: tuple[str, ...]) -> tuple[str, ...]:
+    """The hosts as the socket writes them; what is no address admits nobody."""
+    return tuple(canonical_host(name) or name for name in names)
+
+
+def settle(endpoint: Endpoint, form: Form) -> None:
+    """Let the endpoint and its peer agree again on where packets go, after anything about it changed."""
+    _route(endpoint, form)
+    if endpoint.peer is not None:
+        _route(endpoint.peer, form)
+
+
+def _route(endpoint: Endpoint, form: Form) -> None:
+    peer = endpoint.peer
+    endpoint.onward = endpoint.rtcp_onward = None
+    # During a change to T.38 one side may be there before the other: RTP is not for a fax machine.
+    if peer is not None and endpoint.is_open and peer.kind == endpoint.kind:
+        if peer.exit.address is not None:
+            endpoint.onward = peer.exit
+        if peer.rtcp_exit.address is not None:
+            endpoint.rtcp_onward = peer.rtcp_exit
+    _install(endpoint, form)
+
+
+def _install(endpoint: Endpoint, form: Form) -> None:
+    """Tell the form of the flow if it is confirmed and has where to go, and only when it has changed."""
+    source, exit = endpoint.latch.passing, endpoint.onward
+    flow = None
+    if source is not None and exit is not None and exit.address is not None:
+        flow = Flow(source, exit, exit.address, endpoint.kind == "udptl")
+    if flow == endpoint.flow:
+        return
+    endpoint.flow = flow
+    form.collect(endpoint.pair.rtp, endpoint.stream)
+    if flow is None:
+        form.suspend(endpoint.pair.rtp)
+    else:
+        form.install(endpoint.pair.rtp, flow)

@@ -1,0 +1,131 @@
+"""The relay's process: builds the rest, joins it to the loop, ends it in order."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+
+import structlog
+
+from rtp_relay.errors import StartError
+from rtp_relay.forms.user import UserForm
+from rtp_relay.process import logs, options, system
+from rtp_relay.process.listener import Listener, listen
+from rtp_relay.process.options import Options
+from rtp_relay.relay import Relay
+
+log = structlog.get_logger("rtp_relay")
+
+
+class Service:
+    """One relay on the running loop."""
+
+    def __init__(self, chosen: Options, form: UserForm, relay: Relay, listener_path: str) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._form = form
+        self._relay = relay
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at: float | None = None
+        self._is_growing = False
+        self._systemd = system.Systemd()
+        self.listener = Listener(listener_path, listen(listener_path), relay, self._rearm)
+        self._loop.add_reader(form.fileno(), form.turn)
+
+    def close(self) -> None:
+        """Hang up, then let every port go."""
+        self._systemd.tell("STOPPING=1")
+        if self._timer is not None:
+            self._timer.cancel()
+        self.listener.close()
+        self._loop.remove_reader(self._form.fileno())
+        self._relay.close()
+        self._form.shut()
+
+    def announce(self) -> None:
+        """Say that the relay is ready, and go on showing that it lives."""
+        self._systemd.tell("READY=1")
+        if self._systemd.watchdog:
+            self._show_life()
+
+    def _show_life(self) -> None:
+        self._systemd.tell("WATCHDOG=1")
+        self._loop.call_later(self._systemd.watchdog, self._show_life)
+
+    def _rearm(self) -> None:
+        """Wake at the relay's next deadline, and open more ports if few are left."""
+        if self._relay.wants_growth and not self._is_growing:
+            self._is_growing = True
+            self._loop.call_soon(self._grow)
+        due = self._relay.next_deadline()
+        if due == self._timer_at:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_at = due
+        self._timer = None if due is None else self._loop.call_at(due, self._wake)
+
+    def _wake(self) -> None:
+        self._timer_at = None
+        self._timer = None
+        self._relay.handle_deadline(time.monotonic())
+        self.listener.deliver()
+        self._rearm()
+
+    def _grow(self) -> None:
+        self._relay.grow()
+        self._is_growing = self._relay.wants_growth
+        if self._is_growing:
+            self._loop.call_soon(self._grow)
+
+
+async def serve(chosen: Options, parent: int) -> None:
+    """Run until SIGTERM or SIGINT. Raises StartError."""
+    limit = system.raise_descriptor_limit()
+    form = UserForm(reason="the only form of this version", dscp=chosen.dscp)
+    relay = Relay(form, chosen.interfaces, chosen.settings, log.info)
+    relay.open(chosen.pool)
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(_report)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ended.set)
+    if chosen.user:
+        system.become(chosen.user)
+    if chosen.dies_with_parent and not system.die_with(parent):
+        raise StartError("the process that started this one is gone")
+    service = Service(chosen, form, relay, chosen.socket)
+    system.calm_collector()
+    service.announce()
+    log.info(
+        "ready",
+        socket=chosen.socket,
+        form=form.name,
+        interfaces=[" ".join(one) for one in chosen.interfaces],
+        ports=f"{chosen.settings.first_port}-{chosen.settings.last_port}",
+        descriptors=limit,
+    )
+    try:
+        await ended.wait()
+    finally:
+        service.close()
+    log.info("stopped")
+
+
+def _report(loop: asyncio.AbstractEventLoop, what: dict[str, object]) -> None:
+    """A bug: the packet or the command that showed it is lost, the process lives."""
+    log.error("bug", message=what.get("message"), exc_info=what.get("exception"))
+
+
+def main() -> int:
+    """The exit status: 0 after SIGTERM, 1 if the relay could not begin."""
+    parent = os.getppid()
+    chosen = options.read()
+    logs.set_up(chosen.log_level)
+    try:
+        asyncio.run(serve(chosen, parent))
+    except StartError as error:
+        log.error("cannot begin", reason=str(error))
+        return 1
+    return 0

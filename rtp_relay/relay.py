@@ -1,0 +1,380 @@
+"""The relay, with the sockets taken out: commands and packets in, events and packets out, `now` handed in.
+
+Give it a command, then `take_events()`; whenever `next_deadline()` has come, `handle_deadline(now)`.
+Packets reach the endpoints by way of the form. A call belongs to the *owner* who reserved it, a number
+that the process gives to a connection. When the owner is lost its calls are kept for a while as orphans;
+a Reserve for the same call, or for the same ports, adopts them.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from rtp_relay import control
+from rtp_relay.bridge import Leg, join, part, rejoin
+from rtp_relay.endpoint import Endpoint, settle
+from rtp_relay.errors import Refusal, StartError
+from rtp_relay.form import Form, Interface
+from rtp_relay.ports import GROWTH, REST, PortPool
+from rtp_relay.source import canonical_host, is_version_6
+
+Owner = int
+Note = Callable[..., object]  # note(event, **what): the process logs it, a test collects it
+
+MEDIA_LIMIT: Final = 32  # m-lines of one leg; more is a mistake, or somebody emptying the pool
+LEG_LIMIT: Final = 256  # legs of one call
+CALLS_IN_HOLDINGS: Final = 1000  # calls named in one event, so that it stays under PACKET_LIMIT
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What may be chosen. Intervals are seconds.
+
+    media_timeout: silence after which the core is told; 0 never tells it.
+    learning: how long after the bridge (or a Direct later on) a far address may still be learnt.
+    rest: how long ports rest between calls.
+    orphan_time: how long calls outlive the connection that they belong to.
+    """
+
+    first_port: int = 20000
+    last_port: int = 29999
+    media_timeout: float = 60.0
+    learning: float = 10.0
+    rest: float = REST
+    orphan_time: float = 30.0
+
+
+USUAL: Final = Settings()
+
+
+class Call:
+    """Legs kept together under a name."""
+
+    __slots__ = ("is_watched", "legs", "name", "orphaned_until", "owner")
+
+    def __init__(self, name: str, owner: Owner) -> None:
+        self.name = name
+        self.owner: Owner | None = owner
+        self.orphaned_until: float | None = None
+        self.legs: dict[int, Leg] = {}
+        self.is_watched = False  # a deadline for its silence is pending
+
+    def endpoints(self) -> Iterable[Endpoint]:
+        return (endpoint for leg in self.legs.values() for endpoint in leg.endpoints.values())
+
+
+class Relay:
+    """Every call's endpoints and bridges, on one form of forwarding.
+
+    Raises StartError if there is no interface, or an address is none, or the range holds no pair.
+    """
+
+    def __init__(
+        self,
+        form: Form,
+        interfaces: Sequence[Interface],
+        settings: Settings = USUAL,
+        note: Note | None = None,
+    ) -> None:
+        self._form = form
+        self._settings = settings
+        self._note = note or _note_nothing
+        self._calls: dict[str, Call] = {}
+        self._events: list[tuple[Owner, control.Event]] = []
+        self._deadlines: list[tuple[float, int, Call]] = []
+        self._numbers = itertools.count()
+        self._interfaces: dict[str, Interface] = {}
+        self._pools: dict[str, PortPool] = {}
+        for interface in interfaces:
+            self._add(interface)
+        if not self._interfaces:
+            raise StartError("no interface: where is media to be received?")
+        self._first = next(iter(self._interfaces.values()))
+
+    def _add(self, interface: Interface) -> None:
+        settings = self._settings
+        for host in (interface.bind, interface.advertised):
+            if canonical_host(host) != host:
+                raise StartError(f"interface {interface.name}: {host!r} is no IP address in its usual form")
+        if interface.name in self._interfaces:
+            raise StartError(f"interface {interface.name} is there twice")
+        first, last = settings.first_port, settings.last_port
+        if last > 65535 or first < 1024:
+            raise StartError(f"ports {first}-{last}: from 1024 to 65535, please")
+        self._interfaces[interface.name] = interface
+        if interface.bind not in self._pools:
+            pool = PortPool(self._form, interface.bind, first, last, settings.rest)
+            if pool.first >= pool.last:
+                raise StartError(f"ports {first}-{last}: no even port and an odd one above it")
+            self._pools[interface.bind] = pool
+
+    def open(self, pairs: int) -> None:
+        """Open ports ahead of need, on each address. Raises StartError if there is one that lends none."""
+        for pool in self._pools.values():
+            pool.grow(pairs)
+            if not pool.free:
+                raise StartError(
+                    f"no port can be opened at {pool.host} between {pool.first} and {pool.last}: "
+                    "is it an address of this host, and is another program using the range?"
+                )
+
+    def close(self) -> None:
+        """Close every port. Calls end without a word."""
+        self._calls.clear()
+        self._deadlines.clear()
+        for pool in self._pools.values():
+            pool.close()
+
+    # Commands and events.
+
+    def handle(self, command: control.Command, owner: Owner, now: float) -> None:
+        """Obey one command. What it leads to is in `take_events`."""
+        COMMANDS[type(command)](self, command, owner, now)
+
+    def take_events(self) -> list[tuple[Owner, control.Event]]:
+        """What there is to tell, and whom."""
+        events, self._events = self._events, []
+        return events
+
+    def lose(self, owner: Owner, now: float) -> None:
+        """The owner's connection is gone: its calls go on for a while, for somebody to adopt."""
+        until = now + self._settings.orphan_time
+        orphans = [call for call in self._calls.values() if call.owner == owner]
+        for call in orphans:
+            call.owner = None
+            call.orphaned_until = until
+            self._schedule(until, call)
+        if orphans:
+            self._note("calls orphaned", calls=len(orphans), seconds=self._settings.orphan_time)
+
+    # Time.
+
+    def next_deadline(self) -> float | None:
+        """When `handle_deadline` is to be called next; None while nothing is pending."""
+        return self._deadlines[0][0] if self._deadlines else None
+
+    def handle_deadline(self, now: float) -> None:
+        """Do what is due: look for silence, release orphans."""
+        while self._deadlines and self._deadlines[0][0] <= now:
+            _, _, call = heapq.heappop(self._deadlines)
+            if self._calls.get(call.name) is not call:
+                continue
+            if call.orphaned_until is not None and call.orphaned_until <= now:
+                self._note("orphan released", call=call.name)
+                self._release_legs(call, list(call.legs), now)
+            else:
+                self._look_for_silence(call, now)
+
+    @property
+    def wants_growth(self) -> bool:
+        """Few ports are free, and there are more to open."""
+        return any(pool.wants_growth for pool in self._pools.values())
+
+    def grow(self) -> None:
+        """Open some ports more, so few that media does not wait for it."""
+        for pool in self._pools.values():
+            if pool.wants_growth:
+                pool.grow(GROWTH)
+
+    @property
+    def ports_lent(self) -> int:
+        return sum(pool.lent for pool in self._pools.values())
+
+    def _schedule(self, at: float, call: Call) -> None:
+        heapq.heappush(self._deadlines, (at, next(self._numbers), call))
+
+    def _watch(self, call: Call, now: float) -> None:
+        if self._settings.media_timeout > 0 and not call.is_watched:
+            call.is_watched = True
+            self._schedule(now + self._settings.media_timeout, call)
+
+    def _look_for_silence(self, call: Call, now: float) -> None:
+        """Each call is looked at when it could be silent at the earliest, not every second."""
+        timeout = self._settings.media_timeout
+        if not call.is_watched or timeout <= 0:
+            return
+        last = self._last_sign(call)
+        if last is not None and now - last >= timeout:
+            self._note("no media", call=call.name, seconds=round(now - last, 3))
+            self._tell(call, control.Silent(call.name, round(now - last, 3)))
+            last = None  # told; again if it stays silent for as long again
+        self._schedule((now if last is None else last) + timeout, call)
+
+    def _last_sign(self, call: Call) -> float | None:
+        """When a leg that owes packets last sent one, or began to owe them; None if none owes any."""
+        last: float | None = None
+        for endpoint in call.endpoints():
+            if endpoint.due and endpoint.peer is not None:
+                self._form.collect(endpoint.pair.rtp, endpoint.stream)
+                sign = max(endpoint.last_heard, endpoint.due_since)
+                last = sign if last is None else max(last, sign)
+        return last
+
+    def _tell(self, call: Call, event: control.Event) -> None:
+        if call.owner is not None:
+            self._events.append((call.owner, event))
+
+    # The commands, one by one.
+
+    def _hello(self, command: control.Hello, owner: Owner, now: float) -> None:
+        if command.version != control.VERSION:
+            reason = f"this relay speaks version {control.VERSION}, not {command.version}"
+            self._events.append((owner, control.Refused("", reason)))
+            return
+        form, calls = self._form, len(self._calls)
+        self._events.append((owner, control.Welcome(control.VERSION, form.name, form.reason, calls)))
+
+    def _reserve(self, command: control.Reserve, owner: Owner, now: float) -> None:
+        call = self._calls.get(command.call) or Call(command.call, owner)
+        fresh: list[tuple[Leg, Endpoint]] = []
+        lent: list[control.Lent] = []
+        try:
+            self._check_owner(call, command, owner)
+            for request in command.legs:
+                lent.extend(self._lend_leg(call, request, fresh, now))
+        except Refusal as refusal:
+            self._undo(call, fresh)
+            self._note("reserve refused", call=command.call, reason=str(refusal))
+            self._events.append((owner, control.Refused(command.call, str(refusal))))
+            return
+        call.owner, call.orphaned_until = owner, None
+        self._calls[call.name] = call
+        for request in command.legs:
+            rejoin(call.legs[request.leg], self._form, now, self._settings.learning)
+        self._events.append((owner, control.Reserved(call.name, tuple(lent))))
+
+    def _check_owner(self, call: Call, command: control.Reserve, owner: Owner) -> None:
+        """Another's call may be taken over by who names its ports, as a core does that has come back."""
+        if call.owner not in (None, owner) and not all(request.ports for request in command.legs):
+            raise Refusal("the call belongs to another connection")
+
+    def _lend_leg(
+        self, call: Call, request: control.LegRequest, fresh: list[tuple[Leg, Endpoint]], now: float
+    ) -> list[control.Lent]:
+        if not 0 < request.media <= MEDIA_LIMIT or not 0 <= request.first_medium <= MEDIA_LIMIT:
+            raise Refusal(f"leg {request.leg}: {request.media} media from {request.first_medium}")
+        if request.ports and len(request.ports) != request.media:
+            raise Refusal(f"leg {request.leg}: {len(request.ports)} ports for {request.media} media")
+        leg = call.legs.get(request.leg) or self._new_leg(call, request)
+        lent = []
+        for index in range(request.media):
+            wanted = request.ports[index] if request.ports else None
+            endpoint = self._lend(leg, request.first_medium + index, wanted, fresh, now)
+            number, host = endpoint.pair.number, leg.interface.advertised
+            lent.append(control.Lent(leg.number, endpoint.medium, host, number, number + 1))
+        return lent
+
+    def _new_leg(self, call: Call, request: control.LegRequest) -> Leg:
+        interface = self._interfaces.get(request.interface) if request.interface else self._first
+        if interface is None:
+            raise Refusal(f"leg {request.leg}: no interface is called {request.interface!r}")
+        if len(call.legs) >= LEG_LIMIT:
+            raise Refusal(f"more than {LEG_LIMIT} legs in a call")
+        leg = call.legs[request.leg] = Leg(request.leg, interface, self._pools[interface.bind])
+        return leg
+
+    def _lend(
+        self, leg: Leg, medium: int, wanted: int | None, fresh: list[tuple[Leg, Endpoint]], now: float
+    ) -> Endpoint:
+        """The endpoint that the leg has for the medium, if it is the wanted one, or a new one."""
+        endpoint = leg.endpoints.get(medium)
+        if endpoint is not None:
+            if wanted is not None and endpoint.pair.number != wanted:
+                has = endpoint.pair.number
+                raise Refusal(f"leg {leg.number} has port {has} for medium {medium}, not {wanted}")
+            return endpoint
+        pair = leg.pool.lend(now) if wanted is None else leg.pool.lend_number(wanted, now)
+        endpoint = leg.endpoints[medium] = Endpoint(leg.number, medium, pair, now, self._belief_changed)
+        fresh.append((leg, endpoint))
+        return endpoint
+
+    def _undo(self, call: Call, fresh: list[tuple[Leg, Endpoint]]) -> None:
+        for leg, endpoint in fresh:
+            del leg.endpoints[endpoint.medium]
+            leg.pool.undo(endpoint.pair)
+        for number in [number for number, leg in call.legs.items() if not leg.endpoints]:
+            del call.legs[number]
+
+    def _direct(self, command: control.Direct, owner: Owner, now: float) -> None:
+        call = self._calls.get(command.call)
+        leg = call.legs.get(command.leg) if call else None
+        endpoint = leg.endpoints.get(command.medium) if leg else None
+        if leg is None or endpoint is None:
+            self._note("no such endpoint", call=command.call, leg=command.leg, medium=command.medium)
+            return
+        endpoint.direct(command, is_version_6(leg.interface.bind), now)
+        if endpoint.peer is not None:
+            endpoint.latch.limit(now + self._settings.learning)
+        settle(endpoint, self._form)
+
+    def _belief_changed(self, endpoint: Endpoint) -> None:
+        endpoint.aim()
+        settle(endpoint, self._form)
+
+    def _bridge(self, command: control.Bridge, owner: Owner, now: float) -> None:
+        call = self._calls.get(command.call)
+        a, b = (call.legs.get(command.a), call.legs.get(command.b)) if call else (None, None)
+        if call is None or a is None or b is None or a is b:
+            self._note("no such legs", call=command.call, a=command.a, b=command.b)
+            return
+        join(a, b, command.a_to_b, command.b_to_a, self._form, now, self._settings.learning)
+        self._watch(call, now)
+
+    def _release(self, command: control.Release, owner: Owner, now: float) -> None:
+        call = self._calls.get(command.call)
+        streams: tuple[control.StreamFigures, ...] = ()
+        if call is not None:
+            numbers = [number for number in command.legs or tuple(call.legs) if number in call.legs]
+            streams = self._release_legs(call, numbers, now)
+        self._events.append((owner, control.Released(command.call, streams)))
+
+    def _release_legs(self, call: Call, numbers: list[int], now: float) -> tuple[control.StreamFigures, ...]:
+        """Take back the endpoints of some legs; the call ends with its last leg."""
+        streams = []
+        for number in numbers:
+            leg = call.legs.pop(number)
+            part(leg, self._form)
+            for endpoint in leg.endpoints.values():
+                self._form.collect(endpoint.pair.rtp, endpoint.stream)
+                streams.append(endpoint.figures())
+                leg.pool.give_back(endpoint.pair, now)
+        if not call.legs:
+            del self._calls[call.name]
+        return tuple(streams)
+
+    def _query(self, command: control.Query, owner: Owner, now: float) -> None:
+        call = self._calls.get(command.call)
+        streams = []
+        for endpoint in call.endpoints() if call else ():
+            self._form.collect(endpoint.pair.rtp, endpoint.stream)
+            streams.append(endpoint.figures())
+        self._events.append((owner, control.Figures(command.call, tuple(streams))))
+
+    def _inventory(self, command: control.Inventory, owner: Owner, now: float) -> None:
+        pools = self._pools.values()
+        lent, free = self.ports_lent, sum(pool.free for pool in pools)
+        resting = sum(pool.resting for pool in pools)
+        names = list(self._calls)
+        for start in range(0, max(len(names), 1), CALLS_IN_HOLDINGS):
+            some = tuple(names[start : start + CALLS_IN_HOLDINGS])
+            more = start + CALLS_IN_HOLDINGS < len(names)
+            self._events.append((owner, control.Holdings(some, lent, free, resting, more)))
+
+
+def _note_nothing(event: str, **what: object) -> None:
+    """For who does not want to know."""
+
+
+COMMANDS: Final[dict[type[control.Command], Callable[..., None]]] = {
+    control.Hello: Relay._hello,
+    control.Reserve: Relay._reserve,
+    control.Direct: Relay._direct,
+    control.Bridge: Relay._bridge,
+    control.Release: Relay._release,
+    control.Query: Relay._query,
+    control.Inventory: Relay._inventory,
+}

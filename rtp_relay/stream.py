@@ -1,0 +1,139 @@
+"""What came from one far end: packets, octets, loss (RFC 3550 A.3), jitter (A.8), gaps.
+
+Loss is what was expected less what was received, summed over the runs of one SSRC. A run begins with
+the first packet, with another SSRC, or where the sequence leaps and goes on from there (A.1's bad_seq).
+Jitter is kept in seconds: the clock may change with the payload type in the middle of a stream.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from rtp_relay.packet import DEFAULT_CLOCK_RATE, HEADER, STATIC_CLOCK_RATES, TYPE_MASK, Packet
+
+MAX_DROPOUT: Final = 3000  # RFC 3550 A.1
+MAX_MISORDER: Final = 100  # RFC 3550 A.1
+NEVER: Final = -1.0
+
+
+class Stream:
+    """Figures of what one endpoint received. Octets are those of the UDP payload, RTP header included."""
+
+    __slots__ = (
+        "_bad_sequence", "_base", "_carried_lost", "_clock_rate", "_highest", "_kind", "_received",
+        "_timestamp", "clock_rates", "first_packet", "jitter", "last_packet", "longest_gap", "octets",
+        "packets", "paused", "payload_type", "ssrc", "ssrc_changes",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self.packets = 0
+        self.octets = 0
+        self.ssrc = 0
+        self.ssrc_changes = 0
+        self.payload_type = -1  # of what goes on; not that of a telephone-event in between
+        self.jitter = 0.0  # seconds
+        self.first_packet = NEVER  # absolute monotonic times
+        self.last_packet = NEVER
+        self.longest_gap = 0.0  # seconds
+        self.paused = False  # no packets were due: the time until the next one is no gap
+        self.clock_rates: dict[int, int] | None = None
+        self._clock_rate = DEFAULT_CLOCK_RATE
+        self._kind = -1  # payload type of the last packet
+        self._timestamp = 0
+        self._base = 0  # extended sequence number of the run's first packet
+        self._highest = -1  # extended sequence number, the highest so far; -1: no RTP yet
+        self._received = 0  # packets of this run
+        self._carried_lost = 0  # of the runs before
+        self._bad_sequence = -1
+
+    @property
+    def lost(self) -> int:
+        """RFC 3550 A.3: expected less received; duplicates can bring it below zero."""
+        if self._highest < 0:
+            return 0
+        return self._carried_lost + self._highest - self._base + 1 - self._received
+
+    def pause(self) -> None:
+        """Packets are no longer due (hold); a silence that follows is not counted as a gap."""
+        self.paused = True
+
+    def count(self, size: int, now: float) -> None:
+        """Account for a packet that is not read (T.38)."""
+        self.packets += 1
+        self.octets += size
+        self._note_gap(now)
+        self.last_packet = now
+
+    def receive(self, packet: Packet, now: float) -> None:
+        """Account for one RTP packet of at least 12 octets."""
+        _, kind, sequence, timestamp, ssrc = HEADER.unpack_from(packet)
+        kind &= TYPE_MASK
+        self.packets += 1
+        self.octets += len(packet)
+        if ssrc == self.ssrc and kind == self._kind and self._highest >= 0 and not self.paused:
+            elapsed = now - self.last_packet
+            if elapsed > self.longest_gap:
+                self.longest_gap = elapsed
+            # Packets that share a timestamp (telephone-event, a video frame) say nothing about transit.
+            if timestamp != self._timestamp:
+                self.payload_type = kind
+                step = (timestamp - self._timestamp) & 0xFFFFFFFF
+                if step & 0x80000000:
+                    step -= 0x100000000
+                change = elapsed - step / self._clock_rate
+                self.jitter += ((change if change >= 0.0 else -change) - self.jitter) / 16.0
+        else:
+            self._begin(ssrc, kind, sequence, now)
+        self._timestamp = timestamp
+        self.last_packet = now
+        ahead = (sequence - self._highest) & 0xFFFF
+        if ahead < MAX_DROPOUT:
+            self._highest += ahead
+            self._received += 1
+        else:
+            self._take_leap(sequence, ahead)
+
+    def _begin(self, ssrc: int, payload_type: int, sequence: int, now: float) -> None:
+        """The first packet, another SSRC, another payload type, or the first after a pause."""
+        self._note_gap(now)
+        if self.payload_type < 0 or ssrc != self.ssrc:
+            self.payload_type = payload_type
+        if payload_type != self._kind:
+            self._kind = payload_type
+            known = self.clock_rates or STATIC_CLOCK_RATES
+            self._clock_rate = known.get(payload_type) or STATIC_CLOCK_RATES.get(
+                payload_type, DEFAULT_CLOCK_RATE
+            )
+        if self._highest < 0:
+            self.ssrc = ssrc
+            self._restart(sequence)
+        elif ssrc != self.ssrc:
+            self.ssrc_changes += 1
+            self.ssrc = ssrc
+            self._restart(sequence)
+
+    def _note_gap(self, now: float) -> None:
+        if self.first_packet == NEVER:
+            self.first_packet = now
+        elif not self.paused:
+            self.longest_gap = max(self.longest_gap, now - self.last_packet)
+        self.paused = False
+
+    def _restart(self, sequence: int) -> None:
+        self._carried_lost = self.lost
+        self._base = self._highest = sequence
+        self._received = 0
+        self._bad_sequence = -1
+
+    def _take_leap(self, sequence: int, ahead: int) -> None:
+        """A packet that is late, or the first after a leap."""
+        if ahead > 0xFFFF - MAX_MISORDER:
+            self._received += 1  # late, or a duplicate
+        elif sequence == self._bad_sequence:
+            # RFC 3550 A.1: "Two sequential packets -- assume that the other side restarted without
+            # telling us so just re-sync". Both of them count.
+            self._restart((sequence - 1) & 0xFFFF)
+            self._highest += 1
+            self._received = 2
+        else:
+            self._bad_sequence = (sequence + 1) & 0xFFFF

@@ -1,0 +1,122 @@
+"""Messages out of a byte stream (RFC 3261 §18.3).
+
+Over TCP the Content-Length is all that says where a message ends, so a message without one, or with rubbish
+for
+one, leaves nothing after it that could be trusted: what came before is delivered, `failure` is set, and the
+connection is good for one error response and a close.
+"""
+
+from __future__ import annotations
+
+import re
+
+from . import grammar
+from .errors import RemoteError
+
+MAX_MESSAGE = 131_072  # octets: twice what UDP carries; the body of a SIP message is an SDP of one or two KiB
+
+# The value of every Content-Length field, folded or not; what stands there is judged by _content_length.
+_LENGTH = re.compile(
+    rb"\n(?:content-length|l)[ \t]*+:(?:[ \t]|\r?\n[ \t])*+([^\r\n]*+)(?=\r?\n[^ \t]|\r?\Z)",
+    re.IGNORECASE,
+)
+
+
+class StreamFraming:
+    """The receiving half of one connection.
+
+    failure: None until the stream cannot be followed any further; then the error, with the status that the
+    message
+        it happened in earns, and `failed_head` is that message's head, as far as it came.
+    """
+
+    __slots__ = ("_buffer", "_end", "_pings", "_searched", "failed_head", "failure")
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        self._searched = 0  # no head ends before here
+        self._end = 0  # where the message now arriving ends; 0 while its head is incomplete
+        self._pings = 0
+        self.failure: RemoteError | None = None
+        self.failed_head = b""
+
+    @property
+    def is_idle(self) -> bool:
+        """Between messages: nothing of a next one has come."""
+        return not self._buffer
+
+    def take_pings(self) -> int:
+        """How many keep-alives (RFC 5626 §3.5.1: CRLF CRLF between messages) have come since last asked; each
+        wants one CRLF in reply."""
+        pings, self._pings = self._pings, 0
+        return pings
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """The messages that `data` completes, in order. After a failure, nothing."""
+        messages: list[bytes] = []
+        if self.failure is not None:
+            return messages
+        self._buffer += data
+        while (message := self._next()) is not None:
+            messages.append(message)
+        return messages
+
+    def _next(self) -> bytes | None:
+        if not self._end:
+            self._skip_keep_alives()
+            self._find_end()
+        if not self._end or len(self._buffer) < self._end:
+            return None
+        message = bytes(self._buffer[: self._end])
+        del self._buffer[: self._end]
+        self._end = self._searched = 0
+        return message
+
+    def _skip_keep_alives(self) -> None:
+        buffer = self._buffer
+        while buffer.startswith(b"\r\n\r\n"):
+            del buffer[:4]
+            self._pings += 1
+        # Half a ping may yet become one, so a lone CRLF goes only when something else follows it.
+        if buffer.startswith((b"\r", b"\n")) and not b"\r\n\r\n".startswith(bytes(buffer[:4])):
+            del buffer[: len(buffer) - len(buffer.lstrip(b"\r\n"))]
+
+    def _find_end(self) -> None:
+        buffer = self._buffer
+        blank = grammar.find_blank_line(buffer, self._searched)
+        if blank is None:
+            self._searched = max(0, len(buffer) - 3)
+            if len(buffer) > grammar.MAX_HEAD:
+                self._fail(RemoteError(513, "no end of headers"), len(buffer))
+            return
+        head_end, body_at = blank.span()
+        if head_end > grammar.MAX_HEAD:
+            self._fail(RemoteError(513, f"head of {head_end} octets"), head_end)
+            return
+        length = _content_length(bytes(buffer[:head_end]))
+        if isinstance(length, RemoteError):
+            self._fail(length, body_at)
+        elif body_at + length > MAX_MESSAGE:
+            self._fail(RemoteError(513, f"body of {length} octets"), body_at)
+        else:
+            self._end = body_at + length
+
+    def _fail(self, failure: RemoteError, head_end: int) -> None:
+        self.failure = failure
+        self.failed_head = bytes(self._buffer[:head_end])
+        self._buffer.clear()
+
+
+def _content_length(head: bytes) -> int | RemoteError:
+    found = {match[1].rstrip() for match in _LENGTH.finditer(head)}
+    if not found:
+        # §20.14: "If a stream-based protocol (such as TCP) is used as transport, then the header field MUST
+        # be used."
+        return RemoteError(400, "no Content-Length on a stream")
+    if len(found) > 1:
+        return RemoteError(400, "two values of Content-Length")
+    text = found.pop()
+    # Never trust a length: digits only, few of them, and nothing is reserved for it.
+    if not text.isdigit() or len(text) > 10:
+        return RemoteError(400, f"bad Content-Length {text[:40]!r}")
+    return int(text)

@@ -1,0 +1,653 @@
+"""Messages (RFC 3261 §7): bytes to Request or Response, and back.
+
+Theory of operation. `parse` is on the path of every datagram, so it does what every message needs and no
+more: one decoding, one cut into lines, a canonical name for each, and the handful of strings by which
+transactions and dialogs are found. What is well-formed and plain, as nearly all traffic is, goes straight
+through; the first sign of anything else (a fold, a bare LF, a name not seen before) starts over on the slow
+and careful path. Typed values are parsed when first asked for, and kept.
+
+Whether a request is *valid* is a second question, asked once per new transaction by `request_defect`, so that
+retransmissions, ACKs and responses do not pay for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+
+from . import grammar
+from .errors import REASONS, LocalError, MalformedMessage, RemoteError
+from .headers import Address, Via, first_element, parameter, split_list
+from .uri import parse_request_uri
+
+__all__ = [
+    "REASONS",
+    "Message",
+    "ReplyTemplate",
+    "Request",
+    "Response",
+    "build_request",
+    "parameter",
+    "parse",
+    "request_defect",
+    "response_destination",
+]
+
+Fields = list[tuple[str, str]]
+
+# A header name as it came, to its canonical form. Bounded, since names come from outside.
+_names: dict[str, str] = {}
+_MAX_NAMES = 2_048
+
+# PAR-9: what proxies look at comes first, so that they need not read on (RFC 3261 §7.3.1).
+_FIRST = (
+    "via",
+    "route",
+    "record-route",
+    "max-forwards",
+    "from",
+    "to",
+    "call-id",
+    "cseq",
+    "contact",
+)
+
+# Fields that may stand in a message but once. Only those that we act upon: a second Subject does no harm.
+_SINGLE = frozenset(
+    {
+        "call-id",
+        "content-length",
+        "content-type",
+        "cseq",
+        "expires",
+        "from",
+        "max-forwards",
+        "min-se",
+        "rack",
+        "refer-to",
+        "replaces",
+        "rseq",
+        "session-expires",
+        "to",
+    }
+)
+
+
+class Message:
+    """What requests and responses share.
+
+    fields: (name, value) in the order they came; the name long and in lower case, the value as on the wire,
+    unfolded
+        and without the white space around it. Names given to the methods are of the same form.
+    body: cut to Content-Length.
+    call_id, from_tag, to_tag, cseq, cseq_method, branch: what transactions and dialogs are found by; "" for
+    a tag or
+        branch that is not there.
+    from_value, to_value: From and To as on the wire; via_value: the topmost Via alone.
+
+    Typed properties raise RemoteError(400) for what their grammar forbids.
+    """
+
+    __slots__ = (
+        "_contacts",
+        "_first",
+        "_from",
+        "_record_route",
+        "_route",
+        "_to",
+        "_top_via",
+        "_vias",
+        "body",
+        "branch",
+        "call_id",
+        "cseq",
+        "cseq_method",
+        "fields",
+        "from_tag",
+        "from_value",
+        "to_tag",
+        "to_value",
+        "via_value",
+    )
+
+    # Slots that are set when first asked for: being unset, they cost `parse` nothing.
+    _contacts: list[Address]
+    _from: Address
+    _record_route: list[Address]
+    _route: list[Address]
+    _to: Address
+    _top_via: Via
+    _vias: list[Via]
+
+    def __init__(self, fields: Fields, body: bytes) -> None:
+        """Raises MalformedMessage where Via, From, To, Call-ID or CSeq is missing; a bad CSeq becomes -1."""
+        self.fields = fields
+        self.body = body
+        # Later entries win in dict(), so the list is gone through from its end to keep the first of each
+        # name.
+        self._first = first = dict(reversed(fields))
+        try:
+            self.call_id = first["call-id"]
+            self.from_value = from_value = first["from"]
+            self.to_value = to_value = first["to"]
+            via = first["via"]
+            cseq = first["cseq"]
+        except KeyError as missing:
+            raise MalformedMessage(f"no {grammar.spell(missing.args[0])}") from None
+
+        tag = from_value.partition(">;tag=")[2]
+        self.from_tag = tag if tag.isalnum() else parameter(from_value, "tag")
+        if to_value[-1:] == ">":
+            self.to_tag = ""
+        else:
+            tag = to_value.partition(">;tag=")[2]
+            self.to_tag = tag if tag.isalnum() else parameter(to_value, "tag")
+
+        if "," in via:
+            via = first_element(via)
+        self.via_value = via
+        branch = via.partition(";branch=")[2].partition(";")[0].strip()
+        self.branch = branch if branch and '"' not in via else parameter(via, "branch")
+
+        number, _, method = cseq.partition(" ")
+        if method.isalpha() and len(number) < 11 and number.isdecimal() and number.isascii():
+            self.cseq = int(number)
+            self.cseq_method = method
+        else:
+            match = grammar.match_cseq(cseq)
+            self.cseq, self.cseq_method = (int(match["number"]), match["method"]) if match else (-1, "")
+
+    def get(self, name: str) -> str | None:
+        """The first value of this name, as on the wire."""
+        return self._first.get(name)
+
+    def get_all(self, name: str) -> list[str]:
+        """Every value of this name, one for each header line, not split."""
+        if name not in self._first:
+            return []
+        return [value for key, value in self.fields if key == name]
+
+    def values(self, name: str) -> list[str]:
+        """Every element of a list header, in order; of any other header, its lines (RFC 3261 §7.3.1)."""
+        lines = self.get_all(name)
+        if name not in grammar.LIST_NAMES:
+            return lines
+        return [element for line in lines for element in split_list(line)]
+
+    def tokens(self, name: str) -> frozenset[str]:
+        """Option tags in lower case; of Allow, methods as on the wire, for they are case-sensitive."""
+        if name not in self._first:
+            return frozenset()
+        return _tokens(",".join(self.get_all(name)), name != "allow")
+
+    @property
+    def top_via(self) -> Via:
+        try:
+            return self._top_via
+        except AttributeError:
+            self._top_via = Via.parse(self.via_value)
+            return self._top_via
+
+    @property
+    def vias(self) -> list[Via]:
+        try:
+            return self._vias
+        except AttributeError:
+            self._vias = [Via.parse(value) for value in self.values("via")]
+            return self._vias
+
+    @property
+    def from_(self) -> Address:
+        try:
+            return self._from
+        except AttributeError:
+            self._from = Address.parse(self.from_value)
+            return self._from
+
+    @property
+    def to(self) -> Address:
+        try:
+            return self._to
+        except AttributeError:
+            self._to = Address.parse(self.to_value)
+            return self._to
+
+    @property
+    def contacts(self) -> list[Address]:
+        """The Contact addresses. "Contact: *" (REGISTER only, §10.2.2) has none: ask `get`."""
+        try:
+            return self._contacts
+        except AttributeError:
+            values = self.values("contact")
+            self._contacts = [] if values == ["*"] else [Address.parse(value) for value in values]
+            return self._contacts
+
+    @property
+    def contact(self) -> Address | None:
+        """The first Contact address."""
+        contacts = self.contacts
+        return contacts[0] if contacts else None
+
+    @property
+    def route(self) -> list[Address]:
+        try:
+            return self._route
+        except AttributeError:
+            self._route = [Address.parse(value) for value in self.values("route")]
+            return self._route
+
+    @property
+    def record_route(self) -> list[Address]:
+        try:
+            return self._record_route
+        except AttributeError:
+            self._record_route = [Address.parse(value) for value in self.values("record-route")]
+            return self._record_route
+
+    @property
+    def content_type(self) -> str:
+        """The media type in lower case without its parameters; "" where the message names none."""
+        return (self._first.get("content-type") or "").partition(";")[0].strip().lower()
+
+    def _print(self, start: str) -> bytes:
+        """The form we send (PAR-9): long names, one hop or address a line, Content-Length last."""
+        known = [(name, value) for name in _FIRST for value in self.values(name) or self.get_all(name)]
+        rest = [field for field in self.fields if field[0] not in _FIRST and field[0] != "content-length"]
+        lines = "".join([f"{grammar.spell(name)}: {value}\r\n" for name, value in known + rest])
+        head = f"{start}\r\n{lines}Content-Length: {len(self.body)}\r\n\r\n"
+        return head.encode("utf-8", "surrogateescape") + self.body
+
+
+class Request(Message):
+    """uri, version: as on the wire; only `request_defect` vouches for them."""
+
+    __slots__ = ("method", "uri", "version")
+
+    def __init__(self, method: str, uri: str, version: str, fields: Fields, body: bytes) -> None:
+        self.method = method
+        self.uri = uri
+        self.version = version
+        Message.__init__(self, fields, body)
+
+    @property
+    def max_forwards(self) -> int | None:
+        """None where the request has none, as RFC 2543 allowed."""
+        value = self._first.get("max-forwards")
+        if value is None:
+            return None
+        # §20.22: "The Max-Forwards value is an integer in the range 0-255".
+        if not (value.isascii() and value.isdecimal() and len(value) < 20 and int(value) < 256):
+            raise RemoteError(400, f"bad Max-Forwards: {value[:40]!r}")
+        return int(value)
+
+    def to_bytes(self) -> bytes:
+        """The request in the strict form that we send (PAR-9)."""
+        return self._print(f"{self.method} {self.uri} {self.version}")
+
+    def __repr__(self) -> str:
+        return f"<{self.method} {self.uri} {self.call_id} {self.cseq} {self.cseq_method} {self.branch}>"
+
+
+class Response(Message):
+    """status: 100 to 699."""
+
+    __slots__ = ("reason", "status")
+
+    def __init__(self, status: int, reason: str, fields: Fields, body: bytes) -> None:
+        self.status = status
+        self.reason = reason
+        Message.__init__(self, fields, body)
+
+    def to_bytes(self) -> bytes:
+        """The response in the strict form that we send (PAR-9)."""
+        return self._print(f"SIP/2.0 {self.status} {self.reason}")
+
+    def __repr__(self) -> str:
+        return f"<{self.status} {self.reason} {self.call_id} {self.cseq} {self.cseq_method} {self.branch}>"
+
+
+@lru_cache(maxsize=512)
+def _tokens(joined: str, fold: bool) -> frozenset[str]:
+    return frozenset([token.lower() if fold else token for token in split_list(joined)])
+
+
+def parse(data: bytes) -> Request | Response:
+    """One whole message: a datagram, or what `framing` cut from a stream.
+
+    Raises MalformedMessage, and nothing else, for any bytes that cannot be used.
+    """
+    head, blank, body = data.partition(b"\r\n\r\n")
+    if blank and len(head) <= grammar.MAX_LINE:
+        try:
+            lines = head.decode().split("\r\n")
+            remaining = iter(lines)
+            start = next(remaining)
+            names = _names
+            fields: Fields = []
+            append = fields.append
+            for line in remaining:
+                name, _, value = line.partition(" ")
+                append((names[name], value.strip()))
+        except (KeyError, UnicodeDecodeError):
+            pass
+        else:
+            joined = "".join(lines)
+            if "\n" not in joined and "\r" not in joined and len(fields) <= grammar.MAX_FIELDS:
+                return _message(start, fields, body, "")
+    return _parse_carefully(data)
+
+
+def _parse_carefully(data: bytes) -> Request | Response:
+    # RFC 3261 §7.5: "Implementations processing SIP messages over stream-oriented transports MUST ignore
+    # any CRLF appearing before the start-line"; PAR-4 says so of datagrams too, and takes LF for CRLF.
+    data = data.lstrip(b"\r\n")
+    blank = grammar.find_blank_line(data)
+    end, body_at = blank.span() if blank else (len(data), len(data))
+    if end > grammar.MAX_HEAD:
+        raise MalformedMessage(f"head of {end} octets")
+    lines = _unfold(data[:end].decode("utf-8", "surrogateescape"))
+    fault = "" if blank else "no blank line after the headers"
+    if len(lines) > grammar.MAX_FIELDS + 1:
+        fault = "too many header fields"
+    fields: Fields = []
+    for line in lines[1 : grammar.MAX_FIELDS + 1]:
+        name = _canonical_name(line)
+        if name and len(line) <= grammar.MAX_LINE:
+            fields.append((name, line.partition(":")[2].strip()))
+        else:
+            fault = f"bad header line {line[:80]!r}"
+    return _message(lines[0], fields, data[body_at:], fault)
+
+
+def _unfold(head: str) -> list[str]:
+    # §7.3.1: "Note that the line break and the whitespace at the beginning of each line collapse to one SP".
+    lines: list[list[str]] = []
+    for line in head.split("\n"):
+        line = line.removesuffix("\r").replace("\r", " ")  # a lone CR ends no line, and must not reach ours
+        if line[:1] in (" ", "\t") and lines:
+            lines[-1].append(line.strip())
+        else:
+            lines.append([line])
+    return [" ".join(parts) for parts in lines]
+
+
+def _canonical_name(line: str) -> str:
+    """The long lower-case name of a header line; "" where it has none."""
+    raw, colon, _ = line.partition(":")
+    name = raw.rstrip(" \t").lower()
+    if not colon or not grammar.is_token(name):
+        return ""
+    name = grammar.COMPACT_NAMES.get(name, name)
+    if len(_names) < _MAX_NAMES and len(raw) < 64:
+        _names[f"{raw}:"] = name
+    return name
+
+
+def _message(start: str, fields: Fields, body: bytes, fault: str) -> Request | Response:
+    method, _, rest = start.partition(" ")
+    message: Request | Response
+    if method[:4].upper() == "SIP/":
+        message = _response(method, rest, fields, body)
+    else:
+        uri, _, version = rest.rpartition(" ")
+        message = Request(method, uri, version, fields, body)
+        if not method.isalpha() and not grammar.is_token(method):
+            fault = f"bad method {method[:40]!r}"
+    if message.cseq < 0:
+        fault = "bad CSeq"
+    length = message._first.get("content-length")
+    if length is not None and length != str(len(body)) and not fault:
+        fault = _cut_body(message, length)
+    if fault:
+        if isinstance(message, Request) and message.method != "ACK":
+            raise MalformedMessage(fault, request=message)
+        raise MalformedMessage(fault)
+    return message
+
+
+def _response(version: str, rest: str, fields: Fields, body: bytes) -> Response:
+    code, _, reason = rest.partition(" ")
+    if version.upper() != "SIP/2.0" or len(code) != 3 or not code.isascii() or not code.isdecimal():
+        raise MalformedMessage(f"bad status line {version[:20]} {rest[:40]!r}")
+    if not 100 <= int(code) < 700:
+        raise MalformedMessage(f"no such status: {code}")
+    response = Response(int(code), reason, fields, body)
+    if response.cseq >= grammar.MAX_CSEQ:
+        raise MalformedMessage("bad CSeq")
+    return response
+
+
+def _cut_body(message: Request | Response, length: str) -> str:
+    """Hold the body to its Content-Length; gives what is wrong where that cannot be done.
+
+    §18.3: "If there are additional bytes in the transport packet beyond the end of the body, they MUST be
+    discarded. If the transport packet ends before the end of the message body, this is considered an
+    error."
+    """
+    if not (length.isascii() and length.isdecimal() and len(length) < 20):
+        return f"bad Content-Length {length[:40]!r}"
+    if int(length) > len(message.body):
+        return f"Content-Length {length} with a body of {len(message.body)}"
+    message.body = message.body[: int(length)]
+    return ""
+
+
+def request_defect(request: Request) -> RemoteError | None:
+    """What is wrong with a request that `parse` let through, with the status it earns; None if it is valid.
+
+    To be asked once of each new request other than ACK, which is never answered. Left to those who know more:
+    420 and 415 (what we support), 483 (only the first to act on Max-Forwards), 405 and 501 (which methods).
+    """
+    try:
+        _check_request_line(request)
+        _check_fields(request)
+        if len(request._first) != len(request.fields):
+            _check_repeated(request)
+    except RemoteError as error:
+        return error
+    return None
+
+
+def _check_request_line(request: Request) -> None:
+    if request.version != "SIP/2.0" and request.version.upper() != "SIP/2.0":
+        # RFC 3261 §21.5.7 for another version of SIP; what is no version at all is a bad request line.
+        status = 505 if grammar.is_version(request.version) else 400
+        raise RemoteError(status, f"bad version {request.version[:40]!r}")
+    # The pattern cannot tell an IPv6 address from its likeness.
+    if "[" in request.uri or not grammar.is_request_uri(request.uri):
+        parse_request_uri(request.uri)
+    # §8.1.1.5: "The method MUST match that of the request."
+    if request.cseq_method != request.method:
+        raise RemoteError(400, f"CSeq is for {request.cseq_method}")
+    if request.cseq >= grammar.MAX_CSEQ:
+        raise RemoteError(400, f"CSeq {request.cseq} is too large")
+
+
+def _check_fields(request: Request) -> None:
+    first = request._first
+    _check_address(request.from_value)
+    _check_address(request.to_value)
+    if not grammar.is_call_id(request.call_id):
+        raise RemoteError(400, f"bad Call-ID {request.call_id!r}")
+    via = first["via"]
+    if "," in via or "[" in via or not grammar.match_via(via):
+        _check_vias(request)
+    contact = first.get("contact")
+    if contact is not None and ("," in contact or contact == "*" or not grammar.is_address(contact)):
+        _check_contacts(request)
+    if first.get("max-forwards") != "70":
+        _ = request.max_forwards
+    for name in ("route", "record-route"):
+        if name in first:
+            for value in request.values(name):
+                _check_address(value)
+
+
+def _check_address(value: str) -> None:
+    if not grammar.is_address(value):
+        raise RemoteError(400, f"bad address {value!r}")
+    if "[" in value or value.count("tag=") > 1:
+        _ = Address.parse(value).parsed_uri
+
+
+def _check_vias(request: Request) -> None:
+    vias = request.vias
+    if not vias:
+        raise RemoteError(400, "an empty Via")
+    if len(vias) > grammar.MAX_VIAS:
+        raise RemoteError(483, f"{len(vias)} Vias")
+
+
+def _check_contacts(request: Request) -> None:
+    values = request.values("contact")
+    if values == ["*"] and request.method == "REGISTER":
+        return
+    if not values:
+        raise RemoteError(400, "an empty Contact")
+    for value in values:
+        _check_address(value)
+
+
+def _check_repeated(request: Request) -> None:
+    first = request._first
+    for name, value in request.fields:
+        if name in _SINGLE and value != first[name]:
+            raise RemoteError(400, f"{grammar.spell(name)} twice, with different values")
+    if sum(name == "via" for name, _ in request.fields) > 1:
+        _check_vias(request)
+    if "contact" in first:
+        _check_contacts(request)
+
+
+def _plain_sent_by(hop: str) -> str:
+    """The sent-by of "SIP/2.0/UDP host:port", which may have white space anywhere (§25.1: SLASH, COLON)."""
+    match = grammar.match_via(hop)
+    if match is None:
+        return ""
+    host: str = match["host"]
+    return host
+
+
+def _pieces(via: str) -> list[str]:
+    return grammar.find_pieces(via) if '"' in via else via.split(";")
+
+
+def _name_of(piece: str) -> str:
+    return piece.partition("=")[0].strip(" \t").lower()
+
+
+def stamp_via(via: str, source_host: str, source_port: int) -> str:
+    """The topmost Via of a request as its responses carry it: received and rport filled in.
+
+    RFC 3261 §18.2.1: "If the host portion of the 'sent-by' parameter contains a domain name, or if it
+    contains an IP address that differs from the packet source address, the server MUST add a 'received'
+    parameter"; RFC 3581 §4: so it must where rport is asked for, and set rport to the source port.
+    """
+    hop, *parameters = _pieces(via)
+    names = [_name_of(piece) for piece in parameters]
+    if "rport" not in names and grammar.same_host(_plain_sent_by(hop), source_host):
+        return via
+    kept = [hop]
+    for name, piece in zip(names, parameters, strict=True):
+        if name == "rport":
+            kept.append(f"rport={source_port}")
+        elif name != "received":
+            kept.append(piece)
+    return ";".join([*kept, f"received={source_host}"])
+
+
+def response_destination(request: Request, source_host: str, source_port: int) -> tuple[str, int]:
+    """Where the responses to a request that came over UDP go (RFC 3261 §18.2.2, RFC 3581 §4).
+
+    The host is always the one the request came from, which is sent-by or `received`. maddr is not honoured:
+    it would let anybody aim our responses at a third party.
+    """
+    via = request.via_value
+    if "rport" in via.lower() and any(_name_of(piece) == "rport" for piece in _pieces(via)[1:]):
+        return source_host, source_port
+    match = grammar.match_via(via)
+    return source_host, int(match["port"]) if match and match["port"] else 5060
+
+
+class ReplyTemplate:
+    """All that the responses to one request have in common (RFC 3261 §8.2.6.2), built once."""
+
+    __slots__ = ("_after_tag", "_before_tag", "_record_route", "_timestamp", "_to_is_tagged")
+
+    def __init__(self, request: Request, source_host: str, source_port: int) -> None:
+        first = request._first
+        top = stamp_via(request.via_value, source_host, source_port)
+        if first["via"] is not request.via_value or len(first) != len(request.fields):
+            top = "\r\nVia: ".join([top, *request.values("via")[1:]])
+        self._before_tag = f"Via: {top}\r\nFrom: {request.from_value}\r\nTo: {request.to_value}"
+        self._after_tag = f"\r\nCall-ID: {request.call_id}\r\nCSeq: {first['cseq']}\r\n"
+        self._to_is_tagged = request.to_tag != ""
+        self._timestamp = _lines("Timestamp", request.get_all("timestamp")[:1])
+        self._record_route = _lines("Record-Route", request.get_all("record-route"))
+
+    def build(
+        self,
+        status: int,
+        reason: str = "",
+        to_tag: str = "",
+        fields: Sequence[tuple[str, str]] = (),
+        body: bytes = b"",
+        content_type: str = "application/sdp",
+    ) -> bytes:
+        """One response.
+
+        reason: "" for the RFC's phrase. to_tag: left out of a 100 and where the request had one. fields:
+        further headers, named as they should appear. Raises LocalError for a value with CR, LF or NUL in
+        it.
+        """
+        if status > 100:
+            tag = f";tag={to_tag}" if to_tag and not self._to_is_tagged else ""
+            copied = self._record_route if status < 300 else ""
+        else:
+            tag, copied = "", self._timestamp
+        start = f"SIP/2.0 {status} {reason or REASONS.get(status, '')}\r\n{self._before_tag}{tag}"
+        return _join(start, f"{self._after_tag}{copied}", fields, body, content_type, reason + tag)
+
+
+def _lines(name: str, values: Iterable[str]) -> str:
+    return "".join([f"{name}: {value}\r\n" for value in values])
+
+
+def build_request(
+    method: str,
+    uri: str,
+    fields: Sequence[tuple[str, str]],
+    body: bytes = b"",
+    content_type: str = "application/sdp",
+) -> bytes:
+    """A request with these fields in this order, named as they should appear; Content-Length is put last.
+
+    Raises LocalError for a value with CR, LF or NUL in it (PAR-9: header injection).
+    """
+    return _join(f"{method} {uri} SIP/2.0", "\r\n", fields, body, content_type, method + uri)
+
+
+def _join(
+    start: str,
+    copied: str,
+    fields: Sequence[tuple[str, str]],
+    body: bytes,
+    content_type: str,
+    given: str,
+) -> bytes:
+    """`copied` is from a parsed message, so it is clean; `given` and `fields` are not to be trusted."""
+    added = "".join([f"{name}: {value}\r\n" for name, value in fields])
+    if body:
+        added += f"Content-Type: {content_type}\r\n"
+    count = len(fields) + (1 if body else 0)
+    if added.count("\n") != count or added.count("\r") != count or "\0" in added or _is_unsafe(given):
+        raise LocalError("CR, LF or NUL in a header value")
+    try:
+        head = f"{start}{copied}{added}Content-Length: {len(body)}\r\n\r\n".encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError as error:
+        raise LocalError(f"text that has no UTF-8: {error.reason}") from None
+    return head + body
+
+
+def _is_unsafe(text: str) -> bool:
+    return "\n" in text or "\r" in text or "\0" in text

@@ -1,0 +1,451 @@
+"""A session: what goes on within a dialog, from its first reliable response to its BYE (RFC 3261 §12.2, §14, §15).
+
+A session numbers and sends our requests, checks the peer's, keeps each INVITE apart from the next
+(§14: no two at once, in either direction), acknowledges, refreshes (RFC 4028) and ends. What a request
+means for the call is asked of the owner.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sip_stack.client_transaction import ClientTransaction
+from sip_stack.dialog import Dialog
+from sip_stack.digest import DigestClient
+from sip_stack.errors import LocalError, RemoteError
+from sip_stack.events import Ended, Replied, Requested
+from sip_stack.flow import Flow
+from sip_stack.message import Message, Request, Response
+from sip_stack.outgoing import lines
+from sip_stack.sdp import Origin, parse, reject
+from sip_stack.server_transaction import ServerTransaction
+from sip_stack.session_timer import Agreement, agree_as_client
+from sip_stack.timers import Timer
+from sip_stack.trace import Trace
+
+if TYPE_CHECKING:
+    from sip_stack.invite_server import InviteServer
+    from sip_stack.stack import EventOwner, Stack
+
+
+class _Timers(enum.IntEnum):
+    REFRESH = 0
+    EXPIRE = 1
+
+
+@dataclass(slots=True)
+class _Asked:
+    """A request of ours that waits for its final response."""
+
+    method: str
+    fields: str
+    body: bytes
+    content_type: str
+    tag: object
+    is_retry: bool = False
+
+
+_REFRESH = object()  # the tag of our own refreshes
+_BYE = object()
+
+
+class Session:
+    """A dialog in use. Tells its owner Requested, Replied, Ended.
+
+    owner None: nobody cares any more; the session only finishes what the RFC demands.
+    local_body: the SDP that we last sent and that is in force, for refreshes.
+    """
+
+    __slots__ = (
+        "_acknowledgements", "_asked", "_bye_fields", "_has_ended", "_is_known", "_received_rseq", "_timers", "_unfinished", "agreement",
+        "dialog", "digest", "is_confirmed", "local_body", "owner", "owns_call_id", "peer_allows", "remote_offer",
+        "serving", "stack", "trace", "unacknowledged",
+    )  # fmt: skip
+
+    def __init__(
+        self, stack: Stack, dialog: Dialog, owner: EventOwner | None, trace: Trace | None, owns_call_id: bool
+    ) -> None:
+        self.stack = stack
+        self.dialog = dialog
+        self.owner = owner
+        self.trace = trace
+        self.owns_call_id = owns_call_id
+        self.is_confirmed = False
+        self.serving: InviteServer | None = None  # the peer's INVITE that we have yet to answer
+        self.unacknowledged: dict[int, InviteServer] = {}  # by CSeq: 2xx sent, ACK awaited
+        self.peer_allows: frozenset[str] = frozenset()
+        self.digest: DigestClient | None = None
+        self.agreement: Agreement | None = None
+        self.local_body = b""
+        self.remote_offer = b""
+        self._received_rseq = 0
+        self._asked: dict[ClientTransaction, _Asked] = {}
+        self._unfinished: set[int] = set()  # CSeq of offerless INVITEs of ours whose ACK waits for SDP
+        self._acknowledgements: dict[int, tuple[Flow, bytes]] = {}
+        self._timers: dict[int, Timer] = {}
+        self._bye_fields: str | None = None
+        self._has_ended = False
+        self._is_known = True
+        stack.dialogs[dialog.key] = self
+
+    # What the owner may ask for.
+
+    @property
+    def has_ended(self) -> bool:
+        return self._has_ended
+
+    @property
+    def is_inviting(self) -> bool:
+        """An INVITE of ours within the dialog is out, or its ACK is."""
+        return bool(self._unfinished) or any(asked.method == "INVITE" for asked in self._asked.values())
+
+    @property
+    def is_invited(self) -> bool:
+        """The peer's INVITE waits for our final response, or our 2xx for its ACK."""
+        return (self.serving is not None and not self.serving.is_over) or bool(self.unacknowledged)
+
+    def confirm(self, message: Message) -> None:
+        """A 2xx was sent or received; message is what the peer said with it."""
+        self.is_confirmed = True
+        if message.get("allow") is not None:
+            self.peer_allows = message.tokens("allow")
+
+    def request(
+        self,
+        method: str,
+        now: float,
+        *,
+        fields: str = "",
+        body: bytes = b"",
+        content_type: str = "application/sdp",
+        tag: object = None,
+    ) -> None:
+        """Send a request within the dialog; Replied tells how it came out.
+
+        LocalError for an INVITE while another is under way in either direction (§14.1).
+        """
+        if self._has_ended:
+            raise LocalError(f"{self!r} has ended")
+        if method == "INVITE" and (self.is_inviting or self.is_invited):
+            raise LocalError("an INVITE is under way in this dialog")
+        self._send(_Asked(method, fields, body, content_type, tag), now)
+
+    def acknowledge(self, now: float, body: bytes = b"", content_type: str = "application/sdp") -> None:
+        """Send the ACK, with our answer, of an INVITE that we sent without an offer."""
+        for cseq in list(self._unfinished):
+            self._unfinished.discard(cseq)
+            self._acknowledge(cseq, now, body, content_type)
+
+    def bye(self, fields: str, now: float) -> None:
+        """End the session. A caller that has yet to acknowledge our 2xx is told after its ACK.
+
+        RFC 3261 §15: "The callee's UA MUST NOT send a BYE on a confirmed dialog until it has received
+        an ACK for its 2xx response or until the server transaction times out."
+        """
+        if self._has_ended:
+            return
+        if self.unacknowledged:
+            self._bye_fields = fields
+            return
+        self._end()
+        self.owner = None
+        self._send(_Asked("BYE", fields, b"", "", _BYE), now)
+
+    def forget(self) -> None:
+        """Drop the session without a word on the wire (its INVITE failed, or the dialog is gone)."""
+        self._end()
+        self._leave()
+
+    def agree(self, agreement: Agreement | None, now: float) -> None:
+        """Start the session timer anew as agreed (RFC 4028 §7.2, §9)."""
+        self._cancel_timers()
+        self.agreement = agreement
+        if agreement is None or self._has_ended:
+            return
+        if agreement.we_refresh:
+            self._set(_Timers.REFRESH, now + agreement.refresh_after)
+        else:
+            self._set(_Timers.EXPIRE, now + agreement.expire_after)
+
+    def rejection_of_offer(self) -> bytes:
+        """The answer for an ACK that must refuse the offer of a 2xx (all ports 0), b"" when there is none."""
+        if not self.remote_offer:
+            return b""
+        try:
+            return reject(parse(self.remote_offer), Origin("-", 1, self.dialog.source.host))
+        except RemoteError:
+            return b""
+
+    # From the stack: the peer's requests.
+
+    def handle_request(self, transaction: ServerTransaction, now: float) -> None:
+        """A request within this dialog other than ACK and CANCEL (§12.2.2)."""
+        request = transaction.request
+        dialog = self.dialog
+        if request.cseq < dialog.remote_cseq:
+            # §12.2.2: "If the remote sequence number ... is greater than the sequence number in the
+            # request, the request is out of order and MUST be rejected with a 500".
+            transaction.respond(500, now, reason="CSeq Out Of Order")
+            return
+        dialog.remote_cseq = request.cseq
+        serve = _SERVE.get(request.method)
+        if self._has_ended and request.method != "BYE":
+            transaction.respond(481, now)
+        elif serve is not None:
+            serve(self, transaction, now)
+        else:
+            self._ask_owner(transaction, now)
+
+    def handle_acknowledgement(self, request: Request, now: float) -> None:
+        """§13.3.1.4: the ACK of a 2xx belongs to the INVITE of its CSeq; any other is ignored."""
+        server = self.unacknowledged.get(request.cseq)
+        if server is not None:
+            server.handle_acknowledgement(request, now)
+
+    def _serve_bye(self, transaction: ServerTransaction, now: float) -> None:
+        transaction.respond(200, now)
+        if self.serving is not None and not self.serving.is_over:
+            # §15.1.2: "the UAS ... should respond to any pending requests"; recommended: 487.
+            self.serving.reject(487, now)
+        was_over = self._has_ended
+        self._end()
+        if not self._asked:
+            self._leave()
+        if not was_over:
+            self.stack.emit(self.owner, Ended(self, transaction.request, "bye"))
+
+    def _serve_invite(self, transaction: ServerTransaction, now: float) -> None:
+        if self.serving is not None and not self.serving.is_over:
+            # §14.2: a second INVITE before the final response to the first: 500 with Retry-After 0..10.
+            seconds = str(int(self.stack.fraction() * 11))
+            transaction.respond(500, now, fields=[("Retry-After", seconds)])
+        elif self.is_inviting or self.unacknowledged:
+            # §14.2: "A UAS that receives an INVITE on a dialog while an INVITE it had sent on that
+            # dialog is in progress MUST return a 491".
+            transaction.respond(491, now)
+        else:
+            self.dialog.refresh_target(transaction.request, transaction.source)
+            self.serving = self.stack.serve_invite(transaction, self.dialog.local_tag, self.owner, self)
+            self._ask(self.serving, transaction, now)
+
+    def _serve_update(self, transaction: ServerTransaction, now: float) -> None:
+        self.dialog.refresh_target(transaction.request, transaction.source)
+        self._ask_owner(transaction, now)
+
+    def _serve_prack(self, transaction: ServerTransaction, now: float) -> None:
+        if self.serving is None:
+            transaction.respond(481, now)
+        else:
+            self.serving.handle_prack(transaction.request, transaction, now)
+            if not transaction.is_answered:
+                self._ask_owner(transaction, now)
+
+    def _serve_options(self, transaction: ServerTransaction, now: float) -> None:
+        transaction.respond(200, now, fields=self.stack.capabilities)
+
+    def _ask_owner(self, transaction: ServerTransaction, now: float) -> None:
+        self._ask(transaction, transaction, now)
+
+    def _ask(
+        self, server: InviteServer | ServerTransaction, transaction: ServerTransaction, now: float
+    ) -> None:
+        if self.owner is None:
+            transaction.respond(481, now)
+        else:
+            self.stack.emit(self.owner, Requested(self, transaction.request, server))
+
+    def invite_is_settled(self) -> None:
+        """A peer's INVITE has its ACK, its failure, or was given up: a BYE that waited may go."""
+        if self._bye_fields is not None and not self.unacknowledged:
+            fields, self._bye_fields = self._bye_fields, None
+            self.bye(fields, self.stack.now)
+
+    # From our transactions.
+
+    def handle_response(self, transaction: ClientTransaction, response: Response, now: float) -> None:
+        status = response.status
+        if status < 200:
+            return
+        cseq = transaction.request.cseq
+        known = self._acknowledgements.get(cseq) if transaction.request.method == "INVITE" else None
+        if known is not None:
+            self.stack.send(known[0], known[1], self.trace, now)
+            return
+        asked = self._asked.pop(transaction, None)
+        if asked is None:
+            return
+        if (
+            status in (401, 407)
+            and not asked.is_retry
+            and self._retry_with_credentials(asked, transaction, response, now)
+        ):
+            return
+        if asked.method == "INVITE" and status < 300:
+            self._reinvite_answered(asked, transaction, response, now)
+        self._tell(asked, response, now)
+
+    def handle_no_response(self, transaction: ClientTransaction, cause: str, now: float) -> None:
+        asked = self._asked.pop(transaction, None)
+        if asked is not None:
+            self._tell(asked, None, now)
+
+    def handle_timer(self, name: int, now: float) -> None:
+        self._timers.pop(name, None)
+        if name == _Timers.EXPIRE:
+            # RFC 4028 §10: no refresh came in time: the session "is considered terminated": BYE.
+            owner = self.owner
+            self.bye(lines([("Reason", 'SIP;cause=408;text="Session timer expired"')]), now)
+            self.stack.emit(owner, Ended(self, None, "expired"))
+        else:
+            self._refresh(now)
+
+    def acknowledge_reliably(self, invite_cseq: int, response: Response, now: float) -> bool:
+        """PRACK a reliable provisional (RFC 3262 §4), once. False for one that was seen, or is out of order."""
+        text = (response.get("rseq") or "").strip()
+        if not (text.isascii() and text.isdigit() and len(text) <= 10):
+            return False
+        rseq = int(text)
+        if self._received_rseq and rseq != self._received_rseq + 1:
+            # §4: "the response MUST NOT be acknowledged with a PRACK ... if it is not one higher".
+            return False
+        self._received_rseq = rseq
+        self._send(_Asked("PRACK", lines([("RAck", f"{rseq} {invite_cseq} INVITE")]), b"", "", _REFRESH), now)
+        return True
+
+    def _reinvite_answered(
+        self, asked: _Asked, transaction: ClientTransaction, response: Response, now: float
+    ) -> None:
+        self.dialog.refresh_target(response, self.stack.source)
+        cseq = transaction.request.cseq
+        if asked.body or self._has_ended:
+            # T25: acknowledged even when a BYE has ended the call meanwhile.
+            self._acknowledge(cseq, now, b"", "")
+        else:
+            self._unfinished.add(cseq)
+
+    def _tell(self, asked: _Asked, response: Response | None, now: float) -> None:
+        if asked.tag is _BYE:
+            self._leave()
+            return
+        if asked.method == "PRACK":
+            return
+        if self._has_ended:
+            if not self._asked:
+                self._leave()
+            return
+        if asked.tag is _REFRESH:
+            self._refreshed(asked, response, now)
+        else:
+            self.stack.emit(self.owner, Replied(self, response, asked.tag))
+        if response is None or response.status in (408, 481):
+            # §12.2.1.2: a 481 or 408, or no response at all, means that the dialog is gone: BYE it.
+            owner = self.owner
+            self.bye("", now)
+            self.stack.emit(owner, Ended(self, None, "timeout" if response is None else str(response.status)))
+
+    def _retry_with_credentials(
+        self, asked: _Asked, transaction: ClientTransaction, response: Response, now: float
+    ) -> bool:
+        if self.digest is None:
+            return False
+        fields = self.digest.answer(challenges(response), asked.method, transaction.request.uri, asked.body)
+        if fields is None:
+            return False
+        kept = [line for line in asked.fields.split("\r\n") if line and "uthorization:" not in line]
+        text = "".join([f"{line}\r\n" for line in kept]) + lines(fields)
+        self._send(_Asked(asked.method, text, asked.body, asked.content_type, asked.tag, is_retry=True), now)
+        return True
+
+    # Refreshes (RFC 4028 §7.4, §10).
+
+    def _refresh(self, now: float) -> None:
+        if "UPDATE" in self.peer_allows:
+            method, body = "UPDATE", b""
+        elif self.is_inviting or self.is_invited:
+            self._set(_Timers.REFRESH, now + 1.0)
+            return
+        else:
+            method, body = "INVITE", self.local_body
+        assert self.agreement is not None
+        fields = lines(
+            [
+                ("Contact", self.dialog.contact),
+                ("Supported", "timer"),
+                ("Session-Expires", f"{self.agreement.interval};refresher=uac"),
+            ]
+        )
+        self._send(_Asked(method, fields, body, "application/sdp", _REFRESH), now)
+
+    def _refreshed(self, asked: _Asked, response: Response | None, now: float) -> None:
+        if response is None:
+            return
+        if response.status < 300:
+            if asked.method == "INVITE" and not asked.body:
+                self.acknowledge(now)
+            self.agree(agree_as_client(response) or self.agreement, now)
+        elif response.status == 491:
+            # RFC 3261 §14.1: 2.1 to 4 s for the owner of the Call-ID, else 0 to 2 s.
+            wait = 2.1 + self.stack.fraction() * 1.9 if self.owns_call_id else self.stack.fraction() * 2.0
+            self._set(_Timers.REFRESH, now + wait)
+        elif self.agreement is not None:
+            self._set(_Timers.REFRESH, now + self.agreement.interval / 4)
+
+    # Within.
+
+    def _send(self, asked: _Asked, now: float) -> None:
+        stack, dialog = self.stack, self.dialog
+        via, branch = stack.via(dialog.flow)
+        request = dialog.request(
+            asked.method, dialog.next_cseq(), via, branch, asked.fields, asked.body, asked.content_type
+        )
+        transaction = ClientTransaction(stack, self, request, dialog.flow, self.trace)
+        self._asked[transaction] = asked
+        stack.begin(transaction, now)
+
+    def _acknowledge(self, cseq: int, now: float, body: bytes, content_type: str) -> None:
+        flow = self.dialog.flow
+        via, branch = self.stack.via(flow)
+        data = self.dialog.request("ACK", cseq, via, branch, "", body, content_type).data
+        self._acknowledgements = {cseq: (flow, data)}
+        self.stack.send(flow, data, self.trace, now)
+
+    def _end(self) -> None:
+        self._has_ended = True
+        self._cancel_timers()
+
+    def _leave(self) -> None:
+        if self._is_known:
+            self._is_known = False
+            self.stack.dialogs.pop(self.dialog.key, None)
+
+    def _set(self, name: int, deadline: float) -> None:
+        old = self._timers.pop(name, None)
+        if old is not None:
+            self.stack.wheel.cancel(old)
+        self._timers[name] = self.stack.wheel.set(self, name, deadline)
+
+    def _cancel_timers(self) -> None:
+        for timer in self._timers.values():
+            self.stack.wheel.cancel(timer)
+        self._timers.clear()
+
+    def __repr__(self) -> str:
+        return f"<session {self.dialog!r}{' ended' if self._has_ended else ''}>"
+
+
+def challenges(response: Response) -> list[tuple[str, str]]:
+    """The challenges of a 401 or 407, in their order, each with the name of its header."""
+    return [
+        (name, value) for name, value in response.fields if name in ("www-authenticate", "proxy-authenticate")
+    ]
+
+
+_SERVE = {
+    "BYE": Session._serve_bye,
+    "INVITE": Session._serve_invite,
+    "UPDATE": Session._serve_update,
+    "PRACK": Session._serve_prack,
+    "OPTIONS": Session._serve_options,
+}

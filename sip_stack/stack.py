@@ -1,0 +1,471 @@
+"""The whole of SIP behind five methods: receive, transport_failed, handle_deadline, next_deadline, and what to take.
+
+Theory. The stack is given bytes, the flow that they came by, and the time; it gives bytes, events and
+one deadline. It opens no socket, reads no clock and rolls no dice. Each call changes one thing; then
+the driver takes `outgoing` and the one above takes `events`, to the last, before the next call is made:
+so nobody is called in the middle of a change of his own.
+
+A message is parsed once. A transaction absorbs what is repeated and passes up what is new; a dialog is
+found by its identity alone, never by the source address (peers come back from other ports).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+from zlib import crc32
+
+from sip_stack.client_transaction import ClientTransaction
+from sip_stack.dialog import Key
+from sip_stack.errors import LocalError, MalformedMessage, RemoteError
+from sip_stack.events import Asked, Event, Invited
+from sip_stack.flow import Flow
+from sip_stack.invite_server import InviteServer
+from sip_stack.message import ReplyTemplate, Request, Response, parse, request_defect
+from sip_stack.server_transaction import Input as ServerInput
+from sip_stack.server_transaction import ServerTransaction, reply_flow
+from sip_stack.server_transaction import State as ServerState
+from sip_stack.session import Session
+from sip_stack.timers import Intervals, TimerWheel
+from sip_stack.trace import Trace
+
+MAGIC_COOKIE = "z9hG4bK"  # RFC 3261 §8.1.1.7
+METHODS = (
+    "INVITE",
+    "ACK",
+    "CANCEL",
+    "BYE",
+    "OPTIONS",
+    "PRACK",
+    "UPDATE",
+    "INFO",
+    "MESSAGE",
+    "NOTIFY",
+    "REFER",
+)
+EXTENSIONS = ("timer", "100rel")
+
+ServerKey = tuple[str, str, str]
+
+
+class EventOwner(Protocol):
+    def handle(self, event: Event, now: float) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A socket of ours. host and port are as peers must reach it: they stand in Via and Contact."""
+
+    name: str
+    transport: str
+    host: str
+    port: int
+
+    @property
+    def is_ipv6(self) -> bool:
+        return ":" in self.host
+
+    @property
+    def sent_by(self) -> str:
+        return f"[{self.host}]:{self.port}" if self.is_ipv6 else f"{self.host}:{self.port}"
+
+
+class Dice(Protocol):
+    """Randomness, handed in: fixed in tests."""
+
+    def token(self) -> str: ...  # at least 64 bits of it, of token characters
+    def fraction(self) -> float: ...  # 0 <= x < 1
+
+
+class Stack:
+    """SIP for a set of listeners. owner of Invited and Asked is `front`, set by the one above."""
+
+    def __init__(
+        self,
+        listeners: Sequence[Listener],
+        dice: Dice,
+        *,
+        intervals: Intervals | None = None,
+        product: str = "Multiring",
+        admit: Callable[[Request, Flow], RemoteError | None] | None = None,
+    ) -> None:
+        """admit is asked before any state is made for a request outside of a dialog (overload, unknown
+        sources): what it returns is answered without a transaction; status 0 drops the request.
+        """
+        if not listeners:
+            raise LocalError("a stack needs at least one listener")
+        self.listeners = {listener.name: listener for listener in listeners}
+        self.intervals = intervals or Intervals()
+        self.product = product
+        self.wheel = TimerWheel()
+        self.outgoing: list[tuple[Flow, bytes]] = []
+        self.events: deque[tuple[EventOwner, Event]] = deque()
+        self.front: EventOwner | None = None
+        self.dialogs: dict[Key, Session] = {}
+        self.now = 0.0
+        self.source = Flow("UDP", listeners[0].name, "0.0.0.0", 0)
+        self.dropped: dict[str, int] = {}  # reason -> how many messages
+        self.capabilities: list[tuple[str, str]] = [
+            ("Allow", ", ".join(METHODS)),
+            ("Accept", "application/sdp"),
+            ("Supported", ", ".join(EXTENSIONS)),
+        ]
+        self._admit = admit
+        self._dice = dice
+        self._clients: dict[tuple[str, str], ClientTransaction] = {}
+        self._servers: dict[ServerKey, ServerTransaction] = {}
+        self._merge_keys: dict[tuple[str, str, int, str], ServerTransaction] = {}
+        self._vias = {
+            name: (f"SIP/2.0/{listener.transport} {listener.sent_by};branch=", ";rport")
+            for name, listener in self.listeners.items()
+        }
+        self._contacts = {name: _contact(listener) for name, listener in self.listeners.items()}
+
+    # From the driver.
+
+    def receive(self, data: bytes, source: Flow, now: float) -> None:
+        """One datagram, or one message of a TCP connection. Never raises for what a peer sent."""
+        self.now = now
+        self.source = source
+        try:
+            message = parse(data)
+        except MalformedMessage as error:
+            self._refuse_malformed(error, data, source, now)
+            return
+        try:
+            if isinstance(message, Response):
+                self._receive_response(message, data, source, now)
+            else:
+                self._receive_request(message, data, source, now)
+        except RemoteError as error:
+            self._drop(error.detail or error.reason)
+            if isinstance(message, Request) and message.method != "ACK":
+                self._answer_statelessly(message, error, source, now)
+
+    def transport_failed(self, flow: Flow, cause: str, now: float, quoted: bytes = b"") -> None:
+        """ICMP said no, a connection was refused or lost (§18.4). quoted: the datagram, where ICMP quotes it."""
+        self.now = now
+        branch = _branch_of(quoted)
+        if branch:
+            failed = [
+                tx
+                for method in ("INVITE", *METHODS)
+                if (tx := self._clients.get((branch, method))) is not None
+            ][:1]
+        else:
+            failed = [tx for tx in self._clients.values() if _is_same_way(tx.flow, flow)]
+        for transaction in failed:
+            transaction.handle_transport_error(cause, now)
+
+    def handle_deadline(self, now: float, then: Callable[[], None] | None = None) -> None:
+        """Keep all deadlines that are due; `then` is called after each (to take events)."""
+        self.now = now
+        self.wheel.expire(now, then)
+
+    def next_deadline(self) -> float | None:
+        return self.wheel.next_deadline()
+
+    # For those above.
+
+    def token(self) -> str:
+        return self._dice.token()
+
+    def fraction(self) -> float:
+        return self._dice.fraction()
+
+    def first_rseq(self) -> int:
+        """RFC 3262 §3: uniformly from 1 to 2^31 - 1; kept low so that +1 never overflows."""
+        return 1 + int(self._dice.fraction() * 2**16)
+
+    def flow_to(self, transport: str, host: str, port: int) -> Flow:
+        """The flow from one of our listeners to a numeric address. LocalError when no listener serves it."""
+        for listener in self.listeners.values():
+            if listener.transport == transport and listener.is_ipv6 == (":" in host):
+                return Flow(transport, listener.name, host, port)
+        family = "IPv6" if ":" in host else "IPv4"
+        raise LocalError(f"no {family} {transport} listener to reach {host} from: add one to sip.listen")
+
+    def via(self, flow: Flow) -> tuple[str, str]:
+        """A Via value with a new branch, for a request by this flow, and that branch."""
+        branch = MAGIC_COOKIE + self._dice.token()
+        before, after = self._vias[self._listener_of(flow)]
+        return f"{before}{branch}{after}", branch
+
+    def contact(self, flow: Flow) -> str:
+        """Our Contact value for a dialog over this flow (NET-8: it names the socket in use)."""
+        return self._contacts[self._listener_of(flow)]
+
+    def begin(self, transaction: ClientTransaction, now: float) -> None:
+        self._clients[transaction.key] = transaction
+        transaction.start(now)
+
+    def drop_client(self, transaction: ClientTransaction) -> None:
+        """Destroy a client transaction whose user has given up."""
+        transaction.user = _NOBODY
+        transaction.handle_transport_error("given up", self.now)
+        self._clients.pop(transaction.key, None)
+
+    def serve_invite(
+        self,
+        transaction: ServerTransaction,
+        local_tag: str,
+        owner: EventOwner | None,
+        session: Session | None,
+    ) -> InviteServer:
+        return InviteServer(self, transaction, local_tag, owner, session)
+
+    def emit(self, owner: EventOwner | None, event: Event) -> None:
+        if owner is not None:
+            self.events.append((owner, event))
+
+    def dispatch_events(self) -> None:
+        """Hand every event to its owner, and those that come of it, to the last."""
+        events = self.events
+        while events:
+            owner, event = events.popleft()
+            owner.handle(event, self.now)
+
+    # For transactions.
+
+    def send(self, flow: Flow, data: bytes, trace: Trace | None, now: float) -> None:
+        self.outgoing.append((flow, data))
+        if trace is not None:
+            trace.note(now, False, flow, data)
+
+    def forget_client(self, transaction: ClientTransaction) -> None:
+        self._clients.pop(transaction.key, None)
+
+    def forget_server(self, transaction: ServerTransaction) -> None:
+        self._servers.pop(transaction.key, None)
+        if transaction.request.method == "INVITE":
+            self._merge_keys.pop(_merge_key(transaction.request), None)
+
+    # Responses.
+
+    def _receive_response(self, response: Response, data: bytes, source: Flow, now: float) -> None:
+        transaction = self._clients.get((response.branch, response.cseq_method))
+        if transaction is None:
+            self._drop("response to no request of ours")
+            return
+        if transaction.trace is not None:
+            transaction.trace.note(now, True, source, data)
+        transaction.handle_response(response, now)
+
+    # Requests.
+
+    def _receive_request(self, request: Request, data: bytes, source: Flow, now: float) -> None:
+        method = request.method
+        key = _server_key(request, source)
+        known = self._servers.get(key)
+        if method == "ACK":
+            self._receive_acknowledgement(request, known, data, source, now)
+            return
+        if known is not None:
+            if known.trace is not None:
+                known.trace.note(now, True, source, data)
+            known.handle(ServerInput.REQUEST, now)
+            return
+        defect = request_defect(request)
+        if defect is not None:
+            self._answer_statelessly(request, defect, source, now)
+        elif method == "CANCEL":
+            self._receive_cancel(request, key, data, source, now)
+        elif request.to_tag:
+            self._receive_within_dialog(request, key, data, source, now)
+        else:
+            self._receive_new(request, key, data, source, now)
+
+    def _receive_acknowledgement(
+        self, request: Request, known: ServerTransaction | None, data: bytes, source: Flow, now: float
+    ) -> None:
+        if known is not None and known.state is not ServerState.ACCEPTED:
+            if known.trace is not None:
+                known.trace.note(now, True, source, data)
+            known.handle(ServerInput.ACK, now)
+            return
+        session = self.dialogs.get((request.call_id, request.to_tag, request.from_tag))
+        if session is None:
+            self._drop("ACK for no dialog of ours")
+            return
+        if session.trace is not None:
+            session.trace.note(now, True, source, data)
+        session.handle_acknowledgement(request, now)
+
+    def _receive_cancel(
+        self, request: Request, key: ServerKey, data: bytes, source: Flow, now: float
+    ) -> None:
+        invite = self._servers.get((key[0], "INVITE", key[2])) or self._find_moved_invite(request, source)
+        trace = invite.trace if invite is not None else None
+        transaction = self._serve(request, source, key, trace, data, now)
+        server = invite.user if invite is not None else None
+        if not isinstance(server, InviteServer):
+            transaction.respond(481, now, to_tag=self._stateless_tag(request))
+            return
+        # §9.2: the To tag of the response to the CANCEL and of that to the INVITE "SHOULD be the same".
+        transaction.respond(200, now, to_tag=server.local_tag)
+        server.handle_cancel(request, now)
+
+    def _find_moved_invite(self, request: Request, source: Flow) -> ServerTransaction | None:
+        """A CANCEL whose sent-by changed on the way (NAT): same branch, source, Call-ID and CSeq (T09)."""
+        for transaction in self._servers.values():
+            invite = transaction.request
+            if (
+                invite.method == "INVITE"
+                and invite.branch == request.branch
+                and invite.call_id == request.call_id
+                and invite.cseq == request.cseq
+                and transaction.source.host == source.host
+            ):
+                return transaction
+        return None
+
+    def _receive_within_dialog(
+        self, request: Request, key: ServerKey, data: bytes, source: Flow, now: float
+    ) -> None:
+        session = self.dialogs.get((request.call_id, request.to_tag, request.from_tag))
+        if session is None:
+            # §12.2.2: "it SHOULD ... reject the request with a 481": stateless, so that nobody can fill us.
+            self._answer_statelessly(request, RemoteError(481, "no such dialog"), source, now)
+            return
+        transaction = self._serve(request, source, key, session.trace, data, now)
+        session.handle_request(transaction, now)
+
+    def _receive_new(self, request: Request, key: ServerKey, data: bytes, source: Flow, now: float) -> None:
+        refused = self._admit(request, source) if self._admit is not None else None
+        if refused is not None:
+            if refused.status:
+                self._answer_statelessly(request, refused, source, now)
+            self._drop(refused.detail)
+            return
+        if request.max_forwards == 0 and request.method != "OPTIONS":
+            self._answer_statelessly(request, RemoteError(483, "Max-Forwards is 0"), source, now)
+            return
+        if request.method != "INVITE":
+            transaction = self._serve(request, source, key, None, data, now)
+            self.emit(self.front, Asked(transaction))
+            return
+        merge_key = _merge_key(request)
+        if merge_key in self._merge_keys:
+            # §8.2.2.2: same From tag, Call-ID and CSeq by another way: 482. A different Request-URI is
+            # another call (a trunk that forks two numbers to us sends just that).
+            self._answer_statelessly(request, RemoteError(482, "merged request"), source, now)
+            return
+        trace = Trace(0, [])
+        transaction = self._serve(request, source, key, trace, data, now)
+        self._merge_keys[merge_key] = transaction
+        server = InviteServer(self, transaction, self._dice.token(), None, None)
+        # §17.2.1: 100 "MUST be generated" unless a response is known to follow within 200 ms.
+        transaction.respond(100, now)
+        self.emit(self.front, Invited(server))
+
+    def _serve(
+        self, request: Request, source: Flow, key: ServerKey, trace: Trace | None, data: bytes, now: float
+    ) -> ServerTransaction:
+        if trace is not None:
+            trace.note(now, True, source, data)
+        transaction = ServerTransaction(self, request, source, key, trace)
+        self._servers[key] = transaction
+        return transaction
+
+    # Refusals that keep no state.
+
+    def _refuse_malformed(self, error: MalformedMessage, data: bytes, source: Flow, now: float) -> None:
+        self._drop(error.detail or error.reason)
+        if error.request is not None and error.request.method != "ACK":
+            self._answer_statelessly(error.request, error, source, now)
+
+    def _answer_statelessly(self, request: Request, error: RemoteError, source: Flow, now: float) -> None:
+        """§8.2.7: without state every copy of the request gets the same response, To tag included."""
+        if request.method == "ACK":
+            return
+        template = ReplyTemplate(request, source.host, source.port)
+        data = template.build(error.status, error.reason, self._stateless_tag(request), error.fields)
+        self.outgoing.append((reply_flow(request, source), data))
+
+    def _stateless_tag(self, request: Request) -> str:
+        return (
+            f"{crc32(f'{request.branch}{request.call_id}{request.from_tag}'.encode('utf-8', 'replace')):08x}"
+        )
+
+    def _drop(self, reason: str) -> None:
+        if reason in self.dropped or len(self.dropped) < 1000:
+            self.dropped[reason] = self.dropped.get(reason, 0) + 1
+
+    # For the eyes of operators and tests.
+
+    def leftovers(self) -> list[str]:
+        """A line for each transaction, dialog and timer that is still held."""
+        held: list[object] = [*self._clients.values(), *self._servers.values(), *self.dialogs.values()]
+        return [repr(each) for each in held] + [
+            f"<timer {timer.name} of {timer.owner!r}>" for timer in self.wheel.waiting()
+        ]
+
+    def sizes(self) -> dict[str, int]:
+        return {"clients": len(self._clients), "servers": len(self._servers), "dialogs": len(self.dialogs)}
+
+    def _listener_of(self, flow: Flow) -> str:
+        listener = self.listeners.get(flow.local)
+        if listener is not None and listener.transport == flow.transport:
+            return flow.local
+        return self.flow_to(flow.transport, flow.host, flow.port).local
+
+
+class _Nobody:
+    def handle_response(self, transaction: ClientTransaction, response: Response, now: float) -> None:
+        return
+
+    def handle_no_response(self, transaction: ClientTransaction, cause: str, now: float) -> None:
+        return
+
+
+_NOBODY = _Nobody()
+
+
+def _contact(listener: Listener) -> str:
+    parameter = "" if listener.transport == "UDP" else f";transport={listener.transport.lower()}"
+    return f"<sip:{listener.sent_by}{parameter}>"
+
+
+def _server_key(request: Request, source: Flow) -> ServerKey:
+    """§17.2.3: branch, sent-by and method, ACK counted as INVITE; without the magic cookie the RFC 2543 way."""
+    method = "INVITE" if request.method == "ACK" else request.method
+    branch = request.branch
+    if branch.startswith(MAGIC_COOKIE):
+        return branch, method, _sent_by(request.via_value)
+    triple = f"{request.call_id}\n{request.from_tag}\n{request.cseq}\n{request.uri}"
+    return triple, method, request.via_value
+
+
+def _sent_by(via_value: str) -> str:
+    end = via_value.find(";")
+    return via_value[:end] if end >= 0 else via_value
+
+
+def _merge_key(request: Request) -> tuple[str, str, int, str]:
+    return request.call_id, request.from_tag, request.cseq, request.uri
+
+
+def _is_same_way(ours: Flow, failed: Flow) -> bool:
+    if failed.connection:
+        return ours.connection == failed.connection or (ours.transport, ours.host, ours.port) == (
+            failed.transport,
+            failed.host,
+            failed.port,
+        )
+    return (ours.transport, ours.host, ours.port) == (failed.transport, failed.host, failed.port)
+
+
+def _branch_of(quoted: bytes) -> str:
+    start = quoted.find(b"branch=" + MAGIC_COOKIE.encode())
+    if start < 0:
+        return ""
+    start += len(b"branch=")
+    end = start
+    while end < len(quoted) and quoted[end : end + 1] not in b";\r\n \t,":
+        end += 1
+    return quoted[start:end].decode("ascii", "replace")
+
+
+__all__ = ["Dice", "EventOwner", "Listener", "Stack"]

@@ -1,0 +1,57 @@
+"""b2bua.demo.readiness: only the process that was started can say that it is ready."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+import pytest
+
+from b2bua.demo.readiness import Listener, NotReady
+
+SAY = (
+    "import socket, sys; own = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM);"
+    " own.sendto({said!r}, sys.argv[1]);"
+)
+READ = "sys.stdin.read()"
+
+
+def wait(path: Path, program: str, within: float) -> None:
+    async def run() -> None:
+        with Listener(path) as listener:
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-c", program, str(path)), stdin=asyncio.subprocess.PIPE
+            )
+            try:
+                await listener.wait(process, within)
+            finally:
+                assert process.stdin is not None
+                process.stdin.close()
+                await process.wait()
+
+    asyncio.run(run())
+    assert not path.exists()
+
+
+def test_a_process_that_says_so_is_ready(tmp_path: Path) -> None:
+    wait(tmp_path / "socket", SAY.format(said=b"STATUS=up\nREADY=1\n") + READ, 10)
+
+
+def test_one_that_ends_first_is_not(tmp_path: Path) -> None:
+    with pytest.raises(NotReady, match="ended with exit status 3"):
+        wait(tmp_path / "socket", "raise SystemExit(3)", 10)
+
+
+def test_one_that_says_something_else_is_not(tmp_path: Path) -> None:
+    with pytest.raises(NotReady, match=r"was not ready in 0\.3 s"):
+        wait(tmp_path / "socket", SAY.format(said=b"STATUS=READY=1") + READ, 0.3)
+
+
+def test_a_child_does_not_speak_for_its_parent(tmp_path: Path) -> None:
+    child = SAY.format(said=b"READY=1")
+    parent = (
+        f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}, sys.argv[1]]); " + READ
+    )
+    with pytest.raises(NotReady, match=r"was not ready in 0\.5 s"):
+        wait(tmp_path / "socket", parent, 0.5)

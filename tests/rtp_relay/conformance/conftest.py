@@ -1,0 +1,35 @@
+"""The relay of every conformance test, once on each form that this machine allows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.rtp_relay.conformance.rig import FORMS, Rig
+
+MakeRig = Callable[..., Rig]
+
+
+@pytest.fixture(params=FORMS)
+def make_rig(request: pytest.FixtureRequest) -> Iterator[MakeRig]:
+    """Rigs with settings of the test's choice, closed after it."""
+    made: list[Rig] = []
+
+    def make(**settings: object) -> Rig:
+        made.append(Rig(request.param, **settings))
+        return made[-1]
+
+    yield make
+    for rig in made:
+        rig.close()
+
+
+@pytest.fixture
+def rig(make_rig: MakeRig) -> Rig:
+    return make_rig()
+
+
+@pytest.fixture(params=["IPv4", "IPv6"])
+def rig_of_either_version(request: pytest.FixtureRequest, make_rig: MakeRig) -> Rig:
+    return make_rig(version_6=request.param == "IPv6")

@@ -1,0 +1,213 @@
+"""A relay on one form, with parties around it and a clock that only the test moves.
+
+Loopback UDP is delivered before sendto returns, so a turn of the form sees everything sent so far and no
+test has to wait.
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import Any, Protocol
+
+from rtp_relay import control
+from rtp_relay.form import Interface
+from rtp_relay.forms.memory import MemoryForm
+from rtp_relay.forms.user import UserForm
+from rtp_relay.relay import Relay, Settings
+from rtp_relay.source import Address, address_of
+
+FORMS = ("user", "memory")
+CORE = 1  # the owner of calls in these tests
+DATAGRAM = 4096
+
+
+class Party(Protocol):
+    """A far end: sends from its address, and keeps what comes there."""
+
+    host: str
+    port: int
+
+    def send(self, packet: bytes, port: int) -> None: ...
+    def received(self) -> list[tuple[bytes, int]]: ...
+    def close(self) -> None: ...
+
+
+class SocketParty:
+    def __init__(self, host: str, port: int, relay_host: str) -> None:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._socket = socket.socket(family, socket.SOCK_DGRAM)
+        self._socket.bind((host, port))
+        self._socket.setblocking(False)
+        self._relay_host = relay_host
+        self.host, self.port = self._socket.getsockname()[:2]
+
+    def send(self, packet: bytes, port: int) -> None:
+        self._socket.sendto(packet, (self._relay_host, port))
+
+    def received(self) -> list[tuple[bytes, int]]:
+        """What came, each with the relay's port that it came from."""
+        packets = []
+        while True:
+            try:
+                packet, source = self._socket.recvfrom(DATAGRAM)
+            except BlockingIOError:
+                return packets
+            assert source[0] == self._relay_host
+            packets.append((packet, source[1]))
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+class MemoryParty:
+    def __init__(self, host: str, port: int, rig: Rig) -> None:
+        self.host, self.port = host, port
+        self.inbox: list[tuple[bytes, int]] = []
+        self._rig = rig
+
+    def send(self, packet: bytes, port: int) -> None:
+        rig, source = self._rig, address_of(self.host, self.port)
+        assert isinstance(rig.form, MemoryForm)
+        rig.form.deliver(packet, source, address_of(rig.host, port), rig.now)
+
+    def received(self) -> list[tuple[bytes, int]]:
+        packets, self.inbox = self.inbox, []
+        return packets
+
+    def close(self) -> None:
+        pass
+
+
+class Rig:
+    """`now` is the time. Ports are `first` to `first + 2 * pairs - 1`, less what others have."""
+
+    def __init__(self, form: str, version_6: bool = False, pairs: int = 24, **settings: Any) -> None:
+        self.now = 1000.0
+        self.host = "::1" if version_6 else "127.0.0.1"
+        self.parties: dict[Address, Party] = {}
+        self.form: UserForm | MemoryForm = (
+            UserForm(clock=lambda: self.now) if form == "user" else MemoryForm(self._carry)
+        )
+        first = free_range(self.host, pairs)
+        chosen = Settings(first_port=first, last_port=first + 2 * pairs - 1, **settings)
+        self.notes: list[tuple[str, dict[str, object]]] = []
+        interface = Interface("main", self.host, self.host)
+        self.relay = Relay(self.form, [interface], chosen, self._note)
+        self._next_port = 41000
+
+    def close(self) -> None:
+        for party in self.parties.values():
+            party.close()
+        self.relay.close()
+        if isinstance(self.form, UserForm):
+            self.form.shut()
+
+    # The far ends.
+
+    def party(self, host: str = "", port: int = 0) -> Party:
+        host = host or self.host
+        made: Party
+        if isinstance(self.form, UserForm):
+            made = SocketParty(host, port, self.host)
+        else:
+            self._next_port += 2
+            made = MemoryParty(host, port or self._next_port, self)
+        self.parties[address_of(made.host, made.port)] = made
+        return made
+
+    def rtp_and_rtcp(self) -> tuple[Party, Party]:
+        """A far end with an RTP port and the one above it."""
+        for _ in range(50):
+            rtp = self.party()
+            try:
+                return rtp, self.party(port=rtp.port + 1)
+            except OSError:
+                continue
+        raise AssertionError("no two neighbouring ports are free")
+
+    def _note(self, event: str, **what: object) -> None:
+        self.notes.append((event, what))
+
+    def _carry(self, packet: bytes, source: Address, destination: Address) -> None:
+        party = self.parties.get(destination)
+        if isinstance(party, MemoryParty):
+            party.inbox.append((packet, source[1]))
+
+    def run(self, seconds: float = 0.0) -> None:
+        """Let the relay take what was sent, then let time pass."""
+        if isinstance(self.form, UserForm):
+            while self.form.turn():
+                pass
+        self.now += seconds
+        due = self.relay.next_deadline()
+        if due is not None and due <= self.now:
+            self.relay.handle_deadline(self.now)
+
+    def send(self, party: Party, packet: bytes, port: int) -> None:
+        """One packet, forwarded before anything else happens."""
+        party.send(packet, port)
+        self.run()
+
+    # The core.
+
+    def do(self, *commands: control.Command, owner: int = CORE) -> list[control.Event]:
+        for command in commands:
+            self.relay.handle(command, owner, self.now)
+        return [event for _, event in self.relay.take_events()]
+
+    def events(self) -> list[control.Event]:
+        return [event for _, event in self.relay.take_events()]
+
+    def reserve(self, call: str = "call", legs: int = 2, media: int = 1, owner: int = CORE) -> dict[Any, int]:
+        """RTP ports by (leg, medium), and by leg for the first medium."""
+        requests = tuple(control.LegRequest(leg, media=media) for leg in range(legs))
+        (event,) = self.do(control.Reserve(call, requests), owner=owner)
+        assert isinstance(event, control.Reserved), event
+        ports: dict[Any, int] = {(lent.leg, lent.medium): lent.port for lent in event.lent}
+        return ports | {lent.leg: lent.port for lent in event.lent if lent.medium == 0}
+
+    def direct(self, leg: int, party: Party, call: str = "call", **more: Any) -> None:
+        what: dict[str, Any] = {"medium": 0, "address": party.host, "port": party.port}
+        what["rtcp_port"] = party.port + 1
+        self.do(control.Direct(call=call, leg=leg, **(what | more)))
+
+    def call(self, latch: bool = False, **more: Any) -> tuple[Party, Party, dict[Any, int]]:
+        """A call of two legs, directed and bridged."""
+        ports = self.reserve()
+        a, b = self.party(), self.party()
+        self.direct(0, a, latch=latch, **more)
+        self.direct(1, b, latch=latch, **more)
+        self.do(control.Bridge("call", 0, 1))
+        return a, b, ports
+
+    def figures(self, leg: int = 0, medium: int = 0, call: str = "call") -> control.StreamFigures:
+        (event,) = self.do(control.Query(call))
+        assert isinstance(event, control.Figures)
+        return next(one for one in event.streams if (one.leg, one.medium) == (leg, medium))
+
+    def release(self, *legs: int, call: str = "call") -> tuple[control.StreamFigures, ...]:
+        (event,) = self.do(control.Release(call, legs))
+        assert isinstance(event, control.Released)
+        return event.streams
+
+    def relay_pairs(self) -> int:
+        """How many pairs the relay has: the whole range, less what other programs hold."""
+        self.relay.open(1 << 15)
+        holdings = self.holdings()
+        return holdings.ports_free + holdings.ports_lent + holdings.ports_resting
+
+    def holdings(self) -> control.Holdings:
+        (event,) = self.do(control.Inventory())
+        assert isinstance(event, control.Holdings)
+        return event
+
+
+def free_range(host: str, pairs: int) -> int:
+    """An even port below so many others that are mostly free; the relay passes over those that are not."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    while True:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.bind((host, 0))
+            port: int = probe.getsockname()[1] & ~1
+        if port + 2 * pairs < 65535:
+            return port
