@@ -3,15 +3,12 @@
 A command is an object with "command" and what belongs to it: {"command": "hangup", "call": "4f2a"}.
 The answer is one object; one with "error" says for a person what was wrong. After {"command": "live"}
 the answer is a snapshot, {"calls": [...]}, each as ``live_call`` makes it, and events follow, each an
-object with "event", "call" (its id), "at" (microseconds since 1970), and
+object with "event", "call" (its id) and "at" (microseconds since 1970):
 
-    call.started         trunk, caller, caller_name, dialled, number_name
-    recipient.invited    leg, name
-    recipient.ringing    leg, name
-    recipient.answered   leg, name
-    recipient.ended      leg, name, outcome, sentence
-    call.answered        leg, name
-    call.ended           outcome, sentence
+    call.started, call.answered, call.ended
+        caller, dialled, number_name, recipients (names); outcome and answered_by once there are any
+    recipient.invited, recipient.ringing, recipient.answered, recipient.ended
+        recipient (its leg, from 1), name; outcome once there is one
 
 Whoever may open the socket may listen and end calls: it is for the service's own user (mode 0600).
 """
@@ -174,11 +171,10 @@ def _live_recipient(recipient: RecipientRecord) -> Said:
     else:
         state = "ringing" if recipient.ringing_at is not None else "invited"
     return {
-        "leg": recipient.leg,
+        "recipient": recipient.leg,
         "name": recipient.name,
         "state": state,
         "outcome": None if recipient.outcome is None else recipient.outcome.value,
-        "sentence": recipient.sentence,
     }
 
 

@@ -356,9 +356,10 @@ class DigestServer:
         ]
 
     def verify(
-        self, value: str, method: str, uri: str, source: str, now: float, ha1: Callable[[str, str], str | None]
-    ) -> tuple[Verdict, str]:
-        """Judge the value of an Authorization or Proxy-Authorization field; also gives the username, or "".
+        self, value: str, method: str, uri: str, source: str, now: float,
+        ha1: Callable[[str, str], str | None],
+    ) -> tuple[Verdict, str]:  # fmt: skip
+        """Judge the value of one Authorization or Proxy-Authorization field; the username comes with it.
 
         uri: the Request-URI, which the credentials must be made for (RFC 7616 §3.4.6). ha1: called with
         username and algorithm, gives what `ha1_of` gave for that user in this realm; None if unknown.
@@ -377,7 +378,7 @@ class DigestServer:
         if not is_in_form or not _equal(nonce, self._nonce(made_at, source)):
             return Verdict.REFUSED, ""
         known = ha1(username, algorithm)
-        # A user who is unknown costs the same time as a wrong password.
+        # A user who is unknown goes the same way as a wrong password, to the same comparison.
         expected = response_of(
             known or ha1_of(username, self._realm, "", algorithm), nonce, method, uri, algorithm=algorithm,
             qop="auth", nonce_count=int(count, 16), cnonce=said.get("cnonce", ""),

@@ -229,7 +229,8 @@ def ip_address(host: str) -> IPv4Address | IPv6Address | None:
         if ":" not in host:
             return IPv4Address(host)
         # RFC 5118 §4.10: the ABNF of RFC 3261 lets a third colon in before an IPv4 part.
-        address = IPv6Address(host.removeprefix("[").removesuffix("]").replace(":::", "::"))
+        text = host.replace(":::", "::") if "." in host else host
+        address = IPv6Address(text.removeprefix("[").removesuffix("]"))
     except AddressValueError:
         return None
     return address.ipv4_mapped or address

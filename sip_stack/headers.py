@@ -281,9 +281,9 @@ def parse_reasons(value: str) -> list[Reason]:
     return [Reason.parse(element) for element in split_list(value)]
 
 
-_COMMENT = r"\((?:[^()\\]++|\\.)*+\)"
+# Retry-After = delta-seconds [ comment ] *( SEMI retry-param ) ; comments nest, and nobody reads them
 _RETRY_AFTER = re.compile(
-    rf"(?P<seconds>[0-9]++){grammar.SWS}(?:{_COMMENT}{grammar.SWS})?+(?P<parameters>{grammar.PARAMETERS})",
+    rf"(?P<seconds>[0-9]++){grammar.SWS}(?:\(.*\){grammar.SWS})?(?P<parameters>{grammar.PARAMETERS})",
     re.DOTALL,
 ).fullmatch
 

@@ -177,9 +177,13 @@ class ServerTransaction:
 
 
 def reply_flow(request: Request, source: Flow) -> Flow:
-    """Where responses go: §18.2.2 and RFC 3581; over TCP the connection of the request."""
+    """Where responses go: §18.2.2 and RFC 3581.
+
+    Over TCP it is the connection of the request; should that be gone, "a connection to the IP address in
+    the received parameter, using the port in the sent-by value".
+    """
     if source.transport != "UDP":
-        return source
+        return source._replace(port=request.top_via.port or 5060)
     host, port = response_destination(request, source.host, source.port)
     return source if port == source.port and host == source.host else source._replace(host=host, port=port)
 

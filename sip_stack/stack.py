@@ -1,4 +1,4 @@
-"""The whole of SIP behind five methods: receive, transport_failed, handle_deadline, next_deadline, and what to take.
+"""The whole of SIP: receive, transport_failed, handle_deadline, next_deadline, and what there is to take.
 
 Theory. The stack is given bytes, the flow that they came by, and the time; it gives bytes, events and
 one deadline. It opens no socket, reads no clock and rolls no dice. Each call changes one thing; then
@@ -46,6 +46,7 @@ METHODS = (
     "REFER",
 )
 EXTENSIONS = ("timer", "100rel")
+_EXTENSIONS = frozenset(EXTENSIONS)
 
 ServerKey = tuple[str, str, str]
 
@@ -89,11 +90,7 @@ class Stack:
         *,
         intervals: Intervals | None = None,
         product: str = "Multiring",
-        admit: Callable[[Request, Flow], RemoteError | None] | None = None,
     ) -> None:
-        """admit is asked before any state is made for a request outside of a dialog (overload, unknown
-        sources): what it returns is answered without a transaction; status 0 drops the request.
-        """
         if not listeners:
             raise LocalError("a stack needs at least one listener")
         self.listeners = {listener.name: listener for listener in listeners}
@@ -112,7 +109,9 @@ class Stack:
             ("Accept", "application/sdp"),
             ("Supported", ", ".join(EXTENSIONS)),
         ]
-        self._admit = admit
+        # Asked before any state is made for a request outside of a dialog (overload, unknown sources): what
+        # it returns is answered without a transaction; status 0 drops the request in silence.
+        self.admit: Callable[[Request, Flow], RemoteError | None] | None = None
         self._dice = dice
         self._clients: dict[tuple[str, str], ClientTransaction] = {}
         self._servers: dict[ServerKey, ServerTransaction] = {}
@@ -145,7 +144,7 @@ class Stack:
                 self._answer_statelessly(message, error, source, now)
 
     def transport_failed(self, flow: Flow, cause: str, now: float, quoted: bytes = b"") -> None:
-        """ICMP said no, a connection was refused or lost (§18.4). quoted: the datagram, where ICMP quotes it."""
+        """ICMP said no, or a connection was refused or lost (§18.4). quoted: the datagram that ICMP quotes."""
         self.now = now
         branch = _branch_of(quoted)
         if branch:
@@ -330,10 +329,11 @@ class Stack:
             self._answer_statelessly(request, RemoteError(481, "no such dialog"), source, now)
             return
         transaction = self._serve(request, source, key, session.trace, data, now)
-        session.handle_request(transaction, now)
+        if not self._lacks_extension(transaction, now):
+            session.handle_request(transaction, now)
 
     def _receive_new(self, request: Request, key: ServerKey, data: bytes, source: Flow, now: float) -> None:
-        refused = self._admit(request, source) if self._admit is not None else None
+        refused = self.admit(request, source) if self.admit is not None else None
         if refused is not None:
             if refused.status:
                 self._answer_statelessly(request, refused, source, now)
@@ -344,6 +344,8 @@ class Stack:
             return
         if request.method != "INVITE":
             transaction = self._serve(request, source, key, None, data, now)
+            if self._lacks_extension(transaction, now):
+                return
             self.emit(self.front, Asked(transaction))
             return
         merge_key = _merge_key(request)
@@ -355,6 +357,8 @@ class Stack:
         trace = Trace(0, [])
         transaction = self._serve(request, source, key, trace, data, now)
         self._merge_keys[merge_key] = transaction
+        if self._lacks_extension(transaction, now):
+            return
         server = InviteServer(self, transaction, self._dice.token(), None, None)
         # §17.2.1: 100 "MUST be generated" unless a response is known to follow within 200 ms.
         transaction.respond(100, now)
@@ -368,6 +372,17 @@ class Stack:
         transaction = ServerTransaction(self, request, source, key, trace)
         self._servers[key] = transaction
         return transaction
+
+    def _lacks_extension(self, transaction: ServerTransaction, now: float) -> bool:
+        """§8.2.2.3: a Require of what we do not know "MUST" get 420 with Unsupported, before anything is done."""
+        request = transaction.request
+        if request.get("require") is None:
+            return False
+        unknown = sorted(request.tokens("require") - _EXTENSIONS)
+        if unknown:
+            tag = self._stateless_tag(request)
+            transaction.respond(420, now, to_tag=tag, fields=[("Unsupported", ", ".join(unknown))])
+        return bool(unknown)
 
     # Refusals that keep no state.
 
@@ -429,7 +444,7 @@ def _contact(listener: Listener) -> str:
 
 
 def _server_key(request: Request, source: Flow) -> ServerKey:
-    """§17.2.3: branch, sent-by and method, ACK counted as INVITE; without the magic cookie the RFC 2543 way."""
+    """§17.2.3: branch, sent-by and method, ACK counted as INVITE; else, for RFC 2543, the whole of it."""
     method = "INVITE" if request.method == "ACK" else request.method
     branch = request.branch
     if branch.startswith(MAGIC_COOKIE):

@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
+from b2bua.calls.admission import Admission
 from b2bua.calls.branch import Branch
 from b2bua.calls.call import Call
 from b2bua.calls.plan import CallPlan
@@ -58,7 +59,13 @@ class Switchboard:
     """The calls of one process."""
 
     def __init__(
-        self, stack: Stack, directory: Directory, *, wall_offset: float = 0.0, is_watched: bool = True
+        self,
+        stack: Stack,
+        directory: Directory,
+        *,
+        admission: Admission | None = None,
+        wall_offset: float = 0.0,
+        is_watched: bool = True,
     ) -> None:
         """wall_offset: seconds from the monotonic clock to the time of day (1970). is_watched: make live events."""
         self.stack = stack
@@ -68,7 +75,7 @@ class Switchboard:
         self.calls: dict[str, Call] = {}
         self.commands: list[control.Command] = []
         self.allow = ", ".join(METHODS)
-        self.is_draining = False
+        self.admission = admission or Admission()
         self.failures: list[Failure] = []
         self.began_records: list[CallRecord] = []
         self.total = 0
@@ -80,6 +87,14 @@ class Switchboard:
         self._question_ids = 0
         self._timer_lines: dict[tuple[TimerPolicy, int], str] = {}
         stack.front = self
+        stack.admit = self.admit
+
+    def admit(self, request: Request, source: Flow) -> RemoteError | None:
+        """Whether a request outside of a dialog is taken; what is not costs no state."""
+        refused = self.directory.admit(request, source)
+        if refused is None and request.method == "INVITE":
+            return self.admission.refuse(len(self.calls), self.stack.now)
+        return refused
 
     # In.
 
@@ -175,6 +190,10 @@ class Switchboard:
 
     def _invited(self, event: Invited, now: float) -> None:
         server = event.server
+        if server.request.get("x-call-id") in self.calls:
+            # FRK-16: an INVITE of one of our own running calls has come back to us.
+            server.reject(482, now)
+            return
         try:
             plan = self.directory.plan(server.request, server.transaction.source)
         except RemoteError as error:
@@ -193,7 +212,7 @@ class Switchboard:
         transaction = event.transaction
         if transaction.request.method == "OPTIONS":
             # RFC 3261 §11.2: as an INVITE would be answered; load-aware, so that a trunk looks elsewhere.
-            if self.is_draining:
+            if self.admission.is_draining:
                 transaction.respond(503, now, to_tag=self.stack.token(), fields=[("Retry-After", "30")])
             else:
                 transaction.respond(200, now, to_tag=self.stack.token(), fields=self.stack.capabilities)

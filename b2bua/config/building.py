@@ -93,7 +93,6 @@ class Builder:
             calls_per_second=limits.calls_per_second,
             retry_after=limits.retry_after,
             recipients=limits.recipients,
-            message_octets=limits.message_octets,
             drain_seconds=limits.drain_seconds,
         )
 

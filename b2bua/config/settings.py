@@ -81,10 +81,11 @@ class Media(Settings):
     relay_socket: str = ""
     """Unix socket of the relay. Empty: `b2bua run` starts a relay of its own, beside the control socket."""
 
-    late_offer_codecs: list[str] = Field(
-        default=["PCMU/8000", "PCMA/8000", "telephone-event/8000"], min_length=1, max_length=16
+    late_offer_codecs: list[Literal["PCMU", "PCMA", "G722", "opus"]] = Field(
+        default=["PCMU", "PCMA"], min_length=1, max_length=4
     )
-    """Codecs, in order, offered to recipients when the caller's INVITE carries no offer."""
+    """Codecs, in order, offered to recipients when the caller's INVITE carries no offer: `PCMU`, `PCMA`,
+    `G722`, `opus`. telephone-event is always offered with them."""
 
 
 class LimitSettings(Settings):
@@ -101,9 +102,6 @@ class LimitSettings(Settings):
 
     recipients: int = Field(default=20, ge=1, le=64)
     """A number with more recipients than this draws a warning; more than 64 is refused."""
-
-    message_octets: int = Field(default=65535, ge=4096, le=65535)
-    """Longest SIP message read, in octets."""
 
     drain_seconds: Seconds = 60.0
     """After SIGTERM, how long running calls may go on before they are ended."""

@@ -56,7 +56,10 @@ class Interface:
 
 @dataclass(frozen=True, slots=True)
 class MediaSettings:
-    """ports: first and last, both lent. starts_relay: the supervisor owns the relay at relay_socket."""
+    """ports: first and last, both lent. starts_relay: the supervisor owns the relay at relay_socket.
+
+    late_offer_codecs: keys of sip_stack.sdp.CODECS.
+    """
 
     interfaces: tuple[Interface, ...]
     ports: tuple[int, int]
@@ -72,7 +75,6 @@ class Limits:
     calls_per_second: int
     retry_after: int
     recipients: int
-    message_octets: int
     drain_seconds: float
 
 

@@ -152,11 +152,10 @@ class DigitHeard(Event, frozen=True):
 
 
 class ToneHeard(Event, frozen=True):
-    """A watched tone began. `level` is in dB below full scale (0 is the loudest); `first_at` is when."""
+    """A watched tone began. `level` is in dB, 0 at full scale."""
 
     frequency: int
     level: float
-    first_at: float
 
 
 class ToneGone(Event, frozen=True):

@@ -3,9 +3,8 @@
 Imports pjsua2 (GPL), and so is only to be imported in the phone's own process.
 
 pjsua2 runs without threads of its own for SIP: `turn` polls it, and its callbacks come within `turn`, on the
-same thread. Sound alone comes from a thread of pjmedia, at `_Microphone.onFrameReceived`, and what is heard
-goes into the queue of events. What pjsua2 calls back into is kept alive by a reference here, since its C++
-side holds none.
+same thread. Sound alone comes from a thread of pjmedia, at `_Microphone.onFrameReceived`, and waits in a
+queue for the next turn. What pjsua2 calls back into is kept alive by a reference here: its C++ side holds none.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from __future__ import annotations
 import queue
 import time
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -113,6 +112,7 @@ class Softphone:
         """Opens the port and is ready. Raises pjsua2.Error when the port is taken."""
         self.events: queue.SimpleQueue[messages.Event] = queue.SimpleQueue()
         self._options = options
+        self._sounds: queue.SimpleQueue[tuple[float, array[int]]] = queue.SimpleQueue()
         self._line: _Line | None = None
         self._lines_so_far = 0
         self._finished: list[_Finished] = []
@@ -122,7 +122,7 @@ class Softphone:
         self._endpoint = library.endpoint(options)
         self.port = library.listen(self._endpoint, options)
         self._generator = library.generator()
-        self._microphone = _Microphone(self._hear)
+        self._microphone = _Microphone(lambda samples: self._sounds.put((time.monotonic(), samples)))
         self._microphone.createPort("ear", library.audio_format())
         self.account = _Account(self)
         self.account.create(library.account_configuration(options))
@@ -135,12 +135,13 @@ class Softphone:
         return f"sip:{library.user_of(self._options)}@{self._options.address}:{self.port}"
 
     def tell(self, event: messages.Event) -> None:
-        """Puts an event where `events` is read. Safe on any thread."""
+        """Puts an event where `events` is read."""
         self.events.put(event)
 
     def turn(self, milliseconds: int) -> None:
         """Lets pjsua2 work for at most so long, then does what has come due."""
         self._endpoint.libHandleEvents(milliseconds)
+        self._hear()
         self._clear_finished()
         now = time.monotonic()
         for entry in [entry for entry in self._due if entry[0] <= now]:
@@ -194,6 +195,7 @@ class Softphone:
                 self._sound(frequency)
                 self._unmute()
             case messages.Listen(frequencies=frequencies):
+                self._hear()
                 self._ear = tones.Ear(tuple(frequencies))
             case messages.Report():
                 self._report()
@@ -325,17 +327,26 @@ class Softphone:
             ended.line.is_over = True
             if ended.line is self._line:  # any other is a second caller, refused as busy
                 self._line = None
+                self._tell_changes(ended.at, self._ear.end())
                 self.tell(_disconnected(ended))
 
     # --- sound ----------------------------------------------------------------------------------------------
 
-    def _hear(self, samples: array[int]) -> None:
-        now = time.monotonic()
-        for change in self._ear.hear(samples):
+    def _hear(self) -> None:
+        """Judges what has come in since the last turn."""
+        while True:
+            try:
+                at, samples = self._sounds.get_nowait()
+            except queue.Empty:
+                return
+            self._tell_changes(at, self._ear.hear(samples))
+
+    def _tell_changes(self, at: float, changes: Iterable[tones.Change]) -> None:
+        for change in changes:
             if change.is_present:
-                self.tell(messages.ToneHeard(now, change.frequency, round(change.level, 1), now))
+                self.tell(messages.ToneHeard(at, change.frequency, round(change.level, 1)))
             else:
-                self.tell(messages.ToneGone(now, change.frequency))
+                self.tell(messages.ToneGone(at, change.frequency))
 
     def _sound(self, frequency: int) -> None:
         tone = pjsua2.ToneDesc()

@@ -88,6 +88,12 @@ class Ear:
             del self._kept[:WINDOW]
         return changes
 
+    def end(self) -> list[Change]:
+        """The sound has ended, as a call does: what was heard until now is heard no more."""
+        self._kept = array("h")
+        gone, self._present = sorted(self._present), set()
+        return [Change(frequency, False, _FLOOR) for frequency in gone]
+
     def _judge(self, window: array[int]) -> list[Change]:
         loudness = level(window)
         is_silent = loudness < SILENCE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,8 @@ from hypothesis import strategies as st
 
 from b2bua.calls.recipient import Credentials, EarlyMedia, SixXX
 from b2bua.config import Config, ConfigError, Finding, Severity, check, load, parse
+from b2bua.config.settings import Media
+from sip_stack.sdp import CODECS
 
 ROOT = Path(__file__).parents[2]
 
@@ -196,6 +199,11 @@ def test_numbers_by_trunk() -> None:
     assert config.number("100;npdi", one) is config.numbers["100"]
     assert config.number("100", wide) is None, "a number kept for one trunk is not opened to others by *"
     assert config.number("+4930", wide) is config.numbers["*"]
+
+
+def test_the_codecs_are_those_that_can_be_offered() -> None:
+    codecs = Media.model_fields["late_offer_codecs"].annotation
+    assert set(get_args(get_args(codecs)[0])) == set(CODECS)
 
 
 # Mistakes

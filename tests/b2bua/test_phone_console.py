@@ -43,7 +43,7 @@ def test_keys(key: str, expected: m.AnyCommand | None) -> None:
             "over: missed (487 Request Terminated)",
         ),
         (m.DigitHeard(1.0, 1, "5"), "pressed 5"),
-        (m.ToneHeard(1.0, 440, -11.0, 1.0), "hears 440 Hz at -11.0 dB"),
+        (m.ToneHeard(1.0, 440, -11.0), "hears 440 Hz at -11.0 dB"),
         (m.ToneGone(1.0, 440), "hears 440 Hz no more"),
         (m.Failed(1.0, "hold", "there is no call"), "cannot hold: there is no call"),
     ],

@@ -30,7 +30,7 @@ EVENTS: list[m.AnyEvent] = [
     m.Confirmed(1.5, 1),
     m.Disconnected(1.5, 1, 487, "Request Terminated", "missed", ['SIP;cause=200;text="x"']),
     m.DigitHeard(1.5, 1, "#"),
-    m.ToneHeard(1.5, 440, -11.2, 1.4),
+    m.ToneHeard(1.5, 440, -11.2),
     m.ToneGone(1.5, 440),
     m.Heard(1.5, 10, 2, 0, {440: 8, 710: 0}),
     m.Failed(1.5, "hang up", "there is no call"),

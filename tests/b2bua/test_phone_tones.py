@@ -117,3 +117,12 @@ def test_the_ear_judges_the_same_however_the_sound_is_cut(cuts: list[int]) -> No
         == (whole.windows, whole.silent, whole.counts)
         == (4, 2, {440: 2, 710: 0})
     )
+
+
+def test_a_call_that_ends_takes_its_tones_with_it() -> None:
+    ear = Ear((440, 710))
+    ear.hear(sine(440, WINDOW + 70))
+    assert ear.end() == [Change(440, False, -120.0)]
+    assert ear.end() == []
+    assert ear.hear(sine(440, WINDOW - 1)) == []
+    assert [change.is_present for change in ear.hear(sine(440, 1))] == [True]

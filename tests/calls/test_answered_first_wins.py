@@ -23,8 +23,7 @@ def test_all_ring_one_answers_and_the_others_stop() -> None:
     assert ana.call.state == cora.call.state == "stopped"
     assert ana.call.answered_elsewhere and cora.call.answered_elsewhere
     assert not (ana.missed_call or ben.missed_call or cora.missed_call)
-    call.hang_up()
-    world.finish()
+    world.finish_after(call)
     assert ben.call.state == "ended"
 
 
@@ -37,8 +36,7 @@ def test_the_losers_are_told_why_in_both_vocabularies() -> None:
     world.run(2.0)
     assert any(value.startswith('SIP;cause=200;text="Call completed elsewhere"') for value in ben.call.stop_reasons)
     assert any(value.replace(" ", "").startswith("Q.850;cause=26") for value in ben.call.stop_reasons)
-    call.hang_up()
-    world.finish()
+    world.finish_after(call)
 
 
 def test_a_losers_487_is_acknowledged_at_once() -> None:
@@ -50,8 +48,7 @@ def test_a_losers_487_is_acknowledged_at_once() -> None:
     world.run(5.0)
     assert ben.call.invite.final == 487
     assert ben.call.invite.repeated == 0
-    call.hang_up()
-    world.finish()
+    world.finish_after(call)
 
 
 def test_ten_invites_leave_within_five_milliseconds_each_standing_alone() -> None:
@@ -93,8 +90,7 @@ def test_the_callers_200_and_the_losers_cancel_leave_without_waiting() -> None:
     claimed = ana.call.invite.sent[-1].arrivals[0]
     assert world.sent("CANCEL ", ben)[0].sent_at - claimed < 0.005
     assert world.sent("SIP/2.0 200", world.agents[-1])[0].sent_at - claimed < 0.005
-    call.hang_up()
-    world.finish()
+    world.finish_after(call)
 
 
 def test_the_winner_is_acknowledged_before_the_caller_acknowledges_us() -> None:
@@ -106,8 +102,7 @@ def test_the_winner_is_acknowledged_before_the_caller_acknowledges_us() -> None:
     call = caller.call()
     world.run_until(lambda: ana.is_talking, limit=1.5)
     world.run(4.0)
-    call.hang_up()
-    world.finish()
+    world.finish_after(call)
 
 
 def test_every_leg_is_described_by_the_relays_own_ports() -> None:
@@ -123,8 +118,7 @@ def test_every_leg_is_described_by_the_relays_own_ports() -> None:
     answered = call.remote_description.media[0].port
     assert answered not in offered
     assert len(world.relay.endpoints) == 2
-    call.hang_up()
-    world.finish()
+    world.finish_after(call)
 
 
 def test_the_record_says_who_answered() -> None:
@@ -133,8 +127,7 @@ def test_the_record_says_who_answered() -> None:
     world.phone("ben")
     call = world.caller().call()
     world.run(5.0)
-    call.hang_up()
-    world.finish()
+    world.finish_after(call)
     (record,) = world.records
     assert record.outcome is CallOutcome.ANSWERED
     assert record.answered_by == "ana"
@@ -154,8 +147,7 @@ def test_an_answer_without_ringing_is_as_good() -> None:
     world.run_until(lambda: call.is_answered)
     world.run(1.0)
     assert ana.is_talking and ben.call.answered_elsewhere
-    call.hang_up()
-    world.finish()
+    world.finish_after(call)
 
 
 @pytest.mark.parametrize("answers", [1, 2, 3])
@@ -172,8 +164,7 @@ def test_nobody_but_the_caller_learns_of_a_lost_ack_from_the_caller(answers: int
     world.run(20.0)
     assert call.is_answered and ana.is_talking
     assert call.answers_heard == answers + 1
-    call.hang_up()
-    world.finish()
+    world.finish_after(call)
 
 
 def test_a_lost_200_to_the_caller_is_repeated() -> None:
@@ -183,5 +174,4 @@ def test_a_lost_200_to_the_caller_is_repeated() -> None:
     world.network.drop(sent_to(caller, "SIP/2.0 200"), times=2)
     call = caller.call()
     world.run_until(lambda: call.is_answered, limit=4.0)
-    call.hang_up()
-    world.finish()
+    world.finish_after(call)

@@ -22,8 +22,7 @@ def test_the_late_200_gets_ack_then_bye_with_the_reason() -> None:
     assert [state for _, state in ben.sounds] == ["ringing", "answered", "confirmed", "ended"]
     assert ben.call.answered_elsewhere
     assert len(ben.heard("BYE")) == 1
-    call.hang_up()
-    world.finish()
+    world.finish_after(call)
     (record,) = world.records
     late = record.recipients[1]
     assert record.answered_by == "ana"
@@ -41,8 +40,7 @@ def test_the_ack_and_the_bye_leave_together() -> None:
     (ack,), (bye,) = world.sent("ACK ", ben), world.sent("BYE ", ben)
     assert ack.number + 1 == bye.number
     assert ack.sent_at == bye.sent_at and ack.sender == bye.sender
-    call.hang_up()
-    world.finish()
+    world.finish_after(call)
 
 
 @pytest.mark.parametrize("milliseconds", range(-45, 46, 5))
@@ -55,8 +53,7 @@ def test_whatever_the_moment_of_the_second_answer_one_wins(milliseconds: int) ->
     world.run(3.0)
     assert call.is_answered
     assert sum(phone.is_talking for phone in phones) == 1
-    call.hang_up()
-    world.finish()
+    world.finish_after(call)
     assert len(world.records) == 1
 
 
@@ -94,10 +91,8 @@ def test_the_losers_200_repeated_gets_the_same_ack_and_no_second_bye() -> None:
     world.phone("ana", answers_after=1.0)
     ben = world.phone("ben", on_cancel="answer")
     world.network.drop(lambda p: p.begins("ACK ") and p.destination.host == ben.address.host, times=3)
-    world.tolerate("belongs to no dialog")
     call = world.caller().call()
     world.run(12.0)
     assert ben.call.answers[0].repeated == 3
     assert len({message.branch for message in ben.heard("BYE")}) == 1
-    call.hang_up()
-    world.finish()
+    world.finish_after(call)

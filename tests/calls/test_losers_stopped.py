@@ -19,8 +19,7 @@ def test_the_winner_talks_whatever_the_loser_makes_of_the_cancel(on_cancel: str)
     assert call.is_answered and ana.is_talking
     assert len(ben.invites) == 1
     assert ben.call.cancel is not None
-    call.hang_up()
-    world.finish()
+    world.finish_after(call)
     (record,) = world.records
     assert record.answered_by == "ana"
     assert record.recipients[1].outcome is RecipientOutcome.STOPPED
@@ -53,8 +52,7 @@ def test_a_487_that_comes_late_frees_its_own_ports_and_no_others() -> None:
         caller.media.say(b"trunk %d" % second, call.remote_description)
         world.run(1.0)
     assert len(caller.media.heard) == len(ana.media.heard) == 60
-    call.hang_up()
-    world.finish()
+    world.finish_after(call)
 
 
 def test_a_lost_cancel_is_sent_again() -> None:
@@ -65,8 +63,7 @@ def test_a_lost_cancel_is_sent_again() -> None:
     call = world.caller().call()
     world.run(4.0)
     assert ben.call.state == "stopped"
-    call.hang_up()
-    world.finish()
+    world.finish_after(call)
 
 
 def test_a_lost_ack_to_a_487_is_sent_again() -> None:
@@ -78,8 +75,7 @@ def test_a_lost_ack_to_a_487_is_sent_again() -> None:
     call = world.caller().call()
     world.run(10.0)
     assert ben.call.invite.repeated == 2
-    call.hang_up()
-    world.finish()
+    world.finish_after(call)
 
 
 def test_a_loser_may_be_told_nothing_if_configured_so() -> None:
@@ -91,5 +87,4 @@ def test_a_loser_may_be_told_nothing_if_configured_so() -> None:
     call = world.caller().call()
     world.run(3.0)
     assert ben.missed_call
-    call.hang_up()
-    world.finish()
+    world.finish_after(call)

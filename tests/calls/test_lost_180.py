@@ -19,8 +19,7 @@ def test_a_lost_180_is_made_good_by_the_next_invite() -> None:
     assert ben.heard("CANCEL") == []
     world.run(1.0)
     assert ben.call.state == "stopped" and ben.call.answered_elsewhere
-    call.hang_up()
-    world.finish()
+    world.finish_after(call)
 
 
 @pytest.mark.parametrize("status", [180, 183])
@@ -35,8 +34,7 @@ def test_a_180_that_arrives_after_the_200_is_dropped(status: int, late_by: float
     assert call.is_answered and ana.is_talking
     assert call.statuses == []
     assert ana.call.answers[0].repeated == 0
-    call.hang_up()
-    world.finish()
+    world.finish_after(call)
 
 
 def test_a_180_that_arrives_after_a_refusal_is_dropped() -> None:
@@ -59,5 +57,4 @@ def test_a_100_after_the_cancel_is_no_reason_for_another() -> None:
     ben.ring(183)
     world.run(3.0)
     assert len({message.branch for message in ben.heard("CANCEL")}) == 1
-    call.hang_up()
-    world.finish()
+    world.finish_after(call)

@@ -22,8 +22,7 @@ def test_the_invite_goes_on_and_the_first_180_brings_the_cancel_with_its_reason(
     world.run(0.1)
     assert ben.call.state == "stopped"
     assert ben.call.answered_elsewhere
-    call.hang_up()
-    world.finish()
+    world.finish_after(call)
     assert world.records[0].recipients[1].outcome is RecipientOutcome.STOPPED
 
 
@@ -36,8 +35,7 @@ def test_a_100_is_enough_for_the_cancel() -> None:
     ben.call.invite.respond(100)
     world.run(0.1)
     assert ben.call.state == "stopped"
-    call.hang_up()
-    world.finish()
+    world.finish_after(call)
 
 
 @pytest.mark.parametrize("status", [200, 486, 404, 503, 603, 302])
@@ -57,8 +55,7 @@ def test_a_final_response_comes_first(status: int) -> None:
     assert ben.call.state == ("ended" if status == 200 else "failed")
     assert len(ben.heard("ACK")) == 1
     assert ana.is_talking
-    call.hang_up()
-    world.finish()
+    world.finish_after(call)
 
 
 def test_a_loser_that_never_speaks_gets_seven_invites_and_no_cancel() -> None:
@@ -70,8 +67,7 @@ def test_a_loser_that_never_speaks_gets_seven_invites_and_no_cancel() -> None:
     world.run(60.0)
     assert ben.invites_on_wire == 7
     assert ben.heard("CANCEL") == []
-    call.hang_up()
-    world.finish()
+    world.finish_after(call)
 
 
 def test_the_caller_gives_up_and_the_silent_phone_rings_later() -> None:

@@ -21,8 +21,7 @@ def test_of_answers_at_the_same_instant_one_wins(at_once: bool, phones: int) -> 
     assert len(talking) == 1
     late = [phone for phone in rung if phone not in talking]
     assert all(phone.call.state == "ended" and phone.call.answered_elsewhere for phone in late)
-    call.hang_up()
-    world.finish()
+    world.finish_after(call)
     (record,) = world.records
     assert record.answered_by == talking[0].name
     outcomes = [each.outcome for each in record.recipients]
@@ -39,8 +38,7 @@ def test_a_second_200_of_the_winning_branch_is_sent_away() -> None:
     first, second = (ana.call.dialogs[answer.tag] for answer in ana.call.answers)
     assert first.state == "confirmed" and call.is_answered
     assert second.state == "ended" and second.bye_heard is not None
-    call.hang_up()
-    world.finish()
+    world.finish_after(call)
     assert first.state == "ended"
 
 
@@ -54,8 +52,7 @@ def test_two_200s_of_a_losing_branch_are_both_sent_away() -> None:
     assert ana.is_talking
     dialogs = [ben.call.dialogs[answer.tag] for answer in ben.call.answers]
     assert [dialog.state for dialog in dialogs] == ["ended"] * 3
-    call.hang_up()
-    world.finish()
+    world.finish_after(call)
 
 
 def test_the_second_200_comes_after_the_call_was_hung_up() -> None:

@@ -8,7 +8,9 @@ from rtp_relay.forms.memory import MemoryForm
 from rtp_relay.ports import GROWTH, SHORTEST_REST, PortPool
 
 
-def pool_of(pairs: int, taken: frozenset[int] = frozenset(), rest: float = 5.0) -> tuple[PortPool, MemoryForm]:
+def pool_of(
+    pairs: int, taken: frozenset[int] = frozenset(), rest: float = 5.0
+) -> tuple[PortPool, MemoryForm]:
     form = MemoryForm(taken=taken)
     return PortPool(form, "127.0.0.1", 20000, 20000 + 2 * pairs - 1, rest), form
 

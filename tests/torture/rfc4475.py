@@ -1,7 +1,6 @@
 """The 49 messages of RFC 4475 §3, each under the RFC's own name for it.
 
-Two are not octet for octet the RFC's: mpart01 has other binary in its body (of the same length), and runs of one
-word in longreq are written as multiplications.
+One is not octet for octet the RFC's: mpart01 has other binary in its body, of the same length.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ VALID, DROPPED = 0, -1
 class Outcome(NamedTuple):
     """status: VALID, DROPPED or what the request is answered with by the wire layer.
 
-    later: what a layer above must answer although the message is well-formed; None where that is up to the call.
+    later: what a layer above must answer to what is well-formed; None where that is up to the call.
     """
 
     status: int

@@ -2,10 +2,30 @@
 
 from __future__ import annotations
 
+import ipaddress
+import random
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from tests.world.plan import Plan
+from b2bua.calls.admission import Admission
+from b2bua.calls.recipient import HeaderRecipe
+from b2bua.calls.switchboard import Switchboard
+from b2bua.config import (
+    Config,
+    DialledNumber,
+    Limits,
+    MediaSettings,
+    RecordSettings,
+    ServiceSettings,
+    SipSettings,
+    Trunk,
+)
+from b2bua.config import Listener as ConfiguredListener
+from b2bua.config.values import prefixes_of
+from b2bua.directory import ConfiguredDirectory
+from sip_stack.stack import Listener, Stack
+from sip_stack.timers import Intervals
+from tests.world.plan import LOCAL_SOCKETS, SERVICE_PORT, SERVICE_V4, SERVICE_V6, Plan
 
 if TYPE_CHECKING:
     from b2bua.calls.record import CallRecord
@@ -51,8 +71,56 @@ class Subject(Protocol):
     def leftovers(self) -> list[str]: ...
 
 
-def make_switchboard(plan: Plan, seed: int) -> Subject:
-    """The real one, listening on plan.LOCAL_SOCKETS, with `seed` behind its tags and branches."""
-    from b2bua.calls.switchboard import Switchboard
+class SeededDice:
+    """Randomness that a seed repeats."""
 
-    return Switchboard(plan, seed)  # type: ignore[no-any-return]
+    def __init__(self, seed: int) -> None:
+        self._random = random.Random(seed)
+
+    def token(self) -> str:
+        return f"{self._random.getrandbits(64):016x}"
+
+    def fraction(self) -> float:
+        return self._random.random()
+
+
+def make_switchboard(plan: Plan, seed: int) -> Switchboard:
+    """The real one, listening on plan.LOCAL_SOCKETS, with `seed` behind its tags and branches."""
+    listeners = [
+        Listener(name, name[:3].upper(), SERVICE_V6 if "[" in name else SERVICE_V4, SERVICE_PORT) for name in LOCAL_SOCKETS
+    ]
+    stack = Stack(listeners, SeededDice(seed), intervals=Intervals(t1=plan.sip_timer))
+    admission = Admission(plan.call_limit, plan.call_rate)
+    return Switchboard(stack, ConfiguredDirectory(_configuration(plan)), admission=admission, wall_offset=1.7e9)
+
+
+def _configuration(plan: Plan) -> Config:
+    trunk = Trunk(
+        name="trunk",
+        sources=tuple(ipaddress.ip_network(source) for source in plan.trunk_sources),
+        address="",
+        credentials=(),
+        recipe=HeaderRecipe(),
+        allowed_prefixes=(),
+        interface=plan.trunk_media_interface,
+        nat=True,
+        keep_call_id=False,
+    )
+    numbers = {dialled: DialledNumber(dialled, "", frozenset(), step) for dialled, step in plan.steps().items()}
+    sockets = tuple(
+        ConfiguredListener(name, name[:3].upper(), host, SERVICE_PORT, host)  # type: ignore[arg-type]
+        for name in LOCAL_SOCKETS
+        for host in (SERVICE_V6 if "[" in name else SERVICE_V4,)
+    )
+    return Config(
+        path="world.toml",
+        version="world",
+        sip=SipSettings(sockets, "Multiring", "refuse", plan.sip_timer, plan.session_expires, plan.min_se),
+        media=MediaSettings((), (20000, 29999), plan.media_timeout, "", False, ("PCMU", "PCMA")),
+        limits=Limits(plan.call_limit, int(plan.call_rate), 5, 64, 65535, 0.0),
+        trunks={"trunk": trunk},
+        numbers=numbers,
+        records=RecordSettings("", 0, "full", 1000),
+        service=ServiceSettings("", "info", False),
+        _prefixes=prefixes_of([trunk]),
+    )

@@ -250,6 +250,11 @@ class World:
         left = [*waiting, *self.switchboard.leftovers(), *self.relay.leftovers()]
         assert not left, "\n".join(["left over:", *left, self.ladder()])
 
+    def finish_after(self, call: TrunkCall) -> None:
+        """The caller hangs up, and the world is finished."""
+        call.hang_up()
+        self.finish()
+
     def sent(self, begins: str, to: UserAgent | None = None) -> list[Packet]:
         """Packets of ours that begin so, in the order that they left."""
         ours = (plan.SERVICE_V4, plan.SERVICE_V6)

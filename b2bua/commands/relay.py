@@ -1,0 +1,45 @@
+"""``b2bua relay CONFIG``: becomes the RTP relay, with the settings of the file."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from b2bua.commands import Subparsers
+from b2bua.config import Config, ConfigError, load
+from b2bua.supervisor import EX_CONFIG
+
+
+def add(subparsers: Subparsers) -> None:
+    parser = subparsers.add_parser(
+        "relay",
+        help="run the RTP relay only",
+        description="Becomes `python -m rtp_relay` with interfaces, ports and socket of the configuration.",
+    )
+    parser.add_argument("config", metavar="CONFIG", help="configuration file")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    try:
+        config = load(arguments.config)
+    except ConfigError as problem:
+        print(problem, file=sys.stderr)
+        return EX_CONFIG
+    command = [sys.executable, "-m", "rtp_relay", *options(config)]
+    sys.stdout.flush()
+    os.execv(sys.executable, command)
+
+
+def options(config: Config) -> list[str]:
+    """The relay's command line."""
+    media = config.media
+    chosen = ["--socket", media.relay_socket, "--ports", f"{media.ports[0]}-{media.ports[1]}"]
+    for interface in media.interfaces:
+        addresses = interface.address
+        if interface.advertised != interface.address:
+            addresses += f"/{interface.advertised}"
+        chosen += ["--interface", f"{interface.name}={addresses}"]
+    chosen += ["--media-timeout", f"{media.timeout:g}", "--log-level", config.service.log_level]
+    return chosen

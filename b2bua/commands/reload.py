@@ -1,0 +1,28 @@
+"""``b2bua reload``: the running service takes up its changed configuration, or says why not."""
+
+from __future__ import annotations
+
+import argparse
+
+from b2bua.commands import Subparsers
+from b2bua.commands.finding import add_option, configuration, report
+from b2bua.control import ControlClient
+
+
+def add(subparsers: Subparsers) -> None:
+    parser = subparsers.add_parser(
+        "reload",
+        help="make the service read its configuration again",
+        description="New calls use the new configuration, running ones keep theirs. A file with errors changes nothing.",
+    )
+    add_option(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    config = configuration(arguments.config)
+    report(config)
+    with ControlClient(config.service.control_socket) as service:
+        answer = service.ask({"command": "reload"})
+    print(f"The service now runs with version {answer.get('configuration', config.version)}.")
+    return 0

@@ -1,0 +1,33 @@
+"""``b2bua run CONFIG``: the whole service in the foreground, relay included."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from b2bua import logs, supervisor
+from b2bua.commands import Subparsers
+from b2bua.config import ConfigError, load
+
+
+def add(subparsers: Subparsers) -> None:
+    parser = subparsers.add_parser(
+        "run",
+        help="run the service: core and relay",
+        description="Runs the service in the foreground: the core and, unless media.relay_socket names another, a "
+        "relay of its own. SIGTERM or Ctrl-C drains and ends it, SIGHUP reloads the configuration.",
+    )
+    parser.add_argument("config", metavar="CONFIG", help="configuration file")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    try:
+        config = load(arguments.config)
+    except ConfigError as problem:
+        print(problem, file=sys.stderr)
+        return supervisor.EX_CONFIG
+    logs.set_up(config.service.log_level, config.service.mask_numbers)
+    core, relay = supervisor.children_for(arguments.config, config.media.starts_relay, os.environ)
+    return supervisor.Supervisor(core, relay, config.limits.drain_seconds).run()

@@ -1,0 +1,181 @@
+"""``b2bua run``: starts the relay and the core as children, restarts what dies, stops both in order.
+
+Its theory: one thread, no loop. All signals are blocked and waited for one by one, so nothing runs in a
+signal's middle. A child dies with its parent (PR_SET_PDEATHSIG), so that not even kill -9 leaves one
+behind. SIGTERM goes to the core, which drains; when it has ended the relay is stopped. SIGHUP goes to
+the core, which reloads. A child that ends unasked is started again, after a pause that doubles while it
+keeps dying; one that cannot start with this configuration (exit status 78) ends it all.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import structlog
+
+EX_CONFIG: Final = 78  # sysexits.h: something was found in an unconfigured or misconfigured state
+FIRST_PAUSE: Final = 0.2  # seconds before a child that died is started again
+LONGEST_PAUSE: Final = 5.0
+SOUND_AFTER: Final = 10.0  # a child that lived so long may be restarted without a pause again
+RELAY_PATIENCE: Final = 3.0  # seconds for the relay to end, when the core has
+
+_PR_SET_PDEATHSIG: Final = 1
+_SIGNALS: Final = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD})
+_libc = ctypes.CDLL(None, use_errno=True)
+
+log = structlog.get_logger("supervisor")
+
+
+@dataclass(slots=True)
+class Child:
+    """A process to keep alive. environment: what it is started with."""
+
+    name: str
+    command: Sequence[str]
+    environment: Mapping[str, str]
+    process: subprocess.Popen[bytes] | None = None
+    started_at: float = 0.0
+    due: float | None = None  # when to start it again
+    pause: float = field(default=FIRST_PAUSE)
+
+    @property
+    def is_alive(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+    def start(self) -> None:
+        parent = os.getpid()
+        self.due = None
+        self.started_at = time.monotonic()
+        self.process = subprocess.Popen(
+            self.command,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            # A group of its own: Ctrl-C on the terminal reaches the supervisor only, which ends things in order.
+            process_group=0,
+            preexec_fn=lambda: _prepare_child(parent),  # this process has one thread only
+        )
+        log.info(f"{self.name} started", pid=self.process.pid)
+
+    def signal(self, number: signal.Signals) -> None:
+        if self.is_alive:
+            assert self.process is not None
+            self.process.send_signal(number)
+
+    def wait(self, limit: float) -> None:
+        """Wait for its end, at most limit seconds, then kill it."""
+        if self.process is None:
+            return
+        try:
+            self.process.wait(limit)
+        except subprocess.TimeoutExpired:
+            log.error(f"{self.name} does not end; killed", pid=self.process.pid)
+            self.process.kill()
+            self.process.wait()
+
+
+def _prepare_child(parent: int) -> None:
+    """In the child, before its program: let no signal be blocked, and die when the parent does."""
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+    if _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL) != 0 or os.getppid() != parent:
+        os._exit(1)
+
+
+class Supervisor:
+    """Runs the core, and the relay where it has one of its own, until told to end."""
+
+    def __init__(self, core: Child, relay: Child | None, drain_seconds: float) -> None:
+        self.core = core
+        self.relay = relay
+        self.drain_seconds = drain_seconds
+
+    @property
+    def children(self) -> list[Child]:
+        return [self.core] if self.relay is None else [self.relay, self.core]
+
+    def run(self) -> int:
+        """Blocks until the end; gives the exit status: 0 after an orderly end."""
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        try:
+            for child in self.children:
+                child.start()
+            return self._supervise()
+        finally:
+            for child in self.children:
+                child.signal(signal.SIGKILL)
+                child.wait(RELAY_PATIENCE)
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    def _supervise(self) -> int:
+        while True:
+            received = self._next_signal()
+            if received in (signal.SIGTERM, signal.SIGINT):
+                return self._end()
+            if received == signal.SIGHUP:
+                self.core.signal(signal.SIGHUP)
+            for child in self.children:
+                status = self._look_after(child)
+                if status is not None:
+                    return status
+
+    def _next_signal(self) -> int | None:
+        dues = [child.due for child in self.children if child.due is not None]
+        # With nothing due SIGCHLD will wake this; the minute is for a clock that jumps.
+        limit = max(min(dues) - time.monotonic(), 0.0) if dues else 60.0
+        received = signal.sigtimedwait(_SIGNALS, limit)
+        return None if received is None else received.si_signo
+
+    def _look_after(self, child: Child) -> int | None:
+        """Start again what has ended and is due. Gives a status when there is no use in going on."""
+        if child.is_alive:
+            return None
+        assert child.process is not None
+        now = time.monotonic()
+        if child.due is None:
+            status = child.process.returncode
+            if status == EX_CONFIG:
+                log.error(f"{child.name} cannot run with this configuration")
+                return EX_CONFIG
+            child.pause = FIRST_PAUSE if now - child.started_at >= SOUND_AFTER else child.pause
+            child.due = now + child.pause
+            log.error(f"{child.name} ended; starting it again", status=status, seconds=child.pause)
+            child.pause = min(child.pause * 2, LONGEST_PAUSE)
+        elif now >= child.due:
+            child.start()
+        return None
+
+    def _end(self) -> int:
+        """SIGTERM was received: the core drains, the relay follows. A second signal cuts the draining short."""
+        log.info("ending: no new calls are taken")
+        self.core.signal(signal.SIGTERM)
+        # The core keeps the limit itself; a little more than that, and it is stuck.
+        deadline = time.monotonic() + self.drain_seconds + 15.0
+        while self.core.is_alive and time.monotonic() < deadline:
+            received = signal.sigtimedwait(_SIGNALS, deadline - time.monotonic())
+            if received is not None and received.si_signo in (signal.SIGTERM, signal.SIGINT):
+                self.core.signal(signal.SIGTERM)
+        status = self.core.process.poll() if self.core.process is not None else 0
+        self.core.wait(0)
+        if self.relay is not None:
+            self.relay.signal(signal.SIGTERM)
+            self.relay.wait(RELAY_PATIENCE)
+        log.info("ended", status=status)
+        return 0 if status == 0 else 1
+
+
+def children_for(config_path: str, starts_relay: bool, environment: Mapping[str, str]) -> tuple[Child, Child | None]:
+    """The core's child and the relay's. The core alone speaks to systemd, of the service as a whole."""
+    # WATCHDOG_PID names this process, not the children; systemd is not to wait for their signs of life.
+    plain = {name: value for name, value in environment.items() if not name.startswith("WATCHDOG_")}
+    silent = {name: value for name, value in plain.items() if name != "NOTIFY_SOCKET"}
+    program = [sys.executable, "-m", "b2bua"]
+    core = Child("core", [*program, "core", config_path], plain)
+    relay = Child("relay", [*program, "relay", config_path], silent) if starts_relay else None
+    return core, relay

@@ -1,0 +1,249 @@
+"""Whose a call is, who may adopt it, what is refused: the relay without a packet."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from rtp_relay import control
+from rtp_relay.control import Bridge, Direct, LegRequest, Query, Release, Reserve
+from rtp_relay.errors import StartError
+from rtp_relay.form import Interface
+from rtp_relay.forms.memory import MemoryForm
+from rtp_relay.relay import CALLS_IN_HOLDINGS, LEG_LIMIT, MEDIA_LIMIT, Relay, Settings
+
+MAIN = Interface("main", "127.0.0.1", "192.0.2.1")
+OTHER = Interface("other", "::1", "2001:db8::1")
+
+
+class Harness:
+    def __init__(self, *interfaces: Interface, **settings: Any) -> None:
+        self.notes: list[str] = []
+        self.form = MemoryForm()
+        chosen = Settings(**({"first_port": 20000, "last_port": 20999, "media_timeout": 0.0} | settings))
+        self.relay = Relay(self.form, interfaces or (MAIN, OTHER), chosen, self._note)
+
+    def _note(self, event: str, **what: object) -> None:
+        self.notes.append(event)
+
+    def do(self, command: control.Command, owner: int = 1, now: float = 0.0) -> list[tuple[int, control.Event]]:
+        self.relay.handle(command, owner, now)
+        return self.relay.take_events()
+
+    def one(self, command: control.Command, owner: int = 1, now: float = 0.0) -> Any:
+        ((told, event),) = self.do(command, owner, now)
+        assert told == owner
+        return event
+
+
+@pytest.fixture
+def harness() -> Harness:
+    return Harness()
+
+
+def two_legs(*ports: int) -> Reserve:
+    return Reserve("call", tuple(LegRequest(leg, ports=ports[leg : leg + 1]) for leg in range(2)))
+
+
+def test_welcome_and_a_version_that_is_not_ours(harness: Harness) -> None:
+    assert harness.one(control.Hello()) == control.Welcome(control.VERSION, "memory", harness.form.reason, 0)
+    refused = harness.one(control.Hello(version=99))
+    assert isinstance(refused, control.Refused)
+    assert refused.call == ""
+
+
+def test_far_ends_are_told_the_advertised_address(harness: Harness) -> None:
+    reserved = harness.one(Reserve("call", (LegRequest(0), LegRequest(1, "other"), LegRequest(2, "main", 2))))
+    assert [(lent.leg, lent.medium, lent.address) for lent in reserved.lent] == [
+        (0, 0, "192.0.2.1"), (1, 0, "2001:db8::1"), (2, 0, "192.0.2.1"), (2, 1, "192.0.2.1"),
+    ]  # fmt: skip
+    assert all(lent.rtcp_port == lent.port + 1 for lent in reserved.lent)
+    assert ("::1", reserved.lent[1].port, 0, 0) in harness.form.ports
+
+
+def test_two_interfaces_of_one_address_share_its_ports() -> None:
+    harness = Harness(MAIN, Interface("nat", "127.0.0.1", "203.0.113.5"))
+    reserved = harness.one(Reserve("call", (LegRequest(0, "main"), LegRequest(1, "nat"))))
+    assert [lent.address for lent in reserved.lent] == ["192.0.2.1", "203.0.113.5"]
+    assert reserved.lent[0].port != reserved.lent[1].port
+
+
+@pytest.mark.parametrize(
+    "legs",
+    [
+        (LegRequest(0, "nowhere"),),
+        (LegRequest(0, media=0),),
+        (LegRequest(0, media=-1),),
+        (LegRequest(0, media=MEDIA_LIMIT + 1),),
+        (LegRequest(0, first_medium=-1),),
+        (LegRequest(0, ports=(20000, 20002)),),
+        (LegRequest(0, ports=(20001,)),),
+        (LegRequest(0, ports=(99,)),),
+        (LegRequest(0, ports=(20000,)), LegRequest(1, ports=(20000,))),
+        tuple(LegRequest(leg) for leg in range(LEG_LIMIT + 1)),
+    ],
+)
+def test_a_reserve_that_cannot_be_met(harness: Harness, legs: tuple[LegRequest, ...]) -> None:
+    assert isinstance(harness.one(Reserve("call", legs)), control.Refused)
+    assert harness.relay.ports_lent == 0
+    assert harness.one(control.Inventory()).calls == ()
+    assert harness.notes == ["reserve refused"]
+
+
+def test_a_refused_addition_leaves_the_call_as_it_was(harness: Harness) -> None:
+    before = harness.one(two_legs())
+    refused = harness.one(Reserve("call", (LegRequest(0, first_medium=1), LegRequest(2, "nowhere"))))
+    assert isinstance(refused, control.Refused)
+    assert harness.one(two_legs()) == before
+    assert harness.relay.ports_lent == 2
+
+
+def test_reserving_again_lends_the_same(harness: Harness) -> None:
+    assert harness.one(two_legs()) == harness.one(two_legs())
+    assert harness.relay.ports_lent == 2
+
+
+def test_commands_for_what_is_not_there_are_noted(harness: Harness) -> None:
+    harness.do(Direct("never", 0, 0, "192.0.2.9", 4000, 4001))
+    harness.do(Bridge("never", 0, 1))
+    harness.one(two_legs())
+    harness.do(Direct("call", 7, 0, "192.0.2.9", 4000, 4001))
+    harness.do(Direct("call", 0, 7, "192.0.2.9", 4000, 4001))
+    harness.do(Bridge("call", 0, 7))
+    harness.do(Bridge("call", 0, 0))
+    assert harness.notes == ["no such endpoint", "no such legs"] + 2 * ["no such endpoint"] + 2 * ["no such legs"]
+    assert harness.one(Query("never")) == control.Figures("never", ())
+    assert harness.one(Release("call", (7,))) == control.Released("call", ())
+
+
+def test_calls_outlive_their_owner_for_a_while(harness: Harness) -> None:
+    harness.one(two_legs())
+    harness.relay.lose(1, 100.0)
+    assert harness.relay.next_deadline() == 130.0
+    harness.relay.handle_deadline(129.9)
+    assert harness.relay.ports_lent == 2
+    harness.relay.handle_deadline(130.0)
+    assert harness.relay.ports_lent == 0
+    assert harness.relay.take_events() == []
+    assert harness.relay.next_deadline() is None
+
+
+@pytest.mark.parametrize("names_ports", [True, False])
+def test_an_orphan_is_adopted_as_it_is(harness: Harness, names_ports: bool) -> None:
+    reserved = harness.one(two_legs())
+    ports = [lent.port for lent in reserved.lent]
+    for leg in range(2):
+        harness.do(Direct("call", leg, 0, "192.0.2.9", 4000 + 2 * leg, 4001, latch=False))
+    harness.do(Bridge("call", 0, 1))
+    local = ("127.0.0.1", ports[0])
+    packet = bytes([0x80, 0]) + bytes(20)
+    harness.form.deliver(packet, ("192.0.2.9", 4000), local, 50.0)
+    harness.relay.lose(1, 100.0)
+    harness.form.deliver(packet, ("192.0.2.9", 4000), local, 101.0)
+    assert len(harness.form.sent) == 2  # media goes on
+    assert harness.one(two_legs(*ports) if names_ports else two_legs(), owner=2) == reserved
+    harness.relay.handle_deadline(200.0)
+    figures = harness.one(Release("call"), owner=2).streams
+    assert figures[0].packets == 2
+
+
+def test_an_orphan_with_other_ports_is_not_adopted(harness: Harness) -> None:
+    ports = [lent.port for lent in harness.one(two_legs()).lent]
+    harness.relay.lose(1, 100.0)
+    assert isinstance(harness.one(two_legs(ports[1], ports[0]), owner=2), control.Refused)
+
+
+def test_a_call_of_another_connection_is_taken_over_only_by_its_ports(harness: Harness) -> None:
+    reserved = harness.one(two_legs())
+    assert isinstance(harness.one(two_legs(), owner=2), control.Refused)
+    ports = [lent.port for lent in reserved.lent]
+    assert harness.one(two_legs(*ports), owner=2) == reserved
+    harness.relay.lose(1, 0.0)
+    harness.relay.handle_deadline(1000.0)
+    assert harness.relay.ports_lent == 2
+
+
+def test_silence_of_an_orphan_is_told_to_nobody() -> None:
+    harness = Harness(media_timeout=5.0, orphan_time=60.0)
+    harness.one(two_legs())
+    harness.do(Direct("call", 0, 0, "192.0.2.9", 4000, 4001))
+    harness.do(Bridge("call", 0, 1))
+    harness.relay.lose(1, 0.0)
+    harness.relay.handle_deadline(6.0)
+    assert harness.relay.take_events() == []
+    assert "no media" in harness.notes
+
+
+def test_an_inventory_of_many_calls_comes_in_parts(harness: Harness) -> None:
+    harness = Harness(last_port=20999, first_port=16000)
+    for number in range(CALLS_IN_HOLDINGS + 1):
+        harness.one(Reserve(f"call-{number}", (LegRequest(0),)))
+    events = [event for _, event in harness.do(control.Inventory())]
+    assert all(isinstance(event, control.Holdings) for event in events)
+    assert [(len(event.calls), event.more) for event in events] == [(CALLS_IN_HOLDINGS, True), (1, False)]  # type: ignore[union-attr]
+    assert events[0].ports_lent == CALLS_IN_HOLDINGS + 1  # type: ignore[union-attr]
+
+
+def test_the_form_is_told_of_confirmed_flows_and_only_of_those(harness: Harness) -> None:
+    ports = [lent.port for lent in harness.one(two_legs()).lent]
+    for leg in range(2):
+        harness.do(Direct("call", leg, 0, "192.0.2.9", 4000 + 2 * leg, 4001, latch=False))
+    harness.do(Bridge("call", 0, 1))
+    assert harness.form.flows == {}
+    packet = bytes([0x80, 0]) + bytes(20)
+    harness.form.deliver(packet, ("192.0.2.9", 4000), ("127.0.0.1", ports[0]), 1.0)
+    (flow,) = harness.form.flows.values()
+    assert (flow.source, flow.destination, flow.exit.port.number, flow.unread) == (
+        ("192.0.2.9", 4000), ("192.0.2.9", 4002), ports[1], False,
+    )  # fmt: skip
+    harness.do(Direct("call", 1, 0, "192.0.2.9", 6000, 6001, latch=False))
+    assert harness.form.flows[ports[0]].destination == ("192.0.2.9", 6000)
+    harness.do(Bridge("call", 0, 1, a_to_b=False))
+    assert harness.form.flows == {}
+    harness.do(Bridge("call", 0, 1))
+    assert list(harness.form.flows) == [ports[0]]
+    harness.one(Release("call"))
+    assert harness.form.flows == {}
+
+
+@pytest.mark.parametrize(
+    ("interfaces", "settings", "words"),
+    [
+        ((), {}, "no interface"),
+        ((MAIN, MAIN), {}, "twice"),
+        ((Interface("main", "localhost", "127.0.0.1"),), {}, "localhost"),
+        ((Interface("main", "127.0.0.1", "example.org"),), {}, "example.org"),
+        ((MAIN,), {"first_port": 80}, "1024"),
+        ((MAIN,), {"last_port": 70000}, "65535"),
+        ((MAIN,), {"first_port": 20001, "last_port": 20002}, "no even port"),
+    ],
+)
+def test_settings_that_make_no_sense(
+    interfaces: tuple[Interface, ...], settings: dict[str, int], words: str
+) -> None:
+    chosen = Settings(**({"first_port": 20000, "last_port": 20999} | settings))  # type: ignore[arg-type]
+    with pytest.raises(StartError, match=words):
+        Relay(MemoryForm(), interfaces, chosen)
+
+
+def test_a_range_that_others_hold_is_an_error_at_the_start() -> None:
+    taken = frozenset(range(20000, 20020))
+    relay = Relay(MemoryForm(taken=taken), [MAIN], Settings(20000, 20019))
+    with pytest.raises(StartError, match="20000 and 20019"):
+        relay.open(256)
+
+
+def test_it_grows_before_it_must(harness: Harness) -> None:
+    harness.relay.open(1)
+    assert harness.relay.wants_growth
+    for _ in range(10):
+        harness.relay.grow()
+    assert not harness.relay.wants_growth
+
+
+def test_close_leaves_no_port_open(harness: Harness) -> None:
+    harness.one(two_legs())
+    harness.relay.close()
+    assert harness.form.ports == {}
+    assert harness.relay.next_deadline() is None
