@@ -170,7 +170,9 @@ class Supervisor:
         return 0 if status == 0 else 1
 
 
-def children_for(config_path: str, starts_relay: bool, environment: Mapping[str, str]) -> tuple[Child, Child | None]:
+def children_for(
+    config_path: str, starts_relay: bool, environment: Mapping[str, str]
+) -> tuple[Child, Child | None]:
     """The core's child and the relay's. The core alone speaks to systemd, of the service as a whole."""
     # WATCHDOG_PID names this process, not the children; systemd is not to wait for their signs of life.
     plain = {name: value for name, value in environment.items() if not name.startswith("WATCHDOG_")}

@@ -173,11 +173,11 @@ class Endpoint:
         return command.port > 0 and host in ("0.0.0.0", "::")
 
     def _set_due(self, due: bool, now: float) -> None:
-        if due and not self.due:
-            self.due_since = now
-        if not due:
-            self.stream.pause()
+        if due is self.due:
+            return
         self.due = due
+        self.due_since = now
+        self.stream.pause()
 
     def aim(self) -> None:
         """Point the exits where the far end is believed to be, after a packet has changed that."""

@@ -35,7 +35,7 @@ class Stream:
         self.first_packet = NEVER  # absolute monotonic times
         self.last_packet = NEVER
         self.longest_gap = 0.0  # seconds
-        self.paused = False  # no packets were due: the time until the next one is no gap
+        self.paused = False  # until the next packet
         self.clock_rates: dict[int, int] | None = None
         self._clock_rate = DEFAULT_CLOCK_RATE
         self._kind = -1  # payload type of the last packet
@@ -54,7 +54,7 @@ class Stream:
         return self._carried_lost + self._highest - self._base + 1 - self._received
 
     def pause(self) -> None:
-        """Packets are no longer due (hold); a silence that follows is not counted as a gap."""
+        """Hold begins or ends: the time until the next packet is not counted as a gap."""
         self.paused = True
 
     def count(self, size: int, now: float) -> None:

@@ -23,6 +23,7 @@ Parameters = Mapping[str, str | None]
 def split_list(value: str) -> list[str]:
     """The elements of a comma list: commas within quotes or <> do not count; empty elements are left out."""
     if "," not in value:
+        value = value.strip(" \t")
         return [value] if value else []
     is_plain = '"' not in value and "<" not in value
     elements = value.split(",") if is_plain else grammar.find_elements(value)

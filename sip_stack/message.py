@@ -317,7 +317,7 @@ def parse(data: bytes) -> Request | Response:
     Raises MalformedMessage, and nothing else, for any bytes that cannot be used.
     """
     head, blank, body = data.partition(b"\r\n\r\n")
-    if blank and len(head) <= grammar.MAX_LINE:
+    if blank and 0 < len(head) <= grammar.MAX_LINE:
         try:
             lines = head.decode().split("\r\n")
             remaining = iter(lines)

@@ -206,11 +206,11 @@ class Session:
 
     def _serve_bye(self, transaction: ServerTransaction, now: float) -> None:
         transaction.respond(200, now)
+        was_over = self._has_ended
+        self._end()
         if self.serving is not None and not self.serving.is_over:
             # §15.1.2: "the UAS ... should respond to any pending requests"; recommended: 487.
             self.serving.reject(487, now)
-        was_over = self._has_ended
-        self._end()
         if not self._asked:
             self._leave()
         if not was_over:
@@ -397,8 +397,12 @@ class Session:
     def _send(self, asked: _Asked, now: float) -> None:
         stack, dialog = self.stack, self.dialog
         via, branch = stack.via(dialog.flow)
+        fields = asked.fields
+        if self.digest is not None and not asked.is_retry:
+            # RFC 3261 §22.3: credentials that were accepted before spare the next request its challenge.
+            fields += lines(self.digest.preauthorise(asked.method, dialog.target, asked.body))
         request = dialog.request(
-            asked.method, dialog.next_cseq(), via, branch, asked.fields, asked.body, asked.content_type
+            asked.method, dialog.next_cseq(), via, branch, fields, asked.body, asked.content_type
         )
         transaction = ClientTransaction(stack, self, request, dialog.flow, self.trace)
         self._asked[transaction] = asked

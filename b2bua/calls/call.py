@@ -162,8 +162,6 @@ class Call:
     def _ring(self, now: float) -> None:
         self._cancel(_Timers.RELAY)
         self.state = State.RINGING
-        if self.offer is not None:
-            self.media.direct(self.caller, self.offer)
         self._set(_Timers.RING, now + self.plan.step.ring_time)
         for branch in self.branches:
             branch.schedule(now)
@@ -330,7 +328,9 @@ class Call:
         session.local_body = leg.exchange.local or b""
         session.agree(agree_as_client(response), now)
         self._answer_caller(answer, now)
-        self.media.direct(leg, answer)
+        if self.offer is not None:
+            self.media.direct(self.caller, self.offer, answer)
+        self.media.direct(leg, answer, self.offer)
         self.media.bridge(self.caller, leg)
         record = self.record
         record.answered_by, record.answered_leg = branch.recipient.name, branch.number
@@ -391,7 +391,7 @@ class Call:
             self.end(CallOutcome.FAILED, now, by="caller", reason=error.detail, fields=reasons.FAILED)
             return
         self.caller.exchange.receive_answer(answer)
-        self.media.direct(self.caller, answer)
+        self.media.direct(self.caller, answer, self.winner.leg.exchange.remote)
 
     def _on_never_acknowledged(self, event: NeverAcknowledged, now: float) -> None:
         self.never_acknowledged(now)
@@ -520,7 +520,7 @@ class Call:
         if self.winner is not None and self.winner.record.ended_at is None:
             self.winner.record.ended_at = record.ended_at
         self.crossing.abandon(now)
-        if self.media.is_lent:
+        if self.media.is_asked:
             self.media.release_all()
             self._figures_due = True
         self.notify("call.ended", now)
@@ -574,7 +574,6 @@ class Call:
 
     def _on_relay_late(self, _: None, now: float) -> None:
         if self.state is State.PREPARING:
-            self.media.release_all()
             self._refuse(503, now, fields=(("Retry-After", "5"),), detail="the relay did not answer")
 
     def _on_ring_time(self, _: None, now: float) -> None:

@@ -231,8 +231,7 @@ class Crossing:
             passed.other.exchange.fail()
             passed.asker.exchange.fail()
         status = 408 if response is None else response.status
-        # RFC 3261 §12.2.1.2: a 408 or 481 would end the asker's dialog too; that is left to its BYE.
-        _refuse(passed.server, 500 if status in (408, 481) else status, now, "", _warning(response))
+        _refuse(passed.server, 500 if status == 408 else status, now, "", _warning(response))
 
     def _accepted(self, passed: _Passed, response: Response, now: float) -> None:
         try:
@@ -278,9 +277,9 @@ class Crossing:
 
     def _agreed(self, passed: _Passed, now: float) -> None:
         media = self._call.media
-        for leg in (passed.asker, passed.other):
+        for leg, other in ((passed.asker, passed.other), (passed.other, passed.asker)):
             if leg.exchange.remote is not None:
-                media.direct(leg, leg.exchange.remote, relatch=True)
+                media.direct(leg, leg.exchange.remote, other.exchange.remote, relatch=True)
             if leg.session is not None and leg.exchange.local:
                 leg.session.local_body = leg.exchange.local
 
@@ -328,7 +327,7 @@ def _relay_reply(passed: _Passed, response: Response | None, now: float) -> None
         return
     fields = [(name, value) for name in _PASSED_HEADERS for value in response.get_all(name.lower())]
     server.respond(
-        500 if response.status in (408, 481) else response.status, now, reason=response.reason, fields=fields,
+        500 if response.status == 408 else response.status, now, reason=response.reason, fields=fields,
         body=response.body, content_type=response.get("content-type") or "application/octet-stream",
     )  # fmt: skip
 

@@ -84,7 +84,9 @@ class EarlyMediaPolicy:
         if self._said and body != self._said:
             self._new_dialog()
         self._said = body
-        call.media.direct(branch.leg, branch.early_answer)
+        assert call.offer is not None
+        call.media.direct(call.caller, call.offer, branch.early_answer)
+        call.media.direct(branch.leg, branch.early_answer, call.offer)
         is_alone = len(call.branches) == 1
         call.media.bridge(call.caller, branch.leg, a_to_b=is_alone, b_to_a=True)
         self._tell(183, body, now)

@@ -19,13 +19,14 @@ class Media:
 
     def __init__(self, call_id: str, commands: list[Command]) -> None:
         self.call_id = call_id
-        self.is_lent = False
+        self.is_asked = False  # endpoints were asked for: they are to be released, come what may
         self._commands = commands
         self._directed: dict[tuple[int, int], Direct] = {}
         self._bridge: Bridge | None = None
 
     def reserve(self, legs: Iterable[Leg], media: int) -> None:
         """Ask for endpoints: all legs in one message, each as many as the description has media."""
+        self.is_asked = True
         requests = tuple([LegRequest(leg.number, leg.interface, media) for leg in legs])
         self._commands.append(Reserve(self.call_id, requests))
 
@@ -37,25 +38,31 @@ class Media:
         self._commands.append(Reserve(self.call_id, requests))
 
     def accept(self, event: Reserved, legs: dict[int, Leg]) -> None:
-        self.is_lent = True
         for lent in event.lent:
             leg = legs.get(lent.leg)
             if leg is not None:
                 leg.lend(lent.medium, End(lent.address, lent.port, lent.rtcp_port))
 
-    def direct(self, leg: Leg, description: Description, *, relatch: bool = False) -> None:
-        """Tell the relay where the far end of a leg is, as its own description says."""
+    def direct(
+        self, leg: Leg, description: Description, other: Description | None = None, *, relatch: bool = False
+    ) -> None:
+        """Tell the relay where the far end of a leg is, as its own description says.
+
+        other: what this leg's far end was told, that is the other side's; RTCP shares the RTP port only
+        where both have said so (RFC 5761 §5.1.1).
+        """
         for index, medium in enumerate(description.media[: len(leg.ends)]):
             if leg.ends[index] is None:
                 continue
+            mux = medium.is_mux and other is not None and index < len(other.media) and other.media[index].is_mux
             direct = Direct(
                 self.call_id,
                 leg.number,
                 index,
                 medium.connection,
                 medium.port,
-                medium.rtcp_port,
-                mux=medium.is_mux,
+                medium.port if mux else medium.separate_rtcp_port,
+                mux=mux,
                 kind="udptl" if medium.is_udptl else "rtp",
                 latch=leg.latch,
                 relatch=relatch,

@@ -28,9 +28,7 @@ def add_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def find(
-    named: str, environment: Mapping[str, str] = os.environ, places: Sequence[str] = PLACES
-) -> str:
+def find(named: str, environment: Mapping[str, str] = os.environ, places: Sequence[str] = PLACES) -> str:
     """The path of the file that is meant. Raises NoConfiguration."""
     if named or environment.get(VARIABLE):
         return named or environment[VARIABLE]

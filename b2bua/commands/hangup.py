@@ -10,8 +10,12 @@ from b2bua.control import ControlClient
 
 
 def add(subparsers: Subparsers) -> None:
-    parser = subparsers.add_parser("hangup", help="end a running call", description="Ends a running call on all sides.")
-    parser.add_argument("call", metavar="CALL", help="its id, as `b2bua live` shows it, or the beginning of it")
+    parser = subparsers.add_parser(
+        "hangup", help="end a running call", description="Ends a running call on all sides."
+    )
+    parser.add_argument(
+        "call", metavar="CALL", help="its id, as `b2bua live` shows it, or the beginning of it"
+    )
     add_option(parser)
     parser.set_defaults(run=run)
 

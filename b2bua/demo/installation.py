@@ -84,8 +84,10 @@ class Installation:
             try:
                 await listener.wait(process, START_INTERVAL)
             except readiness.NotReady as error:
+                said = service.log_tail()
                 await service.stop()
-                raise InstallationError(f"the service {error}\n{service.log_tail()}") from error
+                service.remove()
+                raise InstallationError(f"the service {error}\n{said}") from error
             except BaseException:
                 await service.stop()
                 raise

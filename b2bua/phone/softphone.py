@@ -4,7 +4,7 @@ Imports pjsua2 (GPL), and so is only to be imported in the phone's own process.
 
 pjsua2 runs without threads of its own for SIP: `turn` polls it, and its callbacks come within `turn`, on the
 same thread. Sound alone comes from a thread of pjmedia, at `_Microphone.onFrameReceived`, and waits in a
-queue for the next turn. What pjsua2 calls back into is kept alive by a reference here: its C++ side holds none.
+queue for the next turn. What pjsua2 calls back into is kept alive by a reference here; C++ holds none.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ log = structlog.get_logger("rtp_relay")
 class Service:
     """One relay on the running loop."""
 
-    def __init__(self, chosen: Options, form: UserForm, relay: Relay, listener_path: str) -> None:
+    def __init__(self, path: str, form: UserForm, relay: Relay) -> None:
         self._loop = asyncio.get_running_loop()
         self._form = form
         self._relay = relay
@@ -30,7 +30,7 @@ class Service:
         self._timer_at: float | None = None
         self._is_growing = False
         self._systemd = system.Systemd()
-        self.listener = Listener(listener_path, listen(listener_path), relay, self._rearm)
+        self.listener = Listener(path, listen(path), relay, self._rearm)
         self._loop.add_reader(form.fileno(), form.turn)
 
     def close(self) -> None:
@@ -83,8 +83,8 @@ class Service:
 async def serve(chosen: Options, parent: int) -> None:
     """Run until SIGTERM or SIGINT. Raises StartError."""
     limit = system.raise_descriptor_limit()
-    form = UserForm(reason="the only form of this version", dscp=chosen.dscp)
-    relay = Relay(form, chosen.interfaces, chosen.settings, log.info)
+    form = UserForm(reason="plain forwarding in user space", dscp=chosen.dscp)
+    relay = Relay(form, chosen.interfaces, chosen.settings, log.warning)
     relay.open(chosen.pool)
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -95,7 +95,7 @@ async def serve(chosen: Options, parent: int) -> None:
         system.become(chosen.user)
     if chosen.dies_with_parent and not system.die_with(parent):
         raise StartError("the process that started this one is gone")
-    service = Service(chosen, form, relay, chosen.socket)
+    service = Service(chosen.socket, form, relay)
     system.calm_collector()
     service.announce()
     log.info(

@@ -94,7 +94,11 @@ def play(
                     number_settings=number_settings,
                 )
             )
-            await scene(Stage(service, caller, ana, ben, carl, tcp))
+            try:
+                await scene(Stage(service, caller, ana, ben, carl, tcp))
+            except BaseException as error:
+                error.add_note(f"end of the service's log:\n{service.log_tail()}")
+                raise
             ending = await service.stop()
             assert (ending.status, ending.left) == (0, []), service.log_tail()
         assert [phone.exit_status for phone in phones] == [0, 0, 0, 0]

@@ -27,7 +27,9 @@ class Harness:
     def _note(self, event: str, **what: object) -> None:
         self.notes.append(event)
 
-    def do(self, command: control.Command, owner: int = 1, now: float = 0.0) -> list[tuple[int, control.Event]]:
+    def do(
+        self, command: control.Command, owner: int = 1, now: float = 0.0
+    ) -> list[tuple[int, control.Event]]:
         self.relay.handle(command, owner, now)
         return self.relay.take_events()
 
@@ -112,7 +114,8 @@ def test_commands_for_what_is_not_there_are_noted(harness: Harness) -> None:
     harness.do(Direct("call", 0, 7, "192.0.2.9", 4000, 4001))
     harness.do(Bridge("call", 0, 7))
     harness.do(Bridge("call", 0, 0))
-    assert harness.notes == ["no such endpoint", "no such legs"] + 2 * ["no such endpoint"] + 2 * ["no such legs"]
+    endpoint, legs = "no such endpoint", "no such legs"
+    assert harness.notes == [endpoint, legs, endpoint, endpoint, legs, legs]
     assert harness.one(Query("never")) == control.Figures("never", ())
     assert harness.one(Release("call", (7,))) == control.Released("call", ())
 

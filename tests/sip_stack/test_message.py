@@ -116,9 +116,9 @@ class TestParse:
     @pytest.mark.parametrize(("compact", "name"), grammar.COMPACT_NAMES.items())
     def test_compact_forms(self, compact: str, name: str) -> None:
         for spelling in (compact, compact.upper()):
-            message = invite(("Max-Forwards: 70", f"{spelling}: here"))
+            message = invite(("Max-Forwards: 70", f"{spelling}: 5"))
             assert ("max-forwards", "70") not in message.fields
-            assert (name, "here") in message.fields
+            assert (name, "5") in message.fields
 
     def test_headers_by_name(self) -> None:
         message = invite()
@@ -227,9 +227,9 @@ class TestTolerance:
         assert parse(b"\r\n\r\n\n" + wire()).call_id == "7a1f@198.51.100.7"
 
     def test_bare_line_feeds(self) -> None:
-        message = parse(INVITE.encode())
+        message = parse(INVITE.replace("Content-Length: 5", "Content-Length: 4").encode())
         assert message.get("max-forwards") == "70"
-        assert message.body == b"v=0\n"[:5]
+        assert message.body == b"v=0\n"
 
     def test_bare_line_feeds_before_a_body_with_a_blank_line(self) -> None:
         data = INVITE.replace("Content-Length: 5\n", "").encode() + b"\r\n\r\nrest"
@@ -306,7 +306,7 @@ class TestMalformed:
             ("Content-Length: 5", "Content-Length: ٥"),
             ("Content-Length: 5\n\nv=0\n", "Content-Length: 0\n"),
             ("INVITE sip", "INV(ITE sip"),
-            ("Max-Forwards: 70\n", "X: y\n" * 300),
+            ("Supported: 100rel\n", "X: y\n" * 300),
             ("Max-Forwards: 70\n", f"X: {'y' * 20_000}\n"),
         ],
     )
@@ -574,7 +574,9 @@ class TestDestination:
 
 class TestBuildRequest:
     def test_order_and_length(self) -> None:
-        data = build_request("INVITE", "sip:a@b", [("Via", "x"), ("To", "<sip:a@b>")], b"v=0", "application/sdp")
+        data = build_request(
+            "INVITE", "sip:a@b", [("Via", "x"), ("To", "<sip:a@b>")], b"v=0", "application/sdp"
+        )
         assert data == (
             b"INVITE sip:a@b SIP/2.0\r\nVia: x\r\nTo: <sip:a@b>\r\n"
             b"Content-Type: application/sdp\r\nContent-Length: 3\r\n\r\nv=0"

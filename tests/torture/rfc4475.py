@@ -26,7 +26,7 @@ def _add(name: str, head: str, body: str | bytes = b"") -> None:
 
 _add(
     "wsinv",
-    r'''INVITE sip:vivekg@chair-dnrc.example.com;unknownparam SIP/2.0
+    r"""INVITE sip:vivekg@chair-dnrc.example.com;unknownparam SIP/2.0
 TO :
  sip:vivekg@chair-dnrc.example.com ;   tag    = 1918181833n
 from   : "J Rosenberg \\\""       <sip:jdrosen@example.com>
@@ -53,7 +53,7 @@ v:  SIP  / 2.0  / TCP     spindle.example.com   ;
  z9hG4bK30239
 m:"Quoted string \"\"" <sip:jdrosen@example.com> ; newparam =
       newvalue ;
-  secondparam ; q = 0.33''',
+  secondparam ; q = 0.33""",
     _sdp("192.0.2.4", origin="192.0.2.3"),
 )
 _add(
@@ -143,9 +143,7 @@ _add(
     "CSeq: 3882340 INVITE\n"
     f"Unknown-{'Long' * 20}-Name: unknown-{'long' * 20}-value"
     f"; unknown-{'long' * 20}-parameter-name = unknown-{'long' * 20}-parameter-value\n"
-    + "".join(
-        f"{name}SIP/2.0/TCP sip{33 - place}.example.com\n" for place, name in enumerate(_VIA_SPELLINGS)
-    )
+    + "".join(f"{name}SIP/2.0/TCP sip{33 - place}.example.com\n" for place, name in enumerate(_VIA_SPELLINGS))
     + f"Via: SIP/2.0/TCP host.example.com;received=192.0.2.5;branch=very{'long' * 50}branchvalue\n"
     "Max-Forwards: 70\n"
     f"Contact: <sip:{'amazinglylongcallername' * 5}@host5.example.net>\n"

@@ -6,6 +6,7 @@ test has to wait.
 
 from __future__ import annotations
 
+import os
 import socket
 from typing import Any, Protocol
 
@@ -19,6 +20,7 @@ from rtp_relay.source import Address, address_of
 FORMS = ("user", "memory")
 CORE = 1  # the owner of calls in these tests
 DATAGRAM = 4096
+SPREAD = 509  # processes of neighbouring ids begin to look far from each other
 
 
 class Party(Protocol):
@@ -203,11 +205,21 @@ class Rig:
 
 
 def free_range(host: str, pairs: int) -> int:
-    """An even port below so many others that are mostly free; the relay passes over those that are not."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    while True:
-        with socket.socket(family, socket.SOCK_DGRAM) as probe:
-            probe.bind((host, 0))
-            port: int = probe.getsockname()[1] & ~1
-        if port + 2 * pairs < 65535:
-            return port
+    """An even port with so many pairs free, below those that the system gives to others (bind 0)."""
+    span = 2 * pairs
+    lowest, highest = 10000, 32768 - span
+    start = lowest + os.getpid() * 2 * SPREAD % (highest - lowest)
+    for step in range(0, highest - lowest, span):
+        first = (lowest + (start - lowest + step) % (highest - lowest)) & ~1
+        if all(is_free(host, port) for port in range(first, first + span)):
+            return first
+    raise AssertionError("no free range of ports")
+
+
+def is_free(host: str, port: int) -> bool:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True

@@ -1,0 +1,313 @@
+"""Call records for people: the list as a table, a call on one page, its SIP messages as a ladder.
+
+Pure text in, text out; times are shown in the zone that is handed in (the machine's own for None).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from datetime import datetime, tzinfo
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from b2bua.calls.record import CallOutcome, CallRecord, RecipientRecord, StreamRecord, TraceEntry
+from b2bua.calls.sentences import call_sentence, interval, recipient_sentence
+
+ID_SHOWN: Final = 10  # characters of a call's id: enough to tell a day's calls apart
+_BAR_WIDTH: Final = 48
+_COLUMN: Final = 27  # between two lines of a ladder
+_TIME_WIDTH: Final = 10
+_PAUSE: Final = 1_000_000  # microseconds of silence that a ladder shows by a dotted line
+
+_CSEQ = re.compile(rb"\r\ncseq[ \t]*:[ \t]*(\d+)[ \t]+(\S+)", re.IGNORECASE)
+_SDP = re.compile(rb"\r\n(?:content-type|c)[ \t]*:[ \t]*application/sdp", re.IGNORECASE)
+_REASON = re.compile(rb'\r\nreason[ \t]*:[^\r]*text="?([^"\r;]*)', re.IGNORECASE)
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Columns as wide as what stands in them, two spaces apart."""
+    cells = [tuple(headings), *(tuple(printable(cell) for cell in row) for row in rows)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(headings))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in cells
+    )
+
+
+def printable(text: str) -> str:
+    """Text from the wire made harmless to a terminal: no control characters, on one line."""
+    return _CONTROL.sub("·", text).replace("\n", " ").replace("\t", " ")
+
+
+def moment(microseconds: int | None, zone: tzinfo | None = None) -> str:
+    if microseconds is None:
+        return ""
+    return datetime.fromtimestamp(microseconds / 1e6, zone).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def call_table(records: Sequence[CallRecord], zone: tzinfo | None = None) -> str:
+    """The list of calls, as they are handed in."""
+    headings = ("TIME", "CALLER", "DIALLED", "OUTCOME", "RANG", "TALKED", "CALL")
+    return table(headings, (_call_row(record, zone) for record in records))
+
+
+def _call_row(record: CallRecord, zone: tzinfo | None) -> tuple[str, ...]:
+    rang_until = record.answered_at or record.ended_at
+    return (
+        moment(record.started_at, zone),
+        record.caller or "anonymous",
+        f"{record.dialled} {record.number_name}".rstrip(),
+        _short_outcome(record),
+        interval(rang_until - record.started_at) if rang_until else "",
+        interval(record.ended_at - record.answered_at) if record.answered_at and record.ended_at else "",
+        record.id[:ID_SHOWN],
+    )
+
+
+def _short_outcome(record: CallRecord) -> str:
+    if record.outcome is None:
+        return "running"
+    if record.outcome is CallOutcome.ANSWERED:
+        return f"{record.answered_by} answered"
+    return record.outcome.value
+
+
+# One call
+
+
+def page(record: CallRecord, zone: tzinfo | None = None) -> str:
+    """A call on one page: what happened, to whom, when, the media, the ladder."""
+    parts = [_heading(record, zone)]
+    if record.recipients:
+        parts += [_recipients(record), timeline(record)]
+    if record.streams:
+        parts.append(_media(record))
+    if record.trace:
+        parts.append(ladder(record))
+    return "\n\n".join(parts)
+
+
+def _heading(record: CallRecord, zone: tzinfo | None) -> str:
+    name = f' "{record.caller_name}"' if record.caller_name else ""
+    number = f"{record.number_name} ({record.dialled})" if record.number_name else record.dialled
+    lines = [
+        f"{record.sentence or call_sentence(record)}.",
+        "",
+        f"Call      {record.id}",
+        f"Time      {moment(record.started_at, zone)}",
+        f"Caller    {record.caller or 'anonymous'}{name}, by {record.trunk or 'no trunk'} from {record.source}",
+        f"Dialled   {number}",
+        f"Call-ID   {record.sip_call_id}",
+    ]
+    if record.status is not None:
+        lines.append(f"Status    {record.status} {record.reason}".rstrip())
+    if record.configuration:
+        lines.append(f"Version   {record.configuration} of the configuration")
+    return "\n".join(printable(line) for line in lines)
+
+
+def _recipients(record: CallRecord) -> str:
+    headings = ("RECIPIENT", "OUTCOME", "RANG AT", "ANSWERED", "ENDED", "STATUS", "ADDRESS")
+    return table(headings, (_recipient_row(recipient, record) for recipient in record.recipients))
+
+
+def _recipient_row(recipient: RecipientRecord, record: CallRecord) -> tuple[str, ...]:
+    start = record.started_at
+    return (
+        recipient.name,
+        recipient.sentence or recipient_sentence(recipient, record),
+        _offset(recipient.ringing_at, start),
+        _offset(recipient.answered_at, start),
+        _offset(recipient.ended_at, start),
+        "" if recipient.status is None else str(recipient.status),
+        recipient.uri,
+    )
+
+
+def _offset(at: int | None, start: int) -> str:
+    return "" if at is None else f"{(at - start) / 1e6:.3f} s"
+
+
+def _media(record: CallRecord) -> str:
+    headings = (
+        "MEDIA FROM",
+        "PACKETS",
+        "LOST",
+        "JITTER",
+        "LONGEST GAP",
+        "SENT",
+        "STRANGERS",
+        "PAYLOAD",
+        "ADDRESS",
+    )
+    return table(headings, (_stream_row(stream, record) for stream in record.streams))
+
+
+def _stream_row(stream: StreamRecord, record: CallRecord) -> tuple[str, ...]:
+    received = max(stream.packets + stream.lost, 1)
+    return (
+        _party(record, stream.leg) + (f" #{stream.medium}" if stream.medium else ""),
+        str(stream.packets),
+        f"{stream.lost} ({stream.lost / received:.1%})",
+        f"{stream.jitter:.1f} ms",
+        f"{stream.longest_gap:.2f} s",
+        str(stream.sent_packets),
+        str(stream.strangers),
+        "" if stream.payload_type < 0 else str(stream.payload_type),
+        stream.far,
+    )
+
+
+def _party(record: CallRecord, leg: int) -> str:
+    if leg == 0:
+        return "caller"
+    return next((recipient.name for recipient in record.recipients if recipient.leg == leg), f"leg {leg}")
+
+
+def timeline(record: CallRecord) -> str:
+    """A bar for each recipient: . called, - ringing, = talking. Talk is cut short, ringing is to scale."""
+    start = record.started_at
+    times = [at for each in record.recipients for at in (each.ringing_at, each.answered_at) if at is not None]
+    times += [each.ended_at for each in record.recipients if each.ended_at and each.answered_at is None]
+    if record.answered_at is not None:
+        times.append(round(record.answered_at + (record.answered_at - start) * 0.2))
+    until = max([*times, start + 1])
+    width = max(len(recipient.name) for recipient in record.recipients)
+    lines = [
+        f"{printable(each.name).ljust(width)}  |{_bar(each, start, until)}|" for each in record.recipients
+    ]
+    scale = f"{' ' * width}  0{interval(until - start):>{_BAR_WIDTH + 1}}   . calling  - ringing  = talking"
+    return "\n".join([*lines, scale])
+
+
+def _bar(recipient: RecipientRecord, start: int, until: int) -> str:
+    def place(at: int | None) -> int:
+        return (
+            _BAR_WIDTH
+            if at is None
+            else max(min(round((at - start) / (until - start) * _BAR_WIDTH), _BAR_WIDTH), 0)
+        )
+
+    if recipient.invited_at is None:
+        return " " * _BAR_WIDTH
+    marks = (
+        (recipient.invited_at, "."),
+        (recipient.ringing_at, "-"),
+        (recipient.answered_at, "="),
+        (recipient.ended_at, " "),
+    )
+    bar = " " * _BAR_WIDTH
+    for at, mark in marks:
+        if at is not None:
+            begin = place(at)
+            bar = bar[:begin] + mark * (_BAR_WIDTH - begin)
+    return bar
+
+
+# The ladder
+
+
+class Message(NamedTuple):
+    """What a ladder says of a message. cseq: "1 INVITE"; reason: the text of its Reason header."""
+
+    is_response: bool
+    name: str  # "INVITE", or "180 Ringing"
+    cseq: str
+    has_sdp: bool
+    reason: str
+
+    @property
+    def label(self) -> str:
+        number, _, method = self.cseq.partition(" ")
+        label = f"{self.name} ({method} {number})" if self.is_response else f"{self.name} {number}"
+        label = label.rstrip() + (" SDP" if self.has_sdp else "")
+        return f"{label}: {self.reason}" if self.reason else label
+
+
+def summary(data: bytes) -> Message:
+    """Read no more of a message than its line in a ladder needs; anything at all is taken."""
+    first = data.split(b"\r\n", 1)[0].decode("utf-8", "replace")
+    version, _, rest = first.partition(" ")
+    is_response = version.upper().startswith("SIP/")
+    cseq = _CSEQ.search(data)
+    reason = _REASON.search(data)
+    return Message(
+        is_response=is_response,
+        name=printable(rest if is_response else version)[:40],
+        cseq="" if cseq is None else f"{int(cseq[1])} {cseq[2].decode('ascii', 'replace')}",
+        has_sdp=_SDP.search(data) is not None,
+        reason="" if reason is None else printable(reason[1].decode("utf-8", "replace")),
+    )
+
+
+def ladder(record: CallRecord) -> str:
+    """All messages of all legs in the order of time: the caller's line, ours, one for each recipient."""
+    legs = sorted({0} | {entry.leg for entry in record.trace})
+    positions = {leg: _COLUMN * (number + 1) for number, leg in enumerate(legs)} | {0: 0}
+    width = _COLUMN * len(legs)
+    names = {0: "caller"} | {leg: _party(record, leg) for leg in legs if leg}
+    head = _put(" " * (width + 12), [(positions[leg], name[: _COLUMN - 2]) for leg, name in names.items()])
+    lines = [" " * _TIME_WIDTH + _put(head, [(_COLUMN, "service")]).rstrip()]
+    verticals = sorted({*positions.values(), _COLUMN})
+    seen: set[tuple[int, bool, bytes]] = set()
+    previous: int | None = None
+    for entry in sorted(record.trace, key=lambda entry: entry.at):
+        if previous is not None and entry.at - previous >= _PAUSE:
+            lines.append(" " * _TIME_WIDTH + _rails(width, verticals, ":"))
+        previous = entry.at
+        key = (entry.leg, entry.received, entry.data)
+        label = summary(entry.data).label + (" (again)" if key in seen else "")
+        seen.add(key)
+        time = f"{(entry.at - record.started_at) / 1e6:.3f}".rjust(_TIME_WIDTH - 2) + "  "
+        lines.append(time + _arrow(_rails(width, verticals, "|"), entry, positions[entry.leg], label))
+    return "\n".join(printable(line) for line in lines)
+
+
+def _rails(width: int, verticals: Sequence[int], mark: str) -> str:
+    return _put(" " * (width + 1), [(position, mark) for position in verticals])
+
+
+def _arrow(rails: str, entry: TraceEntry, party: int, label: str) -> str:
+    left, right = (0, _COLUMN) if entry.leg == 0 else (_COLUMN, party)
+    goes_right = entry.received == (entry.leg == 0)
+    shaft = "-" * (right - left - 1)
+    shaft = shaft[:-1] + ">" if goes_right else "<" + shaft[1:]
+    # An answer's words begin at its head, so that the column beside the service stays readable.
+    return _put(rails, [(left + 1, shaft), (left + 3, label[: right - left - 5])]).rstrip()
+
+
+def _put(line: str, texts: Iterable[tuple[int, str]]) -> str:
+    for position, text in texts:
+        line = line[:position] + text + line[position + len(text) :]
+    return line
+
+
+def messages(record: CallRecord) -> str:
+    """All messages in full, one after the other."""
+    parts = []
+    for entry in sorted(record.trace, key=lambda entry: entry.at):
+        direction = "from" if entry.received else "to"
+        route = f"{entry.remote} > {entry.local}" if entry.received else f"{entry.local} > {entry.remote}"
+        at = f"{(entry.at - record.started_at) / 1e6:.6f} s"
+        text = "\n".join(printable(line) for line in as_text(entry.data).split("\r\n"))
+        parts.append(f"--- {at}  {direction} {_party(record, entry.leg)}  {entry.transport} {route}\n{text}")
+    return "\n".join(parts)
+
+
+def as_text(data: bytes) -> str:
+    """A message as text; what is not UTF-8 is shown as \\xNN."""
+    return data.decode("utf-8", "backslashreplace")
+
+
+def as_json(record: CallRecord, with_trace: bool = True) -> dict[str, Any]:
+    """A record as JSON values, under its fields' names; a message's bytes as text."""
+    made: dict[str, Any] = msgspec.to_builtins(
+        {name: getattr(record, name) for name in record.__slots__ if name not in ("trace", "streams")}
+    )
+    if with_trace:
+        made["streams"] = msgspec.to_builtins(record.streams)
+        made["trace"] = [entry._replace(data=as_text(entry.data))._asdict() for entry in record.trace]  # type: ignore[arg-type]
+    return made

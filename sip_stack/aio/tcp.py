@@ -1,0 +1,164 @@
+"""SIP over TCP on asyncio: connections that are accepted and made, framed, and reused (RFC 3261 §18, RFC 5923)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from sip_stack.flow import Flow
+from sip_stack.framing import StreamFraming
+
+CONNECT_PATIENCE = 4.0  # seconds
+HALF_MESSAGE_PATIENCE = 10.0  # seconds for the rest of a message that has begun: no slow reader holds us
+IDLE_LIMIT = 3600.0  # seconds without a message or keep-alive
+CONNECTION_LIMIT = 2000
+CONNECTIONS_OF_ONE_HOST = 200
+UNSENT_LIMIT = 1 << 20  # octets that a peer may leave unread before its connection is given up
+PING, PONG = b"\r\n\r\n", b"\r\n"  # RFC 5626 §3.5.1
+
+OnMessage = Callable[[bytes, Flow], None]
+OnError = Callable[[Flow, str, bytes], None]
+
+
+class TcpListener:
+    """A listening socket, and every connection to or from its address. start() binds it."""
+
+    def __init__(
+        self, name: str, host: str, port: int, on_message: OnMessage, on_batch: Callable[[], None], on_error: OnError
+    ) -> None:
+        self.name = name
+        self.host = host
+        self.port = port
+        self.on_message = on_message
+        self.on_batch = on_batch
+        self.on_error = on_error
+        self.connections: dict[int, Connection] = {}
+        self._by_peer: dict[tuple[str, int], Connection] = {}
+        self._connecting: dict[tuple[str, int], tuple[asyncio.Task[None], list[bytes]]] = {}
+        self._last = 0
+        self._server: asyncio.Server | None = None
+
+    async def start(self) -> None:
+        """OSError when the address is taken or is not ours."""
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(lambda: Connection(self), self.host, self.port, reuse_address=True)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def close(self) -> None:
+        if self._server is not None:
+            self._server.close()
+        for task, _ in list(self._connecting.values()):
+            task.cancel()
+        for connection in list(self.connections.values()):
+            connection.close()
+
+    def send(self, flow: Flow, data: bytes) -> None:
+        """By the connection of the flow; when it is gone, by another to that address, or a new one."""
+        connection = self.connections.get(flow.connection) or self._by_peer.get((flow.host, flow.port))
+        if connection is not None:
+            connection.write(data)
+            return
+        waiting = self._connecting.get((flow.host, flow.port))
+        if waiting is not None:
+            waiting[1].append(data)
+            return
+        task = asyncio.get_running_loop().create_task(self._connect(flow))
+        self._connecting[flow.host, flow.port] = (task, [data])
+
+    async def _connect(self, flow: Flow) -> None:
+        peer = (flow.host, flow.port)
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(CONNECT_PATIENCE):
+                _, connection = await loop.create_connection(
+                    lambda: Connection(self, peer), flow.host, flow.port, local_addr=(self.host, 0)
+                )
+        except (OSError, TimeoutError) as error:
+            self._connecting.pop(peer)
+            self.on_error(flow._replace(connection=0), f"TCP: {error or 'no answer'}", b"")
+            self.on_batch()
+            return
+        _, waiting = self._connecting.pop(peer)
+        for data in waiting:
+            connection.write(data)
+
+    # From connections.
+
+    def opened(self, connection: Connection) -> int:
+        """The number of a new connection; 0 when there are too many and it is to be closed."""
+        of_this_host = sum(1 for each in self.connections.values() if each.peer[0] == connection.peer[0])
+        if len(self.connections) >= CONNECTION_LIMIT or of_this_host >= CONNECTIONS_OF_ONE_HOST:
+            return 0
+        self._last += 1
+        self.connections[self._last] = connection
+        self._by_peer[connection.peer] = connection
+        return self._last
+
+    def closed(self, connection: Connection, cause: str) -> None:
+        self.connections.pop(connection.number, None)
+        if self._by_peer.get(connection.peer) is connection:
+            del self._by_peer[connection.peer]
+        if connection.number:
+            flow = Flow("TCP", self.name, *connection.peer, connection.number)
+            self.on_error(flow, cause, b"")
+            self.on_batch()
+
+
+class Connection(asyncio.Protocol):
+    """One TCP connection. What it brings is framed; what it cannot be framed by closes it (RFC 3261 §18.3)."""
+
+    def __init__(self, listener: TcpListener, peer: tuple[str, int] | None = None) -> None:
+        self.peer = peer or ("", 0)
+        self.number = 0
+        self._listener = listener
+        self._framing = StreamFraming()
+        self._transport: asyncio.Transport | None = None
+        self._loop = asyncio.get_running_loop()
+        self._deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        transport.set_write_buffer_limits(high=UNSENT_LIMIT)
+        host, port = transport.get_extra_info("peername")[:2]
+        self.peer = (host, port)
+        self.number = self._listener.opened(self)
+        if not self.number:
+            transport.abort()
+            return
+        self._wait(IDLE_LIMIT)
+
+    def data_received(self, data: bytes) -> None:
+        flow = Flow("TCP", self._listener.name, *self.peer, self.number)
+        for message in self._framing.feed(data):
+            self._listener.on_message(message, flow)
+        for _ in range(min(self._framing.take_pings(), 16)):
+            self.write(PONG)
+        self._listener.on_batch()
+        if self._framing.failure is not None:
+            self.close()
+        else:
+            self._wait(HALF_MESSAGE_PATIENCE if self._framing.is_within_message else IDLE_LIMIT)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self._listener.closed(self, f"TCP: connection lost{f' ({error})' if error else ''}")
+
+    def pause_writing(self) -> None:
+        """The peer reads nothing: as good as gone."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def write(self, data: bytes) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(data)
+
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.close()
+
+    def _wait(self, seconds: float) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self._deadline = self._loop.call_later(seconds, self.close)

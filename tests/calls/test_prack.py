@@ -1,0 +1,156 @@
+"""Reliable provisional responses (RFC 3262), on each leg for itself. T30, FRK-19."""
+
+from __future__ import annotations
+
+from b2bua.calls.recipient import EarlyMedia
+from tests.world.picking import sent_to
+from tests.world.world import World
+
+REQUIRED = [("Require", "100rel")]
+
+
+def test_it_is_not_offered_to_forked_branches_by_default() -> None:
+    """FRK-19, FRK-19's last sentence."""
+    world = World()
+    phones = [world.phone("ana", answers_after=1.0), world.phone("ben")]
+    caller = world.caller()
+    caller.supported = ("100rel",)
+    call = world.connect(phones[0], caller)
+    assert all("100rel" not in phone.invites[0].tokens("supported") for phone in phones)
+    assert all("100rel" not in phone.invites[0].tokens("require") for phone in phones)
+    world.finish_after(call)
+
+
+def test_a_recipients_reliable_ringing_is_acknowledged_and_the_caller_rings_plainly() -> None:
+    """FRK-19: never relay RSeq or Require across. The phone finds a missing PRACK."""
+    world = World()
+    world.plan.reliable = True
+    ana = world.phone("ana", ring_reliable=True, answers_after=2.0)
+    call = world.connect(ana)
+    assert len(ana.call.pracks) == 1
+    assert call.statuses == [180]
+    assert call.provisionals[0][1].get("rseq") is None
+    world.finish_after(call)
+
+
+def test_a_caller_that_requires_it_gets_it() -> None:
+    """FRK-19: reliable towards the caller if it requires it; its PRACK is answered by us."""
+    world = World()
+    ana = world.phone("ana", answers_after=3.0)
+    call = world.caller().call(headers=REQUIRED)
+    world.run(2.0)
+    assert "100rel" in call.provisionals[0][1].tokens("require")
+    assert [prack.status for prack in call.pracks] == [200]
+    world.run(3.0)
+    assert call.is_answered and ana.heard("PRACK") == []
+    world.finish_after(call)
+
+
+def test_a_caller_that_only_supports_it_gets_plain_ringing_without_a_description() -> None:
+    world = World()
+    ana = world.phone("ana", answers_after=2.0)
+    caller = world.caller()
+    caller.supported = ("100rel",)
+    call = world.connect(ana, caller)
+    assert call.statuses == [180] and call.reliable_numbers == []
+    world.finish_after(call)
+
+
+def test_a_reliable_180_without_prack_is_repeated_and_then_the_call_fails() -> None:
+    """FRK-19, RFC 3262 §3: after 64·T1 a 5xx, and the branches are cancelled."""
+    world = World()
+    world.plan.ring_time = 60.0
+    ana = world.phone("ana")
+    caller = world.caller()
+    caller.pracks_after = None
+    call = caller.call(headers=REQUIRED)
+    world.run(40.0)
+    assert len(call.provisionals) >= 7
+    assert call.status in (500, 504)
+    assert ana.call.state == "stopped"
+    world.finish()
+
+
+def test_a_lost_prack_of_ours_is_repeated() -> None:
+    """T30."""
+    world = World()
+    world.plan.reliable = True
+    ana = world.phone("ana", ring_reliable=True, answers_after=6.0)
+    world.network.drop(sent_to(ana, "PRACK "), times=2)
+    call = world.connect(ana)
+    assert len(ana.call.pracks) == 1
+    world.finish_after(call)
+
+
+def test_each_branch_is_acknowledged_for_itself() -> None:
+    """FRK-19: same RSeq in two dialogs; OpenSIPS merged them."""
+    world = World()
+    world.plan.reliable = True
+    ana = world.phone("ana", ring_reliable=True, answers_after=2.0)
+    ben = world.phone("ben", ring_reliable=True)
+    call = world.connect(ana)
+    assert len(ana.call.pracks) == len(ben.call.pracks) == 1
+    assert call.statuses == [180]
+    world.finish_after(call)
+
+
+def test_two_early_dialogs_of_one_branch_are_acknowledged_each() -> None:
+    """DLG-3, T30: the PRACK goes to the To tag that asked for it."""
+    world = World()
+    world.plan.reliable = True
+    ana = world.phone("ana", ring_reliable=True, answers_after=4.0)
+    call = world.caller().call()
+    world.run(1.0)
+    assert len(ana.call.pracks) == 1
+    ana.call.ring(180, reliable=True, tag="other-device")
+    world.run(1.0)
+    tags = [message.to_tag for message in ana.heard("PRACK")]
+    assert len(tags) == 2 and tags[1] == "other-device"
+    world.run(4.0)
+    world.finish_after(call)
+
+
+def test_no_prack_for_a_branch_that_was_cancelled() -> None:
+    """FRK-19."""
+    world = World()
+    world.plan.reliable = True
+    world.phone("ana", answers_after=1.0)
+    ben = world.phone("ben", trying=True, rings_after=None, cancel_after=2.0)
+    call = world.caller().call()
+    world.run(2.0)
+    assert ben.heard("CANCEL")
+    ben.call.ring(180, reliable=True)
+    world.run(3.0)
+    assert ben.heard("PRACK") == []
+    world.finish_after(call)
+
+
+def test_the_200_waits_for_the_prack_of_a_reliable_description() -> None:
+    """FRK-19, RFC 3262 §3: a 2xx is held until the reliable description is acknowledged."""
+    world = World()
+    world.plan.early_media = EarlyMedia.SINGLE
+    ana = world.phone("ana", ring_status=183, ring_description=True, answers_after=0.5)
+    caller = world.caller()
+    caller.supported = ("100rel",)
+    caller.expects_early_media = True
+    caller.pracks_after = 1.5
+    call = caller.call()
+    world.run(1.4)
+    assert ana.call.answers and not call.status
+    world.run(2.0)
+    assert call.is_answered
+    assert [prack.status for prack in call.pracks] == [200]
+    world.finish_after(call)
+
+
+def test_a_prack_of_something_never_sent_is_refused() -> None:
+    """RFC 3262 §3: 481."""
+    world = World()
+    world.phone("ana")
+    call = world.caller().call(headers=REQUIRED)
+    world.run(2.0)
+    wrong = call.session.request("PRACK", headers=[("RAck", "9999 1 INVITE")])
+    world.run(1.0)
+    assert wrong.status == 481
+    call.cancel()
+    world.finish()

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import pytest
+
+from rtp_relay.form import Interface
+from rtp_relay.process.options import read
+
+LEAST = ["--socket", "/run/relay", "--interface", "main=127.0.0.1"]
+
+
+def test_what_is_usual() -> None:
+    options = read(LEAST)
+    assert options.interfaces == (Interface("main", "127.0.0.1", "127.0.0.1"),)
+    assert (options.settings.first_port, options.settings.last_port) == (20000, 29999)
+    assert (options.settings.media_timeout, options.settings.orphan_time) == (60.0, 30.0)
+    assert (options.dscp, options.user, options.dies_with_parent) == (46, "", False)
+
+
+def test_everything_said() -> None:
+    options = read([
+        *LEAST, "--interface", "nat=0.0.0.0/203.0.113.5", "--interface", "six=[::1]/2001:DB8::1",
+        "--ports", "30000-30099", "--media-timeout", "0", "--learning-time", "3.5", "--port-rest", "1",
+        "--orphan-time", "2", "--pool", "8", "--dscp", "0", "--user", "nobody", "--log-level", "debug",
+        "--die-with-parent",
+    ])  # fmt: skip
+    assert options.interfaces[1:] == (
+        Interface("nat", "0.0.0.0", "203.0.113.5"), Interface("six", "::1", "2001:db8::1"),
+    )  # fmt: skip
+    settings = options.settings
+    assert (settings.first_port, settings.last_port, settings.media_timeout) == (30000, 30099, 0.0)
+    assert (settings.learning, settings.rest, settings.orphan_time) == (3.5, 1.0, 2.0)
+    assert (options.pool, options.dscp, options.user) == (8, 0, "nobody")
+    assert options.dies_with_parent
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (["--interface", "127.0.0.1"], "NAME=ADDRESS"),
+        (["--interface", "=127.0.0.1"], "NAME=ADDRESS"),
+        (["--interface", "a=localhost"], "no IP address"),
+        (["--interface", "a=0.0.0.0"], "ADVERTISED"),
+        (["--interface", "a=127.0.0.1/::1"], "one IP version"),
+        (["--interface", "a=127.0.0.1/"], "no IP address"),
+        (["--ports", "30000"], "FIRST-LAST"),
+        (["--ports", "30001-30000"], "lower first"),
+        (["--ports", "80-90"], "1024"),
+        (["--ports", "1024-65536"], "65535"),
+        (["--ports", "٣٠٠٠٠-٣٠٠٠٩"], "FIRST-LAST"),
+        (["--media-timeout", "soon"], "no number"),
+        (["--media-timeout", "-1"], "not below zero"),
+        (["--media-timeout", "nan"], "not below zero"),
+        (["--dscp", "64"], "invalid choice"),
+    ],
+)
+def test_what_makes_no_sense(wrong: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        read([*LEAST, *wrong])
+    assert end.value.code == 2
+    assert words in capsys.readouterr().err

@@ -1,0 +1,225 @@
+"""The client against a relay that the test plays by hand."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from rtp_relay import control
+from rtp_relay.client import RelayClient
+from rtp_relay.framing import commands_in, packets_of
+from rtp_relay.process.listener import listen
+from tests.rtp_relay.loop import turn
+
+WELCOME = control.Welcome(control.VERSION, "user", "", 0)
+LIMIT = 10.0  # seconds that anything may take
+
+
+class Relay:
+    """The other end of the client, at `path`."""
+
+    def __init__(self, path: str) -> None:
+        self.listening = listen(path)
+        self.connections: list[socket.socket] = []
+        self.connection: socket.socket
+
+    async def accept(self) -> list[control.Command]:
+        """The next connection's first commands."""
+        self.connection, _ = await asyncio.get_running_loop().sock_accept(self.listening)
+        self.connection.setblocking(False)
+        self.connections.append(self.connection)
+        return await self.commands()
+
+    async def commands(self) -> list[control.Command]:
+        packet = await asyncio.get_running_loop().sock_recv(self.connection, control.PACKET_LIMIT)
+        return commands_in(packet) if packet else []
+
+    def say(self, *events: control.Event) -> None:
+        for packet in packets_of(events):
+            self.connection.send(packet)
+
+    def close(self) -> None:
+        self.listening.close()
+        for connection in self.connections:
+            connection.close()
+
+
+class Core:
+    """What the client told, as it came."""
+
+    def __init__(self, path: str) -> None:
+        self.told: asyncio.Queue[object] = asyncio.Queue()
+        put = self.told.put_nowait
+        self.client = RelayClient(path, put, lambda: put("lost"), put)
+
+    async def next(self) -> object:
+        return await self.told.get()
+
+
+Play = Callable[[Relay, Core], Awaitable[None]]
+
+
+@pytest.fixture
+def play(tmp_path: Path) -> Callable[[Play], None]:
+    path = str(tmp_path / "relay")
+
+    async def run(script: Play) -> None:
+        relay, core = Relay(path), Core(path)
+        try:
+            async with asyncio.timeout(LIMIT):
+                core.client.start()
+                await script(relay, core)
+        finally:
+            core.client.close()
+            relay.close()
+
+    return lambda script: asyncio.run(run(script))
+
+
+async def greet(relay: Relay, core: Core) -> None:
+    assert await relay.accept() == [control.Hello()]
+    relay.say(WELCOME)
+    assert await core.next() == WELCOME
+
+
+def test_it_greets_and_is_ready_when_welcome(play: Callable[[Play], None]) -> None:
+    async def script(relay: Relay, core: Core) -> None:
+        assert not core.client.send(control.Inventory())
+        assert await relay.accept() == [control.Hello()]
+        assert not core.client.send(control.Inventory())
+        relay.say(WELCOME)
+        assert await core.next() == WELCOME
+        assert core.client.is_ready
+        assert core.client.send(control.Inventory())
+        assert await relay.commands() == [control.Inventory()]
+
+    play(script)
+
+
+def test_commands_of_one_turn_leave_in_one_packet(play: Callable[[Play], None]) -> None:
+    async def script(relay: Relay, core: Core) -> None:
+        await greet(relay, core)
+        said = [control.Query(f"call-{number}") for number in range(50)]
+        for command in said:
+            core.client.send(command)
+        assert await relay.commands() == said
+        core.client.send(control.Inventory())
+        assert await relay.commands() == [control.Inventory()]
+
+    play(script)
+
+
+def test_events_come_in_order(play: Callable[[Play], None]) -> None:
+    async def script(relay: Relay, core: Core) -> None:
+        await greet(relay, core)
+        events = [control.Silent(f"call-{number}", 1.0) for number in range(40)]
+        for event in events[:20]:
+            relay.say(event)
+        relay.say(*events[20:])
+        assert [await core.next() for _ in events] == events
+
+    play(script)
+
+
+def test_it_comes_back_after_a_loss(play: Callable[[Play], None]) -> None:
+    async def script(relay: Relay, core: Core) -> None:
+        for _ in range(3):
+            await greet(relay, core)
+            core.client.send(control.Inventory())
+            relay.connection.close()
+            assert await core.next() == "lost"
+            assert not core.client.send(control.Inventory())
+        assert await relay.accept() == [control.Hello()]  # and nothing of before
+
+    play(script)
+
+
+@pytest.mark.parametrize("packet", [b"rubbish", b"\x91\x01"])
+def test_rubbish_from_the_relay_is_a_loss(play: Callable[[Play], None], packet: bytes) -> None:
+    async def script(relay: Relay, core: Core) -> None:
+        await greet(relay, core)
+        relay.connection.send(packet)
+        assert await core.next() == "lost"
+        await greet(relay, core)
+
+    play(script)
+
+
+def test_a_slow_relay_gets_everything_in_the_end(play: Callable[[Play], None]) -> None:
+    async def script(relay: Relay, core: Core) -> None:
+        await greet(relay, core)
+        said: list[control.Command] = []
+        for batch_number in range(300):
+            batch = [control.Query(f"{batch_number}-{number}-" + "x" * 400) for number in range(10)]
+            said += batch
+            for command in batch:
+                assert core.client.send(command)
+            core.client._flush()
+        assert core.client._unsent  # the socket was full
+        heard: list[control.Command] = []
+        while len(heard) < len(said):
+            heard += await relay.commands()
+        assert heard == said
+        core.client.send(control.Inventory())
+        assert await relay.commands() == [control.Inventory()]
+
+    play(script)
+
+
+def test_a_relay_that_reads_nothing_is_given_up(
+    play: Callable[[Play], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rtp_relay.client.UNSENT_LIMIT", 20)
+
+    async def script(relay: Relay, core: Core) -> None:
+        await greet(relay, core)
+        while core.client.send(control.Query("x" * 4000)):
+            core.client._flush()
+        assert await core.next() == "lost"
+
+    play(script)
+
+
+def test_a_refused_version_is_not_asked_again(play: Callable[[Play], None]) -> None:
+    async def script(relay: Relay, core: Core) -> None:
+        assert await relay.accept() == [control.Hello()]
+        relay.say(control.Refused("", "version 2 is wanted"))
+        relay.connection.shutdown(socket.SHUT_RDWR)
+        while core.client._socket is not None:
+            await turn()
+        assert core.client.refusal == "version 2 is wanted"
+        assert core.client._retry is None
+
+    play(script)
+
+
+def test_it_waits_for_a_relay_that_is_not_there_yet(tmp_path: Path) -> None:
+    path = str(tmp_path / "relay")
+
+    async def script() -> None:
+        core = Core(path)
+        core.client.start()
+        assert core.client._retry is not None
+        relay = Relay(path)
+        async with asyncio.timeout(LIMIT):
+            await greet(relay, core)
+        core.client.close()
+        relay.close()
+
+    asyncio.run(script())
+
+
+def test_close_says_what_was_left_to_say(play: Callable[[Play], None]) -> None:
+    async def script(relay: Relay, core: Core) -> None:
+        await greet(relay, core)
+        core.client.send(control.Release("call"))
+        core.client.close()
+        assert await relay.commands() == [control.Release("call")]
+        assert await relay.commands() == []
+        assert core.told.empty()
+
+    play(script)
