@@ -9,7 +9,7 @@ QUICK_START := examples/quick-start.toml
 .PHONY: help demo run test bench check setup clean
 
 help:
-	@echo "make demo    places real calls between softphones through the service and checks them (about a minute)"
+	@echo "make demo    places real calls between softphones through the service and checks them"
 	@echo "make run     starts the service with $(QUICK_START) and says what to dial"
 	@echo "make test    runs every test"
 	@echo "make bench   measures calls per second and the rest, and stores the figures in bench/results/"

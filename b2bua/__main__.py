@@ -4,45 +4,47 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
 from typing import Final
 
-_COMMANDS: Final = ("run", "core", "relay", "check", "calls", "show", "live", "hangup", "reload")
+from b2bua.commands import Failure
+from b2bua.commands.finding import NoConfiguration
+from b2bua.config import ConfigError
+
+COMMANDS: Final = ("run", "core", "relay", "check", "calls", "show", "live", "hangup", "reload")
 
 
-def parser() -> argparse.ArgumentParser:
-    """The whole command line. What a command needs beyond its options is imported when it runs."""
+def parser(named: str = "") -> argparse.ArgumentParser:
+    """The command line: of one command, or of all. A service that starts has no time to import the others."""
     made = argparse.ArgumentParser(
         prog="b2bua",
         description="Rings every recipient of a number at once and connects the first to answer.",
-        epilog="`b2bua COMMAND --help` explains a command. docs/configuration.md explains the configuration.",
+        epilog="`b2bua COMMAND --help` explains a command, docs/configuration.md the configuration.",
     )
     subparsers = made.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for name in _COMMANDS:
+    for name in (named,) if named in COMMANDS else COMMANDS:
         importlib.import_module(f"b2bua.commands.{name}").add(subparsers)
     return made
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; gives the exit status."""
-    from b2bua.commands.finding import NoConfiguration, explain
-    from b2bua.config import ConfigError
-    from b2bua.control import ControlError
-    from b2bua.store import StoreError
-
+    """Run a command; gives the exit status: 0 done, 1 not done, 2 asked for wrongly."""
+    given = sys.argv[1:] if arguments is None else list(arguments)
     for stream in (sys.stdout, sys.stderr):
-        # Names of callers may hold what the terminal's character set does not.
-        getattr(stream, "reconfigure", lambda **_: None)(errors="replace")
-    chosen = parser().parse_args(arguments)
+        if isinstance(stream, io.TextIOWrapper):
+            # Names of callers may hold what the terminal's character set does not.
+            stream.reconfigure(errors="replace")
+    chosen = parser(given[0] if given else "").parse_args(given)
     try:
         status: int = chosen.run(chosen)
         sys.stdout.flush()
     except (ConfigError, NoConfiguration) as problem:
-        explain(problem)
+        print(problem, file=sys.stderr)
         return 2
-    except (ControlError, StoreError) as problem:
+    except Failure as problem:
         print(problem, file=sys.stderr)
         return 1
     except BrokenPipeError:

@@ -72,7 +72,7 @@ def _short_outcome(record: CallRecord) -> str:
         return "running"
     if record.outcome is CallOutcome.ANSWERED:
         return f"{record.answered_by} answered"
-    return record.outcome.value
+    return str(record.outcome.value)
 
 
 # One call
@@ -98,7 +98,8 @@ def _heading(record: CallRecord, zone: tzinfo | None) -> str:
         "",
         f"Call      {record.id}",
         f"Time      {moment(record.started_at, zone)}",
-        f"Caller    {record.caller or 'anonymous'}{name}, by {record.trunk or 'no trunk'} from {record.source}",
+        f"Caller    {record.caller or 'anonymous'}{name}",
+        f"Trunk     {record.trunk or 'none'}, {record.source}",
         f"Dialled   {number}",
         f"Call-ID   {record.sip_call_id}",
     ]

@@ -58,7 +58,7 @@ class Child:
             self.command,
             env=self.environment,
             stdin=subprocess.DEVNULL,
-            # A group of its own: Ctrl-C on the terminal reaches the supervisor only, which ends things in order.
+            # A group of its own: Ctrl-C on the terminal reaches the supervisor, which ends things in order.
             process_group=0,
             preexec_fn=lambda: _prepare_child(parent),  # this process has one thread only
         )
@@ -152,7 +152,7 @@ class Supervisor:
         return None
 
     def _end(self) -> int:
-        """SIGTERM was received: the core drains, the relay follows. A second signal cuts the draining short."""
+        """SIGTERM was received: the core drains, the relay follows. The core is told of a second one too."""
         log.info("ending: no new calls are taken")
         self.core.signal(signal.SIGTERM)
         # The core keeps the limit itself; a little more than that, and it is stuck.

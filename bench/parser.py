@@ -24,10 +24,10 @@ from sip_stack.message import (
 )
 
 SDP = (
-    "v=0\r\no=- 3902843 3902843 IN IP4 198.51.100.7\r\ns=-\r\nc=IN IP4 198.51.100.7\r\nt=0 0\r\n"
-    "m=audio 20000 RTP/AVP 0 8 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\n"
-    "a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=ptime:20\r\na=sendrecv\r\n"
-).encode()
+    b"v=0\r\no=- 3902843 3902843 IN IP4 198.51.100.7\r\ns=-\r\nc=IN IP4 198.51.100.7\r\nt=0 0\r\n"
+    b"m=audio 20000 RTP/AVP 0 8 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\n"
+    b"a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=ptime:20\r\na=sendrecv\r\n"
+)
 
 DIALOG = (
     'From: "Alice Example" <sip:+12125550199@198.51.100.7>;tag=8f3a1c\r\n'
@@ -52,14 +52,15 @@ INVITE = (
     f"Content-Length: {len(SDP)}\r\n\r\n"
 ).encode() + SDP
 
-# The same with what takes the careful path: a fold, a compact form and LF for CRLF.
+# The same with what takes the careful path: a fold, and white space before a colon.
 UNTIDY = INVITE.replace(b"Max-Forwards: 70", b"Max-Forwards:\r\n 70").replace(b"Call-ID", b"i ")
 
 RINGING = (
     "SIP/2.0 180 Ringing\r\n"
     "Via: SIP/2.0/UDP 192.0.2.10:5060;branch=z9hG4bKm17.22;rport=5060;received=192.0.2.10\r\n"
     + DIALOG.format(tag=";tag=as5d21")
-    + "CSeq: 1 INVITE\r\nContact: <sip:100@203.0.113.5:5060>\r\nUser-Agent: Phone 1.0\r\nContent-Length: 0\r\n\r\n"
+    + "CSeq: 1 INVITE\r\nContact: <sip:100@203.0.113.5:5060>\r\nUser-Agent: Phone 1.0\r\n"
+    "Content-Length: 0\r\n\r\n"
 ).encode()
 
 ACK = (

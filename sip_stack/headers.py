@@ -125,8 +125,8 @@ class Via(NamedTuple):
 
 
 _ADDRESS = re.compile(
-    rf'(?:(?P<display>{grammar.DISPLAY}){grammar.SWS}<(?P<uri>[^ \t<>"]++)>|(?P<bare>{grammar.BARE_ADDR}))'
-    rf"(?P<parameters>{grammar.PARAMETERS})",
+    rf"(?:({grammar.DISPLAY}){grammar.SWS}<({grammar.SIP_URI}|{grammar.OTHER_URI})>|({grammar.BARE_ADDR}))"
+    rf"({grammar.PARAMETERS})",
     re.DOTALL,
 ).fullmatch
 
@@ -145,7 +145,7 @@ class Address:
     @staticmethod
     def parse(text: str) -> Address:
         match = _ADDRESS(text)
-        if match is None or not grammar.is_address(text):
+        if match is None:
             raise RemoteError(400, f"bad address: {text!r}")
         display, uri, bare, parameters = match.groups()
         display = grammar.unquote(display.strip(" \t")) if display else ""
@@ -163,6 +163,46 @@ class Address:
         # PAR-8: always within <>, so that no parameter can change sides.
         display = f"{grammar.quote(self.display)} " if self.display else ""
         return f"{display}<{self.uri}>{print_parameters(self.parameters)}"
+
+
+def _pieces(via: str) -> list[str]:
+    return grammar.find_pieces(via) if '"' in via else via.split(";")
+
+
+def _name_of(piece: str) -> str:
+    return piece.partition("=")[0].strip(" \t").lower()
+
+
+def asks_rport(via: str) -> bool:
+    """Does this Via value have an rport parameter, with a value or without (RFC 3581 §3)?"""
+    _, found, rest = via.partition(";rport")
+    if found and rest[:1] in ("", ";") and '"' not in via:
+        return True
+    return "rport" in via.lower() and any(_name_of(piece) == "rport" for piece in _pieces(via)[1:])
+
+
+def stamp_via(via: str, source_host: str, source_port: int) -> str:
+    """The topmost Via of a request as its responses carry it: received and rport filled in.
+
+    RFC 3261 §18.2.1: "If the host portion of the 'sent-by' parameter contains a domain name, or if it contains
+    an IP address that differs from the packet source address, the server MUST add a 'received' parameter";
+    RFC 3581 §4: so it must where rport is asked for, and set rport to the source port.
+    """
+    before, found, after = via.partition(";rport")
+    if found and after[:1] in ("", ";") and '"' not in via and "received" not in via.lower():
+        return f"{before};rport={source_port}{after};received={source_host}"
+    hop, *parameters = _pieces(via) or [""]
+    names = [_name_of(piece) for piece in parameters]
+    sent_by = grammar.match_via(hop)
+    if "rport" not in names and sent_by and grammar.same_host(sent_by["host"], source_host):
+        return via
+    kept = [hop]
+    for name, piece in zip(names, parameters, strict=True):
+        if name == "rport":
+            kept.append(f"rport={source_port}")
+        elif name != "received":
+            kept.append(piece)
+    return ";".join([*kept, f"received={source_host}"])
 
 
 class CSeq(NamedTuple):

@@ -17,7 +17,7 @@ from functools import lru_cache
 
 from . import grammar
 from .errors import REASONS, LocalError, MalformedMessage, RemoteError
-from .headers import Address, Via, first_element, parameter, split_list
+from .headers import Address, Via, asks_rport, first_element, parameter, split_list, stamp_via
 from .uri import parse_request_uri
 
 __all__ = [
@@ -178,7 +178,9 @@ class Message:
         """Option tags in lower case; of Allow, methods as on the wire, for they are case-sensitive."""
         if name not in self._first:
             return frozenset()
-        return _tokens(",".join(self.get_all(name)), name != "allow")
+        joined = ",".join(self.get_all(name))
+        # Peers say the same in every message; but what is long is not kept, for the peer chooses it.
+        return (_known_tokens if len(joined) < 1_024 else _tokens)(joined, name != "allow")
 
     @property
     def top_via(self) -> Via:
@@ -306,9 +308,11 @@ class Response(Message):
         return f"<{self.status} {self.reason} {self.call_id} {self.cseq} {self.cseq_method} {self.branch}>"
 
 
-@lru_cache(maxsize=512)
 def _tokens(joined: str, fold: bool) -> frozenset[str]:
     return frozenset([token.lower() if fold else token for token in split_list(joined)])
+
+
+_known_tokens = lru_cache(maxsize=512)(_tokens)
 
 
 def parse(data: bytes) -> Request | Response:
@@ -519,53 +523,15 @@ def _check_repeated(request: Request) -> None:
         _check_contacts(request)
 
 
-def _plain_sent_by(hop: str) -> str:
-    """The sent-by of "SIP/2.0/UDP host:port", which may have white space anywhere (§25.1: SLASH, COLON)."""
-    match = grammar.match_via(hop)
-    if match is None:
-        return ""
-    host: str = match["host"]
-    return host
-
-
-def _pieces(via: str) -> list[str]:
-    return grammar.find_pieces(via) if '"' in via else via.split(";")
-
-
-def _name_of(piece: str) -> str:
-    return piece.partition("=")[0].strip(" \t").lower()
-
-
-def stamp_via(via: str, source_host: str, source_port: int) -> str:
-    """The topmost Via of a request as its responses carry it: received and rport filled in.
-
-    RFC 3261 §18.2.1: "If the host portion of the 'sent-by' parameter contains a domain name, or if it
-    contains an IP address that differs from the packet source address, the server MUST add a 'received'
-    parameter"; RFC 3581 §4: so it must where rport is asked for, and set rport to the source port.
-    """
-    hop, *parameters = _pieces(via)
-    names = [_name_of(piece) for piece in parameters]
-    if "rport" not in names and grammar.same_host(_plain_sent_by(hop), source_host):
-        return via
-    kept = [hop]
-    for name, piece in zip(names, parameters, strict=True):
-        if name == "rport":
-            kept.append(f"rport={source_port}")
-        elif name != "received":
-            kept.append(piece)
-    return ";".join([*kept, f"received={source_host}"])
-
-
 def response_destination(request: Request, source_host: str, source_port: int) -> tuple[str, int]:
     """Where the responses to a request that came over UDP go (RFC 3261 §18.2.2, RFC 3581 §4).
 
-    The host is always the one the request came from, which is sent-by or `received`. maddr is not honoured:
-    it would let anybody aim our responses at a third party.
+    The host is always the one the request came from, which is sent-by or `received`. maddr is not honoured: it
+    would let anybody aim our responses at a third party.
     """
-    via = request.via_value
-    if "rport" in via.lower() and any(_name_of(piece) == "rport" for piece in _pieces(via)[1:]):
+    if asks_rport(request.via_value):
         return source_host, source_port
-    match = grammar.match_via(via)
+    match = grammar.match_via(request.via_value)
     return source_host, int(match["port"]) if match and match["port"] else 5060
 
 

@@ -302,7 +302,7 @@ class Session:
             self._refresh(now)
 
     def acknowledge_reliably(self, invite_cseq: int, response: Response, now: float) -> bool:
-        """PRACK a reliable provisional (RFC 3262 §4), once. False for one that was seen, or is out of order."""
+        """PRACK a reliable provisional (RFC 3262 §4) once; False for a repeated one, or one out of order."""
         text = (response.get("rseq") or "").strip()
         if not (text.isascii() and text.isdigit() and len(text) <= 10):
             return False

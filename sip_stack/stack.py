@@ -143,8 +143,21 @@ class Stack:
             if isinstance(message, Request) and message.method != "ACK":
                 self._answer_statelessly(message, error, source, now)
 
+    def refuse_unframed(self, head: bytes, error: RemoteError, source: Flow, now: float) -> None:
+        """The head of a message in a stream whose end cannot be told (§18.3): answered, if it can be."""
+        self.now = now
+        self._drop(error.detail)
+        try:
+            message = parse(head)
+        except MalformedMessage as malformed:
+            if malformed.request is None:
+                return
+            message = malformed.request
+        if isinstance(message, Request):
+            self._answer_statelessly(message, error, source, now)
+
     def transport_failed(self, flow: Flow, cause: str, now: float, quoted: bytes = b"") -> None:
-        """ICMP said no, or a connection was refused or lost (§18.4). quoted: the datagram that ICMP quotes."""
+        """ICMP said no, or a connection is refused or lost (§18.4). quoted: the datagram that ICMP quotes."""
         self.now = now
         branch = _branch_of(quoted)
         if branch:
@@ -374,7 +387,7 @@ class Stack:
         return transaction
 
     def _lacks_extension(self, transaction: ServerTransaction, now: float) -> bool:
-        """§8.2.2.3: a Require of what we do not know "MUST" get 420 with Unsupported, before anything is done."""
+        """§8.2.2.3: a Require of what we do not know gets 420 with Unsupported, before anything is done."""
         request = transaction.request
         if request.get("require") is None:
             return False

@@ -63,7 +63,8 @@ class Uri:
     def parse(text: str) -> Uri:
         """The URI that `text` is. Raises RemoteError(400) for what is none; an unknown scheme is none of our
         business here (see `parse_request_uri`)."""
-        return _parse(text)
+        # The same few URIs come again and again; but what is long is not kept, for the peer chooses it.
+        return _known(text) if len(text) < 256 else _parse(text)
 
     def parameter(self, name: str) -> str:
         """The value of the parameter `name` (lower case), unescaped; "" if it is absent or has no value."""
@@ -164,7 +165,6 @@ def _pairs(text: str, separator: str) -> Pairs:
     return tuple(pairs)
 
 
-@lru_cache(maxsize=4096)
 def _parse(text: str) -> Uri:
     if match := _SIP(text):
         return _sip_uri(match)
@@ -174,6 +174,9 @@ def _parse(text: str) -> Uri:
         scheme, _, opaque = text.partition(":")
         return Uri(scheme.lower(), opaque)
     raise RemoteError(400, f"not a URI: {text!r}")
+
+
+_known = lru_cache(maxsize=4096)(_parse)
 
 
 def _sip_uri(match: re.Match[str]) -> Uri:
@@ -196,7 +199,7 @@ def parse_request_uri(text: str) -> Uri:
     scheme, colon, _ = text.partition(":")
     if colon and scheme.lower() not in KNOWN_SCHEMES and _OTHER(text):
         raise RemoteError(416, f"unknown URI scheme {scheme!r}")
-    uri = _parse(text)
+    uri = Uri.parse(text)
     if uri.headers:
         # RFC 3261 §19.1.1, table 1: headers are not allowed in a Request-URI.
         raise RemoteError(400, "headers in the Request-URI")
@@ -213,5 +216,5 @@ def number(uri_or_text: Uri | str) -> str:
         scheme, colon, _ = uri_or_text.partition(":")
         if not colon or scheme.lower() not in KNOWN_SCHEMES:
             return uri_or_text.translate(_SEPARATORS)
-        uri_or_text = _parse(uri_or_text)
+        uri_or_text = Uri.parse(uri_or_text)
     return unquote(uri_or_text.user.partition(";")[0]).translate(_SEPARATORS)

@@ -103,6 +103,9 @@ class Switchboard:
         self.stack.receive(data, flow, now)
         self.stack.dispatch_events()
 
+    def refuse_unframed(self, head: bytes, error: RemoteError, flow: Flow, now: float) -> None:
+        self.stack.refuse_unframed(head, error, flow, now)
+
     def transport_failed(self, flow: Flow, reason: str, now: float, quoted: bytes = b"") -> None:
         self.stack.transport_failed(flow, reason, now, quoted)
         self.stack.dispatch_events()

@@ -12,9 +12,9 @@ from typing import Final
 
 from b2bua import records
 from b2bua.calls.record import CallOutcome, CallRecord
-from b2bua.commands import Subparsers
+from b2bua.commands import Failure, Subparsers
 from b2bua.commands.finding import add_option, configuration
-from b2bua.store import Archive, CallFilter
+from b2bua.store import Archive, CallFilter, StoreError
 
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _AGO = re.compile(r"(\d{1,6})([smhdw])")
@@ -80,7 +80,10 @@ def run(arguments: argparse.Namespace) -> int:
         limit=arguments.limit,
         page=arguments.page,
     )
-    found, total = asyncio.run(_read(config.records.database, wanted))
+    try:
+        found, total = asyncio.run(_read(config.records.database, wanted))
+    except StoreError as problem:
+        raise Failure(str(problem)) from problem
     if arguments.json:
         print(json.dumps([records.as_json(record, with_trace=False) for record in found], indent=2))
     elif not found:

@@ -37,10 +37,12 @@ def summary(config: Config) -> str:
     """What the file amounts to, on one line."""
     recipients = sum(len(number.step.recipients) for number in config.numbers.values())
     listeners = ", ".join(listener.name for listener in config.sip.listeners)
-    return (
-        f"Listens on {listeners}; {_counted(len(config.trunks), 'trunk')}, "
-        f"{_counted(len(config.numbers), 'number')}, {_counted(recipients, 'recipient')}; version {config.version}."
+    counts = (
+        _counted(len(config.trunks), "trunk"),
+        _counted(len(config.numbers), "number"),
+        _counted(recipients, "recipient"),
     )
+    return f"Listens on {listeners}; {', '.join(counts)}; version {config.version}."
 
 
 def _counted(number: int, thing: str) -> str:

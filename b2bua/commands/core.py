@@ -11,8 +11,8 @@ def add(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser(
         "core",
         help="run the core only (SIP, calls, records)",
-        description="Runs the core; the relay runs by itself, at media.relay_socket. For a unit of its own, so that "
-        "media flows on while the core restarts.",
+        description="Runs the core; the relay runs by itself, at media.relay_socket. For a unit of its own, "
+        "so that media flows on while the core restarts.",
     )
     parser.add_argument("config", metavar="CONFIG", help="configuration file")
     parser.set_defaults(run=run)
@@ -21,4 +21,5 @@ def add(subparsers: Subparsers) -> None:
 def run(arguments: argparse.Namespace) -> int:
     from b2bua import service  # knows everything, and takes its time to import
 
-    return service.run(arguments.config)
+    status: int = service.run(arguments.config)
+    return status

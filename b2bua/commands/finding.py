@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from b2bua.config import Config, ConfigError, Severity, load
+from b2bua.config import Config, load
 
 VARIABLE: Final = "MULTIRING_CONFIG"
 PLACES: Final = ("multiring.toml", "/etc/multiring/multiring.toml")
@@ -49,11 +49,3 @@ def report(config: Config) -> None:
     """Say on stderr what the file draws by way of warnings."""
     for finding in config.findings:
         print(finding, file=sys.stderr)
-
-
-def explain(problem: ConfigError | NoConfiguration) -> None:
-    """Say on stderr why there is no configuration."""
-    print(problem, file=sys.stderr)
-    if isinstance(problem, ConfigError):
-        errors = sum(finding.severity is Severity.ERROR for finding in problem.findings)
-        print(f"{errors} error{'s' if errors > 1 else ''}; nothing was changed.", file=sys.stderr)

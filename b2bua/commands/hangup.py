@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from b2bua.commands import Subparsers
+from b2bua.commands import Failure, Subparsers
 from b2bua.commands.finding import add_option, configuration
-from b2bua.control import ControlClient
+from b2bua.control import ControlClient, ControlError
 
 
 def add(subparsers: Subparsers) -> None:
@@ -22,7 +22,10 @@ def add(subparsers: Subparsers) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     config = configuration(arguments.config)
-    with ControlClient(config.service.control_socket) as service:
-        answer = service.ask({"command": "hangup", "call": arguments.call})
+    try:
+        with ControlClient(config.service.control_socket) as service:
+            answer = service.ask({"command": "hangup", "call": arguments.call})
+    except ControlError as problem:
+        raise Failure(str(problem)) from problem
     print(f"Call {answer.get('call', arguments.call)} is being ended.")
     return 0

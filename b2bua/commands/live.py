@@ -10,10 +10,10 @@ import time
 from datetime import datetime
 from typing import Any, Final
 
-from b2bua.commands import Subparsers
+from b2bua.commands import Failure, Subparsers
 from b2bua.commands.board import Board, event_line
 from b2bua.commands.finding import add_option, configuration
-from b2bua.control import ControlClient
+from b2bua.control import ControlClient, ControlError
 
 _TICK: Final = 0.5  # seconds between two drawings when nothing happens
 _HOME: Final = "\x1b[H"
@@ -27,8 +27,8 @@ def add(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser(
         "live",
         help="watch calls as they happen",
-        description="Shows who rings and who talks, as it changes; one line an event when the output is no terminal. "
-        "Ctrl-C ends it.",
+        description="Shows who rings and who talks, as it changes; one line an event when the output "
+        "is no terminal. Ctrl-C ends it.",
     )
     parser.add_argument("--json", action="store_true", help="the snapshot and each event as a line of JSON")
     add_option(parser)
@@ -37,19 +37,16 @@ def add(subparsers: Subparsers) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     config = configuration(arguments.config)
-    with ControlClient(config.service.control_socket) as service:
-        snapshot = service.ask({"command": "live"})
-        try:
-            if arguments.json:
-                _print_json(service, snapshot)
-            elif sys.stdout.isatty():
-                _draw(service, snapshot)
-            else:
-                _print_lines(service, snapshot)
-        except KeyboardInterrupt:
-            return 0
-    print("The service has ended.", file=sys.stderr)
-    return 1
+    on_terminal = _draw if sys.stdout.isatty() else _print_lines
+    show = _print_json if arguments.json else on_terminal
+    try:
+        with ControlClient(config.service.control_socket) as service:
+            show(service, service.ask({"command": "live"}))
+    except ControlError as problem:
+        raise Failure(str(problem)) from problem
+    except KeyboardInterrupt:
+        return 0
+    raise Failure("The service has ended.")
 
 
 def _print_json(service: ControlClient, snapshot: dict[str, Any]) -> None:

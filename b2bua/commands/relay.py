@@ -30,6 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
     command = [sys.executable, "-m", "rtp_relay", *options(config)]
     sys.stdout.flush()
     os.execv(sys.executable, command)
+    raise AssertionError("execv does not return")
 
 
 def options(config: Config) -> list[str]:

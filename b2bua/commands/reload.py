@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import argparse
 
-from b2bua.commands import Subparsers
+from b2bua.commands import Failure, Subparsers
 from b2bua.commands.finding import add_option, configuration, report
-from b2bua.control import ControlClient
+from b2bua.control import ControlClient, ControlError
 
 
 def add(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser(
         "reload",
         help="make the service read its configuration again",
-        description="New calls use the new configuration, running ones keep theirs. A file with errors changes nothing.",
+        description="New calls use the new configuration, running ones keep theirs. A file with errors "
+        "changes nothing.",
     )
     add_option(parser)
     parser.set_defaults(run=run)
@@ -22,7 +23,10 @@ def add(subparsers: Subparsers) -> None:
 def run(arguments: argparse.Namespace) -> int:
     config = configuration(arguments.config)
     report(config)
-    with ControlClient(config.service.control_socket) as service:
-        answer = service.ask({"command": "reload"})
+    try:
+        with ControlClient(config.service.control_socket) as service:
+            answer = service.ask({"command": "reload"})
+    except ControlError as problem:
+        raise Failure(str(problem)) from problem
     print(f"The service now runs with version {answer.get('configuration', config.version)}.")
     return 0

@@ -15,8 +15,8 @@ def add(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser(
         "run",
         help="run the service: core and relay",
-        description="Runs the service in the foreground: the core and, unless media.relay_socket names another, a "
-        "relay of its own. SIGTERM or Ctrl-C drains and ends it, SIGHUP reloads the configuration.",
+        description="Runs the service in the foreground: the core and, unless media.relay_socket names "
+        "another, a relay of its own. SIGTERM or Ctrl-C drains and ends it, SIGHUP reloads the file.",
     )
     parser.add_argument("config", metavar="CONFIG", help="configuration file")
     parser.set_defaults(run=run)

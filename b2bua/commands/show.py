@@ -5,20 +5,19 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import sys
 
 from b2bua import records
 from b2bua.calls.record import CallRecord
-from b2bua.commands import Subparsers
+from b2bua.commands import Failure, Subparsers
 from b2bua.commands.finding import add_option, configuration
-from b2bua.store import Archive
+from b2bua.store import Archive, StoreError
 
 
 def add(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser(
         "show",
         help="tell all of one call",
-        description="What happened in a call: outcome, recipients, times, media, and the SIP messages of all legs.",
+        description="What happened in a call: outcome, recipients, times, media, SIP messages of all legs.",
     )
     parser.add_argument("call", metavar="CALL", help='its id or the beginning of it, its Call-ID, or "last"')
     parser.add_argument("--messages", action="store_true", help="with the SIP messages in full")
@@ -29,10 +28,12 @@ def add(subparsers: Subparsers) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     config = configuration(arguments.config)
-    record = asyncio.run(_read(config.records.database, arguments.call))
+    try:
+        record = asyncio.run(_read(config.records.database, arguments.call))
+    except StoreError as problem:
+        raise Failure(str(problem)) from problem
     if record is None:
-        print(f"There is no call {arguments.call}.", file=sys.stderr)
-        return 1
+        raise Failure(f"There is no call {arguments.call}.")
     if arguments.json:
         print(json.dumps(records.as_json(record), indent=2))
         return 0

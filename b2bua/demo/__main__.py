@@ -53,6 +53,10 @@ class Show:
                 await self._read_records()
         except (InstallationError, PhoneError) as error:
             self.checks.that(False, "the demo could go on", str(error))
+        except asyncio.CancelledError:
+            if self.service is not None:
+                self.service.remove()
+            raise
         await self._check_that_nothing_is_left()
         self._show_checks()
         self._conclude()

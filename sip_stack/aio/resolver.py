@@ -32,7 +32,12 @@ class _Kept:
 class Resolver:
     """Answers where a URI's server is. One question for a name is asked at a time, however many calls wait for it."""
 
-    def __init__(self, flow_to: FlowTo, fraction: Callable[[], float], resolver: dns.asyncresolver.Resolver | None = None) -> None:
+    def __init__(
+        self,
+        flow_to: FlowTo,
+        fraction: Callable[[], float],
+        resolver: dns.asyncresolver.Resolver | None = None,
+    ) -> None:
         self._flow_to = flow_to
         self._fraction = fraction
         self._resolver = resolver
@@ -90,14 +95,17 @@ class Resolver:
         if answer is None or answer.rrset is None:
             return [], LONGEST
         services = [
-            Service(record.priority, record.weight, str(record.target).rstrip("."), record.port) for record in answer
+            Service(record.priority, record.weight, str(record.target).rstrip("."), record.port)
+            for record in answer
         ]
         return [service for service in services if service.target], answer.rrset.ttl
 
     async def _addresses(self, host: str) -> tuple[list[str], float]:
         found, ttl = [], LONGEST
         for kind, answer in zip(
-            ("A", "AAAA"), await asyncio.gather(self._query(host, "A"), self._query(host, "AAAA")), strict=True
+            ("A", "AAAA"),
+            await asyncio.gather(self._query(host, "A"), self._query(host, "AAAA")),
+            strict=True,
         ):
             if answer is not None and answer.rrset is not None:
                 found += [str(record.address) for record in answer]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from sip_stack.errors import RemoteError
 from sip_stack.flow import Flow
 from sip_stack.framing import StreamFraming
 
@@ -18,13 +19,21 @@ PING, PONG = b"\r\n\r\n", b"\r\n"  # RFC 5626 §3.5.1
 
 OnMessage = Callable[[bytes, Flow], None]
 OnError = Callable[[Flow, str, bytes], None]
+OnUnframed = Callable[[bytes, RemoteError, Flow], None]
 
 
 class TcpListener:
     """A listening socket, and every connection to or from its address. start() binds it."""
 
     def __init__(
-        self, name: str, host: str, port: int, on_message: OnMessage, on_batch: Callable[[], None], on_error: OnError
+        self,
+        name: str,
+        host: str,
+        port: int,
+        on_message: OnMessage,
+        on_batch: Callable[[], None],
+        on_error: OnError,
+        on_unframed: OnUnframed,
     ) -> None:
         self.name = name
         self.host = host
@@ -32,6 +41,7 @@ class TcpListener:
         self.on_message = on_message
         self.on_batch = on_batch
         self.on_error = on_error
+        self.on_unframed = on_unframed
         self.connections: dict[int, Connection] = {}
         self._by_peer: dict[tuple[str, int], Connection] = {}
         self._connecting: dict[tuple[str, int], tuple[asyncio.Task[None], list[bytes]]] = {}
@@ -41,7 +51,9 @@ class TcpListener:
     async def start(self) -> None:
         """OSError when the address is taken or is not ours."""
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: Connection(self), self.host, self.port, reuse_address=True)
+        self._server = await loop.create_server(
+            lambda: Connection(self), self.host, self.port, reuse_address=True
+        )
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def close(self) -> None:
@@ -134,11 +146,14 @@ class Connection(asyncio.Protocol):
             self._listener.on_message(message, flow)
         for _ in range(min(self._framing.take_pings(), 16)):
             self.write(PONG)
+        failure = self._framing.failure
+        if failure is not None:
+            self._listener.on_unframed(self._framing.failed_head, failure, flow)
         self._listener.on_batch()
-        if self._framing.failure is not None:
+        if failure is not None:
             self.close()
         else:
-            self._wait(HALF_MESSAGE_PATIENCE if self._framing.is_within_message else IDLE_LIMIT)
+            self._wait(IDLE_LIMIT if self._framing.is_idle else HALF_MESSAGE_PATIENCE)
 
     def connection_lost(self, error: Exception | None) -> None:
         if self._deadline is not None:

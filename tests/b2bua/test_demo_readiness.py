@@ -1,4 +1,4 @@
-"""b2bua.demo.readiness: only the process that was started can say that it is ready."""
+"""b2bua.demo.readiness: a service is ready when it has said so, and not before."""
 
 from __future__ import annotations
 
@@ -48,10 +48,9 @@ def test_one_that_says_something_else_is_not(tmp_path: Path) -> None:
         wait(tmp_path / "socket", SAY.format(said=b"STATUS=READY=1") + READ, 0.3)
 
 
-def test_a_child_does_not_speak_for_its_parent(tmp_path: Path) -> None:
+def test_a_service_may_leave_it_to_a_child(tmp_path: Path) -> None:
     child = SAY.format(said=b"READY=1")
     parent = (
         f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}, sys.argv[1]]); " + READ
     )
-    with pytest.raises(NotReady, match=r"was not ready in 0\.5 s"):
-        wait(tmp_path / "socket", parent, 0.5)
+    wait(tmp_path / "socket", parent, 10)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -182,10 +183,11 @@ def test_an_inventory_of_many_calls_comes_in_parts(harness: Harness) -> None:
     harness = Harness(last_port=20999, first_port=16000)
     for number in range(CALLS_IN_HOLDINGS + 1):
         harness.one(Reserve(f"call-{number}", (LegRequest(0),)))
-    events = [event for _, event in harness.do(control.Inventory())]
-    assert all(isinstance(event, control.Holdings) for event in events)
-    assert [(len(event.calls), event.more) for event in events] == [(CALLS_IN_HOLDINGS, True), (1, False)]  # type: ignore[union-attr]
-    assert events[0].ports_lent == CALLS_IN_HOLDINGS + 1  # type: ignore[union-attr]
+    first, second = (event for _, event in harness.do(control.Inventory()))
+    assert isinstance(first, control.Holdings) and isinstance(second, control.Holdings)
+    assert (len(first.calls), first.more) == (CALLS_IN_HOLDINGS, True)
+    assert (len(second.calls), second.more) == (1, False)
+    assert first.ports_lent == CALLS_IN_HOLDINGS + 1
 
 
 def test_the_form_is_told_of_confirmed_flows_and_only_of_those(harness: Harness) -> None:
@@ -223,9 +225,9 @@ def test_the_form_is_told_of_confirmed_flows_and_only_of_those(harness: Harness)
     ],
 )
 def test_settings_that_make_no_sense(
-    interfaces: tuple[Interface, ...], settings: dict[str, int], words: str
+    interfaces: tuple[Interface, ...], settings: dict[str, Any], words: str
 ) -> None:
-    chosen = Settings(**({"first_port": 20000, "last_port": 20999} | settings))  # type: ignore[arg-type]
+    chosen = replace(Settings(first_port=20000, last_port=20999), **settings)
     with pytest.raises(StartError, match=words):
         Relay(MemoryForm(), interfaces, chosen)
 

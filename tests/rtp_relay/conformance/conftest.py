@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ def make_rig(request: pytest.FixtureRequest) -> Iterator[MakeRig]:
     """Rigs with settings of the test's choice, closed after it."""
     made: list[Rig] = []
 
-    def make(**settings: object) -> Rig:
+    def make(**settings: Any) -> Rig:
         made.append(Rig(request.param, **settings))
         return made[-1]
 

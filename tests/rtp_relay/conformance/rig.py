@@ -48,7 +48,7 @@ class SocketParty:
 
     def received(self) -> list[tuple[bytes, int]]:
         """What came, each with the relay's port that it came from."""
-        packets = []
+        packets: list[tuple[bytes, int]] = []
         while True:
             try:
                 packet, source = self._socket.recvfrom(DATAGRAM)

@@ -5,6 +5,8 @@ Attempts to inject ("RTP inject") and to be sent a call's media ("RTP bleed"), b
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from rtp_relay.control import Bridge
@@ -13,10 +15,10 @@ from tests.rtp_relay.conformance.conftest import MakeRig
 from tests.rtp_relay.conformance.rig import Party, Rig
 from tests.rtp_relay.packets import rtcp, rtp
 
-PRIVATE = {"address": "10.11.12.13", "port": 4000, "rtcp_port": 4001}  # what a phone behind NAT states
+PRIVATE: dict[str, Any] = {"address": "10.11.12.13", "port": 4000, "rtcp_port": 4001}  # what a phone behind NAT states
 
 
-def behind_nat(rig: Rig, **more: object) -> tuple[Party, Party, dict[object, int]]:
+def behind_nat(rig: Rig, **more: Any) -> tuple[Party, Party, dict[Any, int]]:
     """A call whose leg 1 states an address that its media will not come from."""
     ports = rig.reserve()
     a, b = rig.party(), rig.party()

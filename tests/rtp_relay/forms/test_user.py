@@ -111,7 +111,7 @@ def test_errors_that_come_back_do_not_stop_the_turn(form: UserForm, monkeypatch:
             raise error
         return really(buffer)
 
-    port.receive_into = receive_into  # type: ignore[method-assign]
+    monkeypatch.setattr(port, "receive_into", receive_into)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as far:
         far.sendto(b"abc", ("127.0.0.1", port.number))
     assert form.turn() == 1

@@ -1,0 +1,339 @@
+"""The core process: builds everything else and joins it. The only file that knows all of them.
+
+SIP in and out (driver), calls (switchboard), the relay's client, the record's store, the control socket, name
+look-ups, signals, systemd. Each of the others may fail without taking calls down: a relay that is gone
+refuses new calls until it is back, a database that is full keeps records waiting, a console that is slow is
+cut off.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import signal
+import sys
+import time
+from typing import Any, Final
+
+import structlog
+
+from b2bua import logs
+from b2bua.calls.admission import Admission
+from b2bua.calls.record import CallRecord
+from b2bua.calls.switchboard import Switchboard
+from b2bua.config import Config, ConfigError, load
+from b2bua.control import ControlError, ControlServer, live_call
+from b2bua.directory import ConfiguredDirectory
+from b2bua.notify import Notifier
+from b2bua.store import Store, StoreError
+from b2bua.supervisor import EX_CONFIG
+from rtp_relay import control
+from rtp_relay.client import RelayClient
+from sip_stack.aio.dice import SystemDice
+from sip_stack.aio.driver import Driver
+from sip_stack.aio.resolver import Resolver
+from sip_stack.stack import Listener, Stack
+from sip_stack.timers import Intervals
+
+HEARTBEAT: Final = 0.5  # seconds between looks at the loop's lateness, and signs of life to systemd
+RELAY_PATIENCE: Final = 5.0  # seconds to wait for the relay at start before saying so
+EXIT_FAILURE: Final = 1
+
+log = structlog.get_logger("core")
+
+
+class Core:
+    """The running core. start() takes calls, stop() drains."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.notifier = Notifier()
+        self.listeners: list[Listener] = []
+        self._stopped = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._questions: set[asyncio.Task[None]] = set()
+        self._heartbeat: asyncio.TimerHandle | None = None
+        self._relay_form = ""
+
+    async def start(self) -> None:
+        """Open everything and take calls. OSError, StoreError, ControlError say what could not be opened."""
+        config = self.config
+        records = config.records
+        self.store = await Store.open(
+            records.database,
+            keep_days=records.keep_days,
+            trace=records.trace,
+            keep_traces=records.keep_traces,
+        )
+        self.control = ControlServer(config.service.control_socket, self._answer)
+        await self.control.start()
+        self.driver = Driver(self._take)
+        wanted = [
+            (each.host, Listener(each.name, each.transport, each.advertised, each.port))
+            for each in config.sip.listeners
+        ]
+        self.listeners = await self.driver.listen(wanted)
+        dice = SystemDice()
+        stack = Stack(
+            self.listeners, dice, intervals=Intervals(t1=config.sip.t1), product=config.sip.user_agent
+        )
+        self.directory = ConfiguredDirectory(config)
+        self.admission = Admission()
+        self._apply_limits(config)
+        self.switchboard = Switchboard(
+            stack,
+            self.directory,
+            admission=self.admission,
+            wall_offset=time.time() - self._loop.time(),
+            is_watched=False,
+        )
+        self.resolver = Resolver(stack.flow_to, dice.fraction)
+        self.relay = RelayClient(
+            config.media.relay_socket, self._on_relay_event, self._on_relay_lost, self._on_relay_ready
+        )
+        self.relay.start()
+        self.driver.drive(self.switchboard)
+        self._loop.add_signal_handler(signal.SIGTERM, self.stop)
+        self._loop.add_signal_handler(signal.SIGINT, self.stop)
+        self._loop.add_signal_handler(signal.SIGHUP, self.reload)
+        self._beat()
+        _tune_collector()
+        places = [f"{each.transport.lower()}:{each.sent_by}" for each in self.listeners]
+        log.info("taking calls", listen=places, numbers=len(config.numbers), trunks=len(config.trunks))
+        self.notifier.ready(f"taking calls on {', '.join(places)}")
+
+    async def run_until_stopped(self) -> None:
+        await self._stopped.wait()
+
+    def stop(self) -> None:
+        """SIGTERM: no new calls; running ones may end, up to the limit; a second time: at once."""
+        if self.admission.is_draining:
+            self._stopped.set()
+            return
+        self.admission.is_draining = True
+        self.notifier.stopping(f"draining, {len(self.switchboard.calls)} calls")
+        log.info("draining", calls=len(self.switchboard.calls), limit=self.config.limits.drain_seconds)
+        self._loop.call_later(self.config.limits.drain_seconds, self._stopped.set)
+        self._stop_if_drained()
+
+    async def close(self) -> None:
+        """Let go of everything, in an order that loses nothing."""
+        if self._heartbeat is not None:
+            self._heartbeat.cancel()
+        for call_id in list(self.switchboard.calls):
+            self.switchboard.hang_up(call_id, self._loop.time())
+        self.driver.pump()
+        await self._wait_for_farewells()
+        self.driver.pump()
+        for task in list(self._questions):
+            task.cancel()
+        await self.driver.close()
+        self.relay.close()
+        await self.store.close()
+        await self.control.close()
+        log.info("stopped", calls=self.switchboard.total)
+        self.notifier.close()
+
+    async def _wait_for_farewells(self) -> None:
+        """Calls that were hung up at the end of the drain have their BYEs answered and their records closed."""
+        deadline = self._loop.time() + 2.0
+        while self.switchboard.calls and self._loop.time() < deadline:
+            await asyncio.sleep(0.05)
+
+    def reload(self) -> None:
+        """SIGHUP: read the file again; a bad one changes nothing and is said so."""
+        self.notifier.reloading()
+        try:
+            config = load(self.config.path)
+        except ConfigError as problem:
+            log.error(
+                "the configuration is bad and was not taken; the last good one stays", problem=str(problem)
+            )
+            self.notifier.ready("the new configuration is bad; running with the last good one")
+            return
+        fixed = _needing_restart(self.config, config)
+        self.config = config
+        self.directory.replace(config)
+        self._apply_limits(config)
+        logs.set_up(config.service.log_level, config.service.mask_numbers)
+        log.info("configuration reloaded", version=config.version, numbers=len(config.numbers))
+        if fixed:
+            log.warning("these settings are taken only by a restart", settings=fixed)
+        self.notifier.ready(f"configuration {config.version}")
+
+    def _apply_limits(self, config: Config) -> None:
+        limits = config.limits
+        self.admission.calls = limits.calls
+        self.admission.rate = limits.calls_per_second
+        self.admission.retry_after = limits.retry_after
+
+    # Each turn.
+
+    def _take(self) -> None:
+        """What the switchboard has for others than peers."""
+        switchboard = self.switchboard
+        if switchboard.commands:
+            self._send_commands()
+        for question in switchboard.take_questions():
+            task = self._loop.create_task(self._locate(question.id, question.uri))
+            self._questions.add(task)
+            task.add_done_callback(self._questions.discard)
+        for record in switchboard.take_began():
+            self.store.begin(record)
+        records = switchboard.take_records()
+        for record in records:
+            self.store.finish(record)
+            _log_call(record)
+        if records and self.admission.is_draining:
+            self._stop_if_drained()
+        for notice in switchboard.take_notices():
+            self.control.publish(notice)
+        if switchboard.failures:
+            for failure in switchboard.failures:
+                log.error("a call was ended by a bug", call=failure.call, trace=failure.text)
+            switchboard.failures.clear()
+
+    def _send_commands(self) -> None:
+        send = self.relay.send
+        for command in self.switchboard.take_commands():
+            if not send(command):
+                if isinstance(command, control.Reserve):
+                    self._loop.call_soon(
+                        self._on_relay_event, control.Refused(command.call, "the relay is not running")
+                    )
+                elif isinstance(command, control.Release) and not command.legs:
+                    self._loop.call_soon(self._on_relay_event, control.Released(command.call, ()))
+
+    async def _locate(self, question: int, uri: str) -> None:
+        targets = await self.resolver.locate(uri)
+        self.switchboard.located(question, targets, self._loop.time())
+        self.driver.pump()
+
+    def _stop_if_drained(self) -> None:
+        if not self.switchboard.calls:
+            self._stopped.set()
+
+    def _beat(self) -> None:
+        now = self._loop.time()
+        self.admission.lag = max(0.0, self.driver.lag)
+        self.driver.lag = 0.0
+        self.switchboard.wall_offset = time.time() - now  # the time of day may be set while we run
+        self.switchboard.is_watched = self.control.has_listeners
+        self.notifier.watchdog()
+        self._heartbeat = self._loop.call_later(HEARTBEAT, self._beat)
+
+    # The relay.
+
+    def _on_relay_event(self, event: control.Event) -> None:
+        self.switchboard.relay_event(event, self._loop.time())
+        self.driver.pump()
+
+    def _on_relay_lost(self) -> None:
+        log.error("the relay is gone: calls have no audio and new ones are refused until it is back")
+        self.switchboard.relay_lost(self._loop.time())
+        self.driver.pump()
+
+    def _on_relay_ready(self, welcome: control.Welcome) -> None:
+        log.info("the relay is there", form=welcome.form, reason=welcome.reason)
+        self._relay_form = welcome.form
+        self.switchboard.relay_is_back(self._loop.time())
+        self.driver.pump()
+
+    # The control socket.
+
+    def _answer(self, command: dict[str, Any]) -> dict[str, Any]:
+        match command.get("command"):
+            case "live":
+                self.switchboard.is_watched = True
+                return {"calls": [live_call(call.record) for call in self.switchboard.calls.values()]}
+            case "hangup":
+                return self._hang_up(str(command.get("call", "")))
+            case "reload":
+                self.reload()
+                return {"configuration": self.config.version}
+            case "status":
+                return self._status()
+        raise ValueError(f"no such command: {command.get('command')!r}")
+
+    def _hang_up(self, prefix: str) -> dict[str, Any]:
+        found = [call_id for call_id in self.switchboard.calls if prefix and call_id.startswith(prefix)]
+        if len(found) != 1:
+            raise LookupError("no running call of that name" if not found else f"{len(found)} calls begin so")
+        self.switchboard.hang_up(found[0], self._loop.time())
+        self._loop.call_soon(self.driver.pump)
+        return {"call": found[0]}
+
+    def _status(self) -> dict[str, Any]:
+        switchboard = self.switchboard
+        return {
+            "calls": len(switchboard.calls),
+            "total": switchboard.total,
+            "refused": self.admission.refused,
+            "configuration": self.config.version,
+            "relay": self._relay_form if self.relay.is_ready else "not there",
+            "records_waiting": self.store.waiting,
+            "dropped": dict(switchboard.stack.dropped),
+            **switchboard.stack.sizes(),
+        }
+
+
+def run(path: str) -> int:
+    """Run the core until SIGTERM; returns the exit code. Everything that stops it from starting is said."""
+    try:
+        config = load(path)
+    except ConfigError as problem:
+        print(problem, file=sys.stderr)
+        return EX_CONFIG
+    logs.set_up(config.service.log_level, config.service.mask_numbers)
+    for finding in config.findings:
+        log.warning(str(finding))
+    return asyncio.run(_run(config))
+
+
+async def _run(config: Config) -> int:
+    core = Core(config)
+    try:
+        await core.start()
+    except (OSError, StoreError, ControlError) as problem:
+        log.error("cannot start", problem=str(problem))
+        return EXIT_FAILURE
+    await core.run_until_stopped()
+    await core.close()
+    return 0
+
+
+def _tune_collector() -> None:
+    """What is there at start stays; what calls leave in cycles is looked for seldom and in young objects.
+
+    With the default thresholds and 5,000 calls a full collection stops the loop for 47 ms.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 1_000)
+
+
+def _needing_restart(old: Config, new: Config) -> list[str]:
+    return [
+        name
+        for name, before, after in (
+            ("sip.listen", old.sip.listeners, new.sip.listeners),
+            ("sip.t1", old.sip.t1, new.sip.t1),
+            ("sip.user_agent", old.sip.user_agent, new.sip.user_agent),
+            ("media", old.media, new.media),
+            ("records", old.records, new.records),
+            ("service.control_socket", old.service.control_socket, new.service.control_socket),
+        )
+        if before != after
+    ]
+
+
+def _log_call(record: CallRecord) -> None:
+    log.info(
+        "call ended",
+        call=record.id,
+        caller=record.caller,
+        dialled=record.dialled,
+        outcome=record.outcome.value if record.outcome else "",
+        answered_by=record.answered_by,
+        sentence=record.sentence,
+    )

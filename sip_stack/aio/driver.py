@@ -1,0 +1,148 @@
+"""Sockets, clock and one timer around a pure core: receive, pump, send, re-arm.
+
+Nothing is decided here. After each batch of datagrams, and whenever the deadline is due, everything that the
+core has to send is sent; then one timer is armed for its next deadline.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from sip_stack.aio.tcp import TcpListener
+from sip_stack.aio.udp import UdpListener
+from sip_stack.errors import RemoteError
+from sip_stack.flow import Flow
+from sip_stack.stack import Listener
+
+
+class Core(Protocol):
+    """What is driven."""
+
+    def receive(self, data: bytes, flow: Flow, now: float) -> None: ...
+    def refuse_unframed(self, head: bytes, error: RemoteError, flow: Flow, now: float) -> None: ...
+    def transport_failed(self, flow: Flow, reason: str, now: float, quoted: bytes = b"") -> None: ...
+    def handle_deadline(self, now: float) -> None: ...
+    def next_deadline(self) -> float | None: ...
+    def take_datagrams(self) -> list[tuple[Flow, bytes]]: ...
+
+
+class Driver:
+    """Drives one core on the running loop.
+
+    after: called at the end of each turn, to take what else the core has to say (events, records).
+    lag: how late, in seconds, the last timer was.
+    """
+
+    def __init__(self, after: Callable[[], None]) -> None:
+        self.lag = 0.0
+        self._core: Core | None = None
+        self._after = after
+        self._loop = asyncio.get_running_loop()
+        self._udp: dict[str, UdpListener] = {}
+        self._tcp: dict[str, TcpListener] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._armed_for = float("inf")
+
+    async def listen(self, listeners: Sequence[tuple[str, Listener]]) -> list[Listener]:
+        """Bind (address, listener) pairs; returns the listeners with the ports that were bound (for port 0).
+
+        OSError names what could not be bound.
+        """
+        bound = []
+        for host, listener in listeners:
+            try:
+                port = await self._bind(host, listener)
+            except OSError as error:
+                raise OSError(error.errno, f"cannot listen on {listener.name}: {error.strerror}") from error
+            bound.append(replace(listener, port=port))
+        return bound
+
+    async def _bind(self, host: str, listener: Listener) -> int:
+        if listener.transport == "UDP":
+            udp = UdpListener(listener.name, host, listener.port, self._receive, self.pump, self._failed)
+            self._udp[listener.name] = udp
+            return udp.port
+        tcp = TcpListener(
+            listener.name, host, listener.port, self._receive, self.pump, self._failed, self._unframed
+        )
+        await tcp.start()
+        self._tcp[listener.name] = tcp
+        return tcp.port
+
+    def drive(self, core: Core) -> None:
+        """From now on what arrives goes to this core."""
+        self._core = core
+        self.pump()
+
+    async def close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._core = None
+        for udp in self._udp.values():
+            udp.close()
+        for tcp in self._tcp.values():
+            await tcp.close()
+
+    def pump(self) -> None:
+        """Send all that waits, let the owner take the rest, arm the timer."""
+        core = self._core
+        if core is None:
+            return
+        self._send(core)
+        self._after()
+        self._send(core)  # what taking the rest has brought
+        deadline = core.next_deadline()
+        if deadline is not None and deadline < self._armed_for:
+            self._arm(deadline)
+
+    def _send(self, core: Core) -> None:
+        for flow, data in core.take_datagrams():
+            udp = self._udp.get(flow.local) if flow.transport == "UDP" else None
+            if udp is not None:
+                udp.send(flow, data)
+            elif (tcp := self._tcp.get(flow.local)) is not None:
+                tcp.send(flow, data)
+            else:
+                other: UdpListener | TcpListener | None = self._of(flow)
+                if other is not None:
+                    other.send(flow, data)
+
+    def _of(self, flow: Flow) -> UdpListener | TcpListener | None:
+        """A listener of the flow's transport and family, for a dialog that has moved to another transport."""
+        is_ipv6 = ":" in flow.host
+        listeners = self._udp if flow.transport == "UDP" else self._tcp
+        return next((each for name, each in listeners.items() if ("[" in name) == is_ipv6), None)
+
+    def _arm(self, deadline: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._armed_for = deadline
+        self._timer = self._loop.call_at(deadline, self._on_timer)
+
+    def _on_timer(self) -> None:
+        now = self._loop.time()
+        self.lag = now - self._armed_for
+        self._timer, self._armed_for = None, float("inf")
+        if self._core is not None:
+            self._core.handle_deadline(now)
+            self.pump()
+
+    def _receive(self, data: bytes, flow: Flow) -> None:
+        if self._core is not None and not _is_keep_alive(data):
+            self._core.receive(data, flow, self._loop.time())
+
+    def _failed(self, flow: Flow, cause: str, quoted: bytes) -> None:
+        if self._core is not None:
+            self._core.transport_failed(flow, cause, self._loop.time(), quoted)
+
+    def _unframed(self, head: bytes, error: RemoteError, flow: Flow) -> None:
+        if self._core is not None:
+            self._core.refuse_unframed(head, error, flow, self._loop.time())
+
+
+def _is_keep_alive(data: bytes) -> bool:
+    """RFC 5626 §3.5.1 for streams; over UDP phones send CRLF, or a NUL, to keep a NAT open."""
+    return len(data) <= 4 and not data.strip(b"\r\n\0 ")
