@@ -260,10 +260,10 @@ def ladder(record: CallRecord) -> str:
             lines.append(" " * _TIME_WIDTH + _rails(width, verticals, ":"))
         previous = entry.at
         key = (entry.leg, entry.received, entry.data)
-        label = summary(entry.data).label + (" (again)" if key in seen else "")
+        again = " (again)" if key in seen else ""
         seen.add(key)
         time = f"{(entry.at - record.started_at) / 1e6:.3f}".rjust(_TIME_WIDTH - 2) + "  "
-        lines.append(time + _arrow(_rails(width, verticals, "|"), entry, positions[entry.leg], label))
+        lines.append(time + _arrow(_rails(width, verticals, "|"), entry, positions[entry.leg], again))
     return "\n".join(printable(line) for line in lines)
 
 
@@ -271,13 +271,13 @@ def _rails(width: int, verticals: Sequence[int], mark: str) -> str:
     return _put(" " * (width + 1), [(position, mark) for position in verticals])
 
 
-def _arrow(rails: str, entry: TraceEntry, party: int, label: str) -> str:
+def _arrow(rails: str, entry: TraceEntry, party: int, again: str) -> str:
     left, right = (0, _COLUMN) if entry.leg == 0 else (_COLUMN, party)
     goes_right = entry.received == (entry.leg == 0)
     shaft = "-" * (right - left - 1)
     shaft = shaft[:-1] + ">" if goes_right else "<" + shaft[1:]
-    # An answer's words begin at its head, so that the column beside the service stays readable.
-    return _put(rails, [(left + 1, shaft), (left + 3, label[: right - left - 5])]).rstrip()
+    room = right - left - 5 - len(again)
+    return _put(rails, [(left + 1, shaft), (left + 3, summary(entry.data).label[:room] + again)]).rstrip()
 
 
 def _put(line: str, texts: Iterable[tuple[int, str]]) -> str:
@@ -294,7 +294,8 @@ def messages(record: CallRecord) -> str:
         route = f"{entry.remote} > {entry.local}" if entry.received else f"{entry.local} > {entry.remote}"
         at = f"{(entry.at - record.started_at) / 1e6:.6f} s"
         text = "\n".join(printable(line) for line in as_text(entry.data).split("\r\n"))
-        parts.append(f"--- {at}  {direction} {_party(record, entry.leg)}  {entry.transport} {route}\n{text}")
+        head = f"--- {at}  {direction} {_party(record, entry.leg)}  {entry.transport} {route}"
+        parts.append(f"{printable(head)}\n{text}")
     return "\n".join(parts)
 
 

@@ -21,7 +21,8 @@ from typing import Final
 
 import structlog
 
-EX_CONFIG: Final = 78  # sysexits.h: something was found in an unconfigured or misconfigured state
+from b2bua.config import EX_CONFIG
+
 FIRST_PAUSE: Final = 0.2  # seconds before a child that died is started again
 LONGEST_PAUSE: Final = 5.0
 SOUND_AFTER: Final = 10.0  # a child that lived so long may be restarted without a pause again

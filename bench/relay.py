@@ -170,7 +170,8 @@ async def measure_packets(
     name = f"{rate:.0f} packets/s offered" if rate else "saturated"
     print(
         f"{name}: {carried / seconds:.0f} packets/s relayed, {100 * (1 - carried / offered):.2f} % lost, "
-        f"{1e6 * cpu / carried:.2f} us of CPU a packet, {100 * cpu / seconds:.0f} % of a core"
+        f"{1e6 * cpu / carried:.2f} us of CPU a packet, {100 * cpu / seconds:.0f} % of a core had, "
+        f"{carried / cpu:.0f} packets/s to a whole one"
     )
 
 

@@ -23,11 +23,11 @@ Parameters = Mapping[str, str | None]
 def split_list(value: str) -> list[str]:
     """The elements of a comma list: commas within quotes or <> do not count; empty elements are left out."""
     if "," not in value:
-        value = value.strip(" \t")
+        value = value.strip()
         return [value] if value else []
     is_plain = '"' not in value and "<" not in value
     elements = value.split(",") if is_plain else grammar.find_elements(value)
-    return [text for element in elements if (text := element.strip(" \t"))]
+    return [text for element in elements if (text := element.strip())]
 
 
 def first_element(value: str) -> str:
@@ -184,16 +184,16 @@ def asks_rport(via: str) -> bool:
 def stamp_via(via: str, source_host: str, source_port: int) -> str:
     """The topmost Via of a request as its responses carry it: received and rport filled in.
 
-    RFC 3261 §18.2.1: "If the host portion of the 'sent-by' parameter contains a domain name, or if it contains
-    an IP address that differs from the packet source address, the server MUST add a 'received' parameter";
-    RFC 3581 §4: so it must where rport is asked for, and set rport to the source port.
+    RFC 3261 §18.2.1: "If the host portion of the 'sent-by' parameter contains a domain name, or if it
+    contains an IP address that differs from the packet source address, the server MUST add a 'received'
+    parameter". RFC 3581 §4: so it must where rport is asked for, and set rport to the source port.
     """
     before, found, after = via.partition(";rport")
     if found and after[:1] in ("", ";") and '"' not in via and "received" not in via.lower():
         return f"{before};rport={source_port}{after};received={source_host}"
     hop, *parameters = _pieces(via) or [""]
     names = [_name_of(piece) for piece in parameters]
-    sent_by = grammar.match_via(hop)
+    sent_by = grammar.match_via(hop.rstrip())
     if "rport" not in names and sent_by and grammar.same_host(sent_by["host"], source_host):
         return via
     kept = [hop]

@@ -35,7 +35,7 @@ __all__ = [
 
 Fields = list[tuple[str, str]]
 
-# A header name as it came, to its canonical form. Bounded, since names come from outside.
+# A header name as peers spell it, with its colon, to its canonical form. Bounded: names come from outside.
 _names: dict[str, str] = {}
 _MAX_NAMES = 2_048
 
@@ -331,9 +331,9 @@ def parse(data: bytes) -> Request | Response:
             append = fields.append
             for line in remaining:
                 name, _, value = line.partition(" ")
-                append((names[name], value.strip()))
+                append((names[name], value.strip()))  # a fold begins with a space, so its name is ""
         except (KeyError, UnicodeDecodeError):
-            pass
+            pass  # a name, a fold or an octet that needs a closer look
         else:
             joined = "".join(lines)
             if "\n" not in joined and "\r" not in joined and len(fields) <= grammar.MAX_FIELDS:
@@ -377,13 +377,13 @@ def _unfold(head: str) -> list[str]:
 
 def _canonical_name(line: str) -> str:
     """The long lower-case name of a header line; "" where it has none."""
-    raw, colon, _ = line.partition(":")
-    name = raw.rstrip(" \t").lower()
-    if not colon or not grammar.is_token(name):
+    spelling, colon, _ = line.partition(":")
+    spelling = spelling.rstrip(" \t")
+    if not colon or not grammar.is_token(spelling):
         return ""
-    name = grammar.COMPACT_NAMES.get(name, name)
-    if len(_names) < _MAX_NAMES and len(raw) < 64:
-        _names[f"{raw}:"] = name
+    name = grammar.COMPACT_NAMES.get(spelling.lower(), spelling.lower())
+    if len(_names) < _MAX_NAMES and len(spelling) < 64:
+        _names[f"{spelling}:"] = name
     return name
 
 
@@ -395,7 +395,7 @@ def _message(start: str, fields: Fields, body: bytes, fault: str) -> Request | R
     else:
         uri, _, version = rest.rpartition(" ")
         message = Request(method, uri, version, fields, body)
-        if not method.isalpha() and not grammar.is_token(method):
+        if not (method.isalpha() and method.isascii()) and not grammar.is_token(method):
             fault = f"bad method {method[:40]!r}"
     if message.cseq < 0:
         fault = "bad CSeq"
@@ -479,8 +479,7 @@ def _check_fields(request: Request) -> None:
     contact = first.get("contact")
     if contact is not None and ("," in contact or contact == "*" or not grammar.is_address(contact)):
         _check_contacts(request)
-    if first.get("max-forwards") != "70":
-        _ = request.max_forwards
+    _ = request.max_forwards
     for name in ("route", "record-route"):
         if name in first:
             for value in request.values(name):
@@ -526,8 +525,8 @@ def _check_repeated(request: Request) -> None:
 def response_destination(request: Request, source_host: str, source_port: int) -> tuple[str, int]:
     """Where the responses to a request that came over UDP go (RFC 3261 §18.2.2, RFC 3581 §4).
 
-    The host is always the one the request came from, which is sent-by or `received`. maddr is not honoured: it
-    would let anybody aim our responses at a third party.
+    The host is always the one the request came from, which is sent-by or `received`. maddr is not honoured:
+    it would let anybody aim our responses at a third party.
     """
     if asks_rport(request.via_value):
         return source_host, source_port

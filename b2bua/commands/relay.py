@@ -7,8 +7,7 @@ import os
 import sys
 
 from b2bua.commands import Subparsers
-from b2bua.config import Config, ConfigError, load
-from b2bua.supervisor import EX_CONFIG
+from b2bua.config import EX_CONFIG, Config, ConfigError, load
 
 
 def add(subparsers: Subparsers) -> None:

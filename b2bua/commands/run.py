@@ -8,7 +8,7 @@ import sys
 
 from b2bua import logs, supervisor
 from b2bua.commands import Subparsers
-from b2bua.config import ConfigError, load
+from b2bua.config import EX_CONFIG, ConfigError, load
 
 
 def add(subparsers: Subparsers) -> None:
@@ -27,7 +27,7 @@ def run(arguments: argparse.Namespace) -> int:
         config = load(arguments.config)
     except ConfigError as problem:
         print(problem, file=sys.stderr)
-        return supervisor.EX_CONFIG
+        return EX_CONFIG
     logs.set_up(config.service.log_level, config.service.mask_numbers)
     core, relay = supervisor.children_for(arguments.config, config.media.starts_relay, os.environ)
     return supervisor.Supervisor(core, relay, config.limits.drain_seconds).run()

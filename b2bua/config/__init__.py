@@ -6,7 +6,7 @@ A running service calls ``load`` again on SIGHUP and keeps what it has when that
 
 from __future__ import annotations
 
-from b2bua.config.findings import ConfigError, Finding, Severity
+from b2bua.config.findings import EX_CONFIG, ConfigError, Finding, Severity
 from b2bua.config.loading import check, load, parse
 from b2bua.config.values import (
     Config,
@@ -22,6 +22,7 @@ from b2bua.config.values import (
 )
 
 __all__ = [
+    "EX_CONFIG",
     "Config",
     "ConfigError",
     "DialledNumber",

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+# The exit status of a process that its configuration keeps from running (sysexits.h): not to be restarted.
+EX_CONFIG: Final = 78
 
 KeyPath = tuple[str | int, ...]
 

@@ -157,6 +157,8 @@ class Softphone:
         self._due.clear()
         self._line = None
         self.account.shutdown()
+        # Ends pjmedia's thread, which would else call into the microphone while it is being freed.
+        self._endpoint.audDevManager().setNoDev()
         # pjsua2 asserts if an object of its own is freed after the library.
         del self.account, self._microphone, self._generator
         # It would else wait a second for answers; the call's were waited for above.

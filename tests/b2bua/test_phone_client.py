@@ -99,6 +99,7 @@ def test_hold_silences_and_resume_brings_the_sound_back() -> None:
         await callee.tell(m.Hold())
         await caller.event(m.MediaActive, 5, lambda media: media.state == "held by them")
         await caller.event(m.ToneGone, 5)
+        await callee.event(m.ToneGone, 5)
         await callee.tell(m.Resume())
         await caller.event(m.ToneHeard, 5)
         await callee.event(m.ToneHeard, 5)

@@ -34,7 +34,9 @@ def test_the_losers_are_told_why_in_both_vocabularies() -> None:
     ben = world.phone("ben")
     call = world.caller().call()
     world.run(2.0)
-    assert any(value.startswith('SIP;cause=200;text="Call completed elsewhere"') for value in ben.call.stop_reasons)
+    assert any(
+        value.startswith('SIP;cause=200;text="Call completed elsewhere"') for value in ben.call.stop_reasons
+    )
     assert any(value.replace(" ", "").startswith("Q.850;cause=26") for value in ben.call.stop_reasons)
     world.finish_after(call)
 

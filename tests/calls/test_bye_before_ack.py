@@ -21,7 +21,11 @@ def test_the_callers_bye_waits_for_its_ack() -> None:
     assert world.sent("BYE ", caller) == []
     world.run(1.0)
     (bye,) = world.sent("BYE ", caller)
-    acknowledged = next(packet for packet in world.network.packets if packet.begins("ACK ") and packet.sender == caller.address)
+    acknowledged = next(
+        packet
+        for packet in world.network.packets
+        if packet.begins("ACK ") and packet.sender == caller.address
+    )
     assert bye.number > acknowledged.number
     assert bye.sent_at >= acknowledged.arrivals[0]
     assert call.is_over

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from b2bua.calls.record import CallOutcome, RecipientOutcome
@@ -94,7 +96,7 @@ def test_a_cancel_that_crosses_our_200_leaves_the_call_to_the_callers_bye() -> N
     world = World()
     ana = world.phone("ana", answers_after=1.0)
     call = world.caller().call()
-    world.run_until(lambda: ana.call.state == "answered")
+    world.run_until(lambda: ana.was_rung and ana.call.state == "answered")
     call.cancel()
     world.run(2.0)
     assert call.is_over
@@ -111,6 +113,9 @@ def test_the_cancel_meets_the_answer_at_any_moment(milliseconds: int) -> None:
     world.run(milliseconds / 1000)
     call.cancel()
     world.run(3.0)
+    if call.is_answered:
+        call.hang_up()  # the CANCEL came too late
+        world.run(1.0)
     assert call.is_over
     assert ana.call.state in ("stopped", "ended")
     world.finish()
@@ -140,7 +145,7 @@ def test_a_487_to_the_caller_is_repeated_until_its_ack() -> None:
     call.cancel()
     world.run(50.0)
     times = [packet.sent_at for packet in world.sent("SIP/2.0 487", caller)]
-    gaps = [round(later - earlier, 1) for earlier, later in zip(times, times[1:], strict=False)]
+    gaps = [round(later - earlier, 1) for earlier, later in itertools.pairwise(times)]
     assert gaps[:5] == [0.5, 1.0, 2.0, 4.0, 4.0]
     assert times[-1] - times[0] <= 32.0
     world.finish()

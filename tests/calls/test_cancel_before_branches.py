@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from b2bua.calls.record import CallOutcome
 from b2bua.calls.recipient import Recipient
+from b2bua.calls.record import CallOutcome
 from sip_stack.flow import Flow
 from tests.world import plan
 from tests.world.phone import Phone

@@ -12,9 +12,13 @@ OURS = {"credentials": (Credentials("multiring", "secret"),)}
 
 
 @pytest.mark.parametrize("status", [401, 407])
-@pytest.mark.parametrize("algorithms", [("MD5",), ("SHA-256",), ("SHA-512-256", "SHA-256", "MD5"), ("FOO", "MD5")])
+@pytest.mark.parametrize(
+    "algorithms", [("MD5",), ("SHA-256",), ("SHA-512-256", "SHA-256", "MD5"), ("FOO", "MD5")]
+)
 @pytest.mark.parametrize("qop", ["auth", ""])
-def test_the_branch_is_tried_again_with_the_answer(status: int, algorithms: tuple[str, ...], qop: str) -> None:
+def test_the_branch_is_tried_again_with_the_answer(
+    status: int, algorithms: tuple[str, ...], qop: str
+) -> None:
     """FRK-11, AUT-1, TRX-16: new branch, CSeq one up, same Call-ID and From tag; the phone checks the digest."""
     world = World()
     challenge = Challenge(status=status, algorithms=algorithms, qop=qop)

@@ -48,7 +48,10 @@ def test_whatever_the_moment_of_the_second_answer_one_wins(milliseconds: int) ->
     """T04, T05: from long before to long after the first answer, across the whole way of the CANCEL."""
     world = World()
     world.network.link = Link(delay=0.02)
-    phones = [world.phone("ana", answers_after=1.0), world.phone("ben", answers_after=1.0 + milliseconds / 1000)]
+    phones = [
+        world.phone("ana", answers_after=1.0),
+        world.phone("ben", answers_after=1.0 + milliseconds / 1000),
+    ]
     call = world.caller().call()
     world.run(3.0)
     assert call.is_answered

@@ -27,7 +27,7 @@ def test_a_lost_180_is_made_good_by_the_next_invite() -> None:
 def test_a_180_that_arrives_after_the_200_is_dropped(status: int, late_by: float) -> None:
     """T13, TRX-9: sofia lost the ACK over it. The caller puppet finds a provisional after the final."""
     world = World()
-    ana = world.phone("ana", trying=False, ring_status=status, ring_description=status == 183, answers_after=1.0)
+    ana = world.phone("ana", ring_status=status, ring_description=status == 183, answers_after=1.0)
     world.network.hold(sent_by(ana, f"SIP/2.0 {status}"), late_by)
     call = world.caller().call()
     world.run(8.0)
@@ -39,7 +39,7 @@ def test_a_180_that_arrives_after_the_200_is_dropped(status: int, late_by: float
 
 def test_a_180_that_arrives_after_a_refusal_is_dropped() -> None:
     world = World()
-    ana = world.phone("ana", trying=False, fails_after=1.0)
+    ana = world.phone("ana", fails_after=1.0)
     world.network.hold(sent_by(ana, "SIP/2.0 180"), 2.0)
     call = world.caller().call()
     world.run(5.0)

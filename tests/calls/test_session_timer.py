@@ -155,7 +155,9 @@ def test_a_callee_that_promised_to_refresh_and_does_not_ends_the_call() -> None:
     world = World()
     world.plan.session_expires = 600
     ana = world.phone(
-        "ana", answers_after=1.0, answer_headers=(("Session-Expires", "600;refresher=uas"), ("Require", "timer"))
+        "ana",
+        answers_after=1.0,
+        answer_headers=(("Session-Expires", "600;refresher=uas"), ("Require", "timer")),
     )
     call = world.connect(ana)
     world.run(610.0)

@@ -7,7 +7,11 @@ from tests.world.description import Medium, read
 from tests.world.world import World
 
 IMAGE = Medium(
-    kind="image", port=18000, profile="udptl", formats=("t38",), attributes=("T38FaxVersion:0", "T38MaxBitRate:14400")
+    kind="image",
+    port=18000,
+    profile="udptl",
+    formats=("t38",),
+    attributes=("T38FaxVersion:0", "T38MaxBitRate:14400"),
 )
 
 

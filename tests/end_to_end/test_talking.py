@@ -67,6 +67,7 @@ def test_hold_stops_the_sound_and_resume_brings_it_back(who: str) -> None:
         await holding.tell(m.Hold())
         await held.event(m.MediaActive, SOON, lambda media: media.state == "held by them")
         await held.event(m.ToneGone, SOON)
+        await holding.event(m.ToneGone, SOON)
         await holding.tell(m.Resume())
         await held.event(m.MediaActive, SOON, lambda media: media.state == "active")
         await stage.hear_each_other(stage.ana)

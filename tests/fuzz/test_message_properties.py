@@ -35,8 +35,8 @@ TYPED = ("vias", "top_via", "from_", "to", "contacts", "contact", "route", "reco
 
 # Text that is made of what the grammar is made of, so that it gets deep into the parsers.
 WORDS = """
-    sip: tel: SIP/2.0/UDP < > " \\ ; , = ? & @ : [ ] ::1 %41 % * ( ) / tag branch lr z9hG4bK a 0 99999999999 é ٣
-    INVITE received rport cause text refresher
+    sip: tel: SIP/2.0/UDP < > " \\ ; , = ? & @ : [ ] ::1 %41 % * ( ) / tag branch lr z9hG4bK a 0 99999999999
+    é ٣ INVITE received rport cause text refresher
 """
 SPACES_AND_WORSE = [" ", "\t", "\r\n", "\n", "\r", "\r\n ", "\0", "\x85", "\udcff"]
 PIECES = st.sampled_from(WORDS.split() + SPACES_AND_WORSE)
@@ -182,7 +182,7 @@ def test_values_raise_nothing_but_remote_error(text: str) -> None:
         with contextlib.suppress(RemoteError):
             str(parse_value(text))
     headers.parameter(text, "tag")
-    assert all(element.strip(" \t") == element != "" for element in headers.split_list(text))
+    assert all(element.strip() == element != "" for element in headers.split_list(text))
 
 
 @given(addresses())

@@ -6,7 +6,6 @@ import pytest
 
 from sip_stack.framing import MAX_MESSAGE, StreamFraming
 from sip_stack.grammar import MAX_HEAD
-from sip_stack.message import Request, parse
 
 
 def message(body: bytes = b"", length: str = "Content-Length: {}") -> bytes:
@@ -96,12 +95,30 @@ def test_without_a_sound_content_length_nothing_more_is_read(length: str) -> Non
     assert framing.failed_head == bad[:-5]
 
 
-def test_the_head_that_failed_can_be_answered() -> None:
+@pytest.mark.parametrize("length", ["Subject: none", "Content-Length: -1", "Content-Length: 2000000000"])
+def test_the_request_that_failed_can_be_answered(length: str) -> None:
     framing = StreamFraming()
-    framing.feed(message(b"", "Subject: none"))
-    request = parse(framing.failed_head)
-    assert isinstance(request, Request)
-    assert request.branch == "z9hG4bK1"
+    framing.feed(message(b"", length))
+    assert framing.failure is not None and framing.failure.request is not None
+    assert framing.failure.request.branch == "z9hG4bK1"
+
+
+@pytest.mark.parametrize(
+    "change", [(b"INVITE", b"ACK"), (b"Call-ID", b"X"), (b"INVITE sip:a@b", b"SIP/2.0 200")]
+)
+def test_not_every_failure_can_be_answered(change: tuple[bytes, bytes]) -> None:
+    framing = StreamFraming()
+    framing.feed(message(b"", "Subject: none").replace(*change))
+    assert framing.failure is not None and framing.failure.request is None
+
+
+def test_idle_between_messages() -> None:
+    framing = StreamFraming()
+    states = []
+    for piece in (b"\r\n", b"\r\n", b"\r", b"I", message()[1:-1], message()[-1:], b"\r\n"):
+        framing.feed(piece)
+        states.append(framing.is_idle)
+    assert states == [True, True, True, False, False, True, True]
 
 
 def test_a_huge_content_length_reserves_nothing() -> None:

@@ -14,10 +14,12 @@ from sip_stack.headers import (
     RetryAfter,
     SessionExpires,
     Via,
+    asks_rport,
     first_element,
     parameter,
     parse_reasons,
     split_list,
+    stamp_via,
 )
 
 Parse = Callable[[str], object]
@@ -191,3 +193,38 @@ def test_split_list(value: str, elements: list[str]) -> None:
 )
 def test_parameter(value: str, expected: str) -> None:
     assert parameter(value, "tag") == expected
+
+
+@pytest.mark.parametrize(
+    ("via", "stamped"),
+    [
+        ("SIP/2.0/UDP a;rport;branch=z", "SIP/2.0/UDP a;rport=7;branch=z;received=192.0.2.9"),
+        ("SIP/2.0/UDP a;branch=z;rport", "SIP/2.0/UDP a;branch=z;rport=7;received=192.0.2.9"),
+        ("SIP/2.0/UDP a;rport=1;received=x", "SIP/2.0/UDP a;rport=7;received=192.0.2.9"),
+        ("SIP/2.0/UDP a ; RPort ;x", "SIP/2.0/UDP a ;rport=7;x;received=192.0.2.9"),
+        ('SIP/2.0/UDP a;x=";rport";rport', 'SIP/2.0/UDP a;x=";rport";rport=7;received=192.0.2.9'),
+        ("SIP/2.0/UDP a;rportal", "SIP/2.0/UDP a;rportal;received=192.0.2.9"),
+        ("SIP/2.0/UDP a;branch=z", "SIP/2.0/UDP a;branch=z;received=192.0.2.9"),
+        ("SIP/2.0/UDP 192.0.2.9;branch=z", "SIP/2.0/UDP 192.0.2.9;branch=z"),
+        ("SIP / 2.0 / UDP 192.0.2.9 : 5060 ;branch=z", "SIP / 2.0 / UDP 192.0.2.9 : 5060 ;branch=z"),
+    ],
+)
+def test_stamp_via(via: str, stamped: str) -> None:
+    assert stamp_via(via, "192.0.2.9", 7) == stamped
+
+
+@pytest.mark.parametrize(
+    ("via", "expected"),
+    [
+        ("SIP/2.0/UDP a;rport", True),
+        ("SIP/2.0/UDP a;rport;x", True),
+        ("SIP/2.0/UDP a;rport=5", True),
+        ("SIP/2.0/UDP a ; RPORT ; x", True),
+        ('SIP/2.0/UDP a;x=";rport"', False),
+        ("SIP/2.0/UDP a;rportal", False),
+        ("SIP/2.0/UDP rport", False),
+        ("", False),
+    ],
+)
+def test_asks_rport(via: str, expected: bool) -> None:
+    assert asks_rport(via) is expected

@@ -204,9 +204,14 @@ class Dialog:
             agent.violation(f"{message.summary} in a dialog that was over")
 
     def _known_over_at(self) -> float:
-        """When we must have known: our BYE's arrival there, or the answer to their own."""
+        """When the service must have known: at the arrival of the puppet's BYE, or when it sent its own.
+
+        A BYE that got 481 came before its 200 did; nothing was known of the dialog then.
+        """
         if self.bye is None:
             return self.ended_at or 0.0
+        if self.bye.status == 481:
+            return float("inf")
         octets = self.bye.sent.octets
         arrivals = [
             at
@@ -238,13 +243,18 @@ class Dialog:
             self.agent.dialog_ended(self, served.message)
 
     def _invite_is_acknowledged(self, bye: ServerRequest) -> bool:
-        """The ACK may still be under way, or lost: what counts is the order in which they left."""
+        """Whether every 2xx of ours that had come was answered first.
+
+        The ACK may still be under way, or lost: what counts is the order in which they left.
+        """
         waiting = [
             served.message.cseq
             for served in self.agent.served.values()
-            if served.is_open and 200 <= served.final < 300 and served.message.call_id == self.call_id
-            and served.tag == tag_of(self.local)
-        ]  # fmt: skip
+            if served.is_open
+            and 200 <= served.final < 300
+            and (served.message.call_id, served.tag) == (self.call_id, tag_of(self.local))
+            and served.has_arrived(200, bye.packet.sent_at - 1e-6)
+        ]
         for cseq in waiting:
             earlier = self.agent.world.network.packets[: bye.packet.number]
             if not any(self._is_my_ack(packet.octets, cseq) for packet in earlier):

@@ -129,9 +129,9 @@ class ClientRequest:
             self.agent.violation(
                 f"a second final response {response.summary}, the first was {self.final.summary}"
             )
-        if self._ack is not None:
+        if self._ack is not None and self.agent.acks_failures:
             self.agent.transmit(self._ack, self.path)
-        elif self.is_invite:
+        elif self._ack is None and self.is_invite:
             self._deliver(response)
 
     def _acknowledge(self, response: Heard) -> None:
@@ -162,7 +162,7 @@ class ServerRequest:
         self.agent = agent
         self.message = message
         self.path = Path(packet.source, packet.connection)
-        self.packet = packet
+        self.packet = agent.world.network.first(packet)
         self.tag = tag
         self.arrived_at = agent.clock.now
         self.last: bytes | None = None

@@ -148,6 +148,7 @@ class Network:
         self._nats: list[Nat] = []
         self._parted: list[frozenset[str]] = []
         self._ephemeral = itertools.count(49152)
+        self._first: dict[tuple[Address, bytes], Packet] = {}
 
     # What stands on the network.
 
@@ -211,6 +212,7 @@ class Network:
             len(self.packets), self.clock.now, transport, sender, source, destination, octets, connection
         )
         self.packets.append(packet)
+        self._first.setdefault((sender, octets), packet)
         held = self._apply_rules(packet)
         if held is None:
             packet.fate = "dropped"
@@ -219,6 +221,10 @@ class Network:
         else:
             self._carry_datagram(packet, held)
         return packet
+
+    def first(self, packet: Packet) -> Packet:
+        """The first packet of the same sender with the same octets: when a retransmission was meant."""
+        return self._first.get((packet.sender, packet.octets), packet)
 
     def connect(self, client_host: str, server: Address, socket: Socket) -> Connection:
         """Open a connection. A refusal comes back with the first packet that is sent on it."""

@@ -25,6 +25,7 @@ class PassThrough:
         self.caller: Flow | None = None
         self.datagrams: list[tuple[Flow, bytes]] = []
         self.failed: list[tuple[Flow, str]] = []
+        self.failures: list[object] = []
 
     def receive(self, data: bytes, flow: Flow, now: float) -> None:
         message = Heard(data)
@@ -68,6 +69,12 @@ class PassThrough:
     # It has neither clock nor relay nor records.
 
     def relay_event(self, event: Event, now: float) -> None:
+        """No relay is used."""
+
+    def relay_lost(self, now: float) -> None:
+        """No relay is used."""
+
+    def relay_is_back(self, now: float) -> None:
         """No relay is used."""
 
     def located(self, query_id: int, targets: list[Flow], now: float) -> None:

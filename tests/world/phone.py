@@ -184,7 +184,11 @@ class Phone(UserAgent):
                 continue
             if known.branch == invite.branch:
                 self.violation(f"branch {invite.branch} of two INVITEs")
-            elif known.call_id == invite.call_id and known.uri != invite.uri and not self.shares_call_id:
+            elif (
+                known.call_id == invite.call_id
+                and known.from_tag != invite.from_tag
+                and not self.shares_call_id
+            ):
                 self.violation(f"Call-ID {invite.call_id} is another branch's")
             elif (known.call_id, known.from_tag, known.cseq) == (
                 invite.call_id,

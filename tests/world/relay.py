@@ -118,19 +118,21 @@ class PuppetRelay:
         return control.Reserved(
             command.call,
             tuple(
-                self._lend(command.call, request, request.first_medium + index)
+                self._lend(command.call, request, index)
                 for request in command.legs
                 for index in range(request.media)
             ),
         )
 
-    def _lend(self, call: str, request: control.LegRequest, medium: int) -> control.Lent:
+    def _lend(self, call: str, request: control.LegRequest, index: int) -> control.Lent:
+        medium = request.first_medium + index
         key = (call, request.leg, medium)
         if key in self.endpoints:
             self.violation(f"Reserve of {key}, which is lent already")
             self.network.unbind("UDP", self.endpoints[key].address)
-        address = Address(self.addresses[request.interface], self._next_port)
-        self._next_port += 2
+        port = request.ports[index] if request.ports else self._next_port
+        address = Address(self.addresses[request.interface], port)
+        self._next_port = max(self._next_port, port + 2)
         self.ports_lent += 2
         endpoint = Endpoint(self, *key, address)
         self.endpoints[key] = endpoint
@@ -197,11 +199,10 @@ class PuppetRelay:
         """Tell the core that no media comes any more."""
         self._answer(control.Silent(call, seconds))
 
-    def restarts(self) -> None:
-        """As after kill -9: everything lent is gone, and the core learns of it by a Welcome."""
+    def dies(self) -> None:
+        """As after kill -9: everything lent is gone, and nothing is answered."""
         for endpoint in self.endpoints.values():
             self.network.unbind("UDP", endpoint.address)
         self.endpoints.clear()
         self.bridges.clear()
-        self.is_dead = False
-        self._answer(control.Welcome(control.VERSION, "puppet", "restarted", 0))
+        self.is_dead = True

@@ -44,13 +44,20 @@ class Question(Protocol):
 
 
 class Subject(Protocol):
-    """What the world asks of a switchboard."""
+    """What the world asks of a switchboard. failures: bugs that ended a call; there must be none."""
+
+    @property
+    def failures(self) -> Sequence[object]: ...
 
     def receive(self, data: bytes, flow: Flow, now: float) -> None: ...
 
     def transport_failed(self, flow: Flow, reason: str, now: float) -> None: ...
 
     def relay_event(self, event: Event, now: float) -> None: ...
+
+    def relay_lost(self, now: float) -> None: ...
+
+    def relay_is_back(self, now: float) -> None: ...
 
     def located(self, query_id: int, targets: list[Flow], now: float) -> None: ...
 
@@ -87,11 +94,14 @@ class SeededDice:
 def make_switchboard(plan: Plan, seed: int) -> Switchboard:
     """The real one, listening on plan.LOCAL_SOCKETS, with `seed` behind its tags and branches."""
     listeners = [
-        Listener(name, name[:3].upper(), SERVICE_V6 if "[" in name else SERVICE_V4, SERVICE_PORT) for name in LOCAL_SOCKETS
+        Listener(name, name[:3].upper(), SERVICE_V6 if "[" in name else SERVICE_V4, SERVICE_PORT)
+        for name in LOCAL_SOCKETS
     ]
     stack = Stack(listeners, SeededDice(seed), intervals=Intervals(t1=plan.sip_timer))
     admission = Admission(plan.call_limit, plan.call_rate)
-    return Switchboard(stack, ConfiguredDirectory(_configuration(plan)), admission=admission, wall_offset=1.7e9)
+    return Switchboard(
+        stack, ConfiguredDirectory(_configuration(plan)), admission=admission, wall_offset=1.7e9
+    )
 
 
 def _configuration(plan: Plan) -> Config:
@@ -106,7 +116,9 @@ def _configuration(plan: Plan) -> Config:
         nat=True,
         keep_call_id=False,
     )
-    numbers = {dialled: DialledNumber(dialled, "", frozenset(), step) for dialled, step in plan.steps().items()}
+    numbers = {
+        dialled: DialledNumber(dialled, "", frozenset(), step) for dialled, step in plan.steps().items()
+    }
     sockets = tuple(
         ConfiguredListener(name, name[:3].upper(), host, SERVICE_PORT, host)  # type: ignore[arg-type]
         for name in LOCAL_SOCKETS

@@ -199,6 +199,14 @@ class World:
     def _relay_event(self, event: Event) -> None:
         self.switchboard.relay_event(event, self.clock.now)
 
+    def restart_relay(self, away: float = 1.0) -> None:
+        """As after kill -9 of the relay: what was lent is gone, the core learns of both the loss and the return."""
+        self.relay.dies()
+        self.switchboard.relay_lost(self.clock.now)
+        self.run(away)
+        self.relay.is_dead = False
+        self.switchboard.relay_is_back(self.clock.now)
+
     def _ask(self, question: Question) -> None:
         self.questions.append(question)
         targets = self.names.get(host_and_port(question.uri)[0], [])
@@ -231,6 +239,7 @@ class World:
         names = {agent.address.host: agent.name for agent in self.agents}
         names |= {plan.SERVICE_V4: "us", plan.SERVICE_V6: "us"}
         faults = [f"VIOLATION {text}" for text in self.untolerated()]
+        faults += [f"FAILURE {failure}" for failure in self.switchboard.failures]
         return "\n".join([ladder.draw(self.network.packets, names, self.clock.started), *faults])
 
     def untolerated(self) -> list[str]:
@@ -238,7 +247,7 @@ class World:
 
     def check(self) -> None:
         """AssertionError if any puppet found a fault."""
-        faults = self.untolerated()
+        faults = [*self.untolerated(), *(str(failure) for failure in self.switchboard.failures)]
         assert not faults, "\n".join([*faults, self.ladder()])
 
     def finish(self, limit: float = 400.0) -> None:

@@ -15,7 +15,8 @@ from tests.rtp_relay.conformance.conftest import MakeRig
 from tests.rtp_relay.conformance.rig import Party, Rig
 from tests.rtp_relay.packets import rtcp, rtp
 
-PRIVATE: dict[str, Any] = {"address": "10.11.12.13", "port": 4000, "rtcp_port": 4001}  # what a phone behind NAT states
+# What a phone behind NAT states.
+PRIVATE: dict[str, Any] = {"address": "10.11.12.13", "port": 4000, "rtcp_port": 4001}
 
 
 def behind_nat(rig: Rig, **more: Any) -> tuple[Party, Party, dict[Any, int]]:

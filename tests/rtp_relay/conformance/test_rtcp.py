@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rtp_relay.control import Bridge
-from rtp_relay.latch import RUN_LENGTH
+from rtp_relay.latch import QUIET, RUN_LENGTH
 from tests.rtp_relay.conformance.rig import Rig
 from tests.rtp_relay.packets import rtcp, rtp
 
@@ -101,6 +103,32 @@ def test_rtcp_of_a_phone_behind_nat_is_taken_from_the_host_that_its_rtp_came_fro
     assert b_rtcp.received() == [(rtcp(200), ports[1] + 1)]
     rig.send(rig.party(), rtcp(), ports[1] + 1)
     assert a_rtcp.received() == []
+
+
+def test_when_rtp_moves_rtcp_moves_with_it(rig: Rig) -> None:
+    ports = rig.reserve()
+    (a, a_rtcp), (b, b_rtcp) = rig.rtp_and_rtcp(), rig.rtp_and_rtcp()
+    private: dict[str, Any] = {"address": "10.1.2.3", "port": 4000, "rtcp_port": 4001, "latch": True}
+    rig.direct(0, a, latch=False)
+    rig.direct(1, b, **private)
+    rig.do(Bridge("call", 0, 1))
+    for sequence in range(RUN_LENGTH):
+        rig.send(b, rtp(sequence), ports[1])
+    rig.send(b_rtcp, rtcp(), ports[1] + 1)
+    rig.direct(1, b, **private, relatch=True)
+    rig.run(QUIET)
+    moved, moved_rtcp = rig.party("127.0.0.9"), rig.party("127.0.0.9")
+    rig.send(b_rtcp, rtcp(), ports[1] + 1)  # heard after the window opened, before RTP moved
+    for sequence in range(RUN_LENGTH):
+        rig.send(moved, rtp(sequence), ports[1])
+    a_rtcp.received()
+    rig.send(b_rtcp, rtcp(), ports[1] + 1)
+    assert a_rtcp.received() == []
+    rig.send(moved_rtcp, rtcp(), ports[1] + 1)
+    rig.send(a_rtcp, rtcp(), ports[0] + 1)
+    assert len(a_rtcp.received()) == 1
+    assert b_rtcp.received() == []
+    assert len(moved_rtcp.received()) == 1
 
 
 def test_rubbish_on_the_rtcp_port_is_dropped_and_counted(rig: Rig) -> None:

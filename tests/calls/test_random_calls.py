@@ -1,0 +1,149 @@
+"""Thousands of random calls over a bad network: each ends with one winner or none, and nothing left over.
+
+Each call has a seed; the whole course of it follows from that, so that a failure is run again by
+`RANDOM_CALL=seed pytest tests/calls/test_random_calls.py`. How many are run: RANDOM_CALLS.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+
+import pytest
+
+from b2bua.calls.recipient import Recipient, SixXX
+from b2bua.calls.record import CallOutcome, RecipientOutcome
+from tests.world.caller import TrunkCall
+from tests.world.network import Link
+from tests.world.phone import Phone, Script
+from tests.world.world import World
+
+CALLS = int(os.environ.get("RANDOM_CALLS", "6000"))
+ONE = os.environ.get("RANDOM_CALL")
+CHUNKS = 12
+FAILURES = (302, 401, 404, 408, 480, 486, 487, 488, 500, 503, 600, 603, 604)
+
+
+def weather(chance: random.Random) -> Link:
+    """From a quiet wire to one that loses every twentieth packet, both ways."""
+    if chance.random() < 0.3:
+        return Link(delay=chance.choice((0.0005, 0.01, 0.08)))
+    return Link(
+        delay=chance.choice((0.001, 0.02, 0.1)),
+        jitter=chance.choice((0.0, 0.005, 0.06)),
+        loss=chance.choice((0.0, 0.01, 0.05)),
+        duplication=chance.choice((0.0, 0.02, 0.1)),
+        reordering=chance.choice((0.0, 0.05)),
+        reordered_by=chance.choice((0.02, 0.3)),
+    )
+
+
+def moment(chance: random.Random) -> float:
+    """A time, often close to that of others: races are what is sought."""
+    return chance.choice((0.5, 1.0, 1.0, 1.0, 2.0)) + chance.choice((0.0, 0.0, 0.001, 0.01, 0.05, 0.3))
+
+
+def script(chance: random.Random) -> Script:
+    made = Script(
+        trying=chance.random() < 0.7,
+        rings_after=chance.choice((None, 0.0, 0.05, 0.2, 0.8)),
+        ring_status=chance.choice((180, 180, 183)),
+        ring_description=chance.random() < 0.3,
+        on_cancel=chance.choice(("stop", "stop", "stop", "487 first", "no 487", "silent", "answer")),
+        cancel_after=chance.choice((0.0, 0.0, 0.02, 1.5)),
+    )
+    kind = chance.random()
+    if kind < 0.45:
+        made.answers_after = moment(chance)
+        made.answer_tags = chance.choice((1, 1, 1, 1, 2, 3))
+        made.answer_spread = chance.choice((0.0, 0.01, 3.0))
+    elif kind < 0.75:
+        made.fails_after, made.failure = moment(chance), chance.choice(FAILURES)
+    elif kind < 0.85:
+        return Script.silent()
+    return made
+
+
+def populate(world: World, chance: random.Random) -> list[Phone]:
+    phones = []
+    for number in range(chance.choice((1, 2, 2, 3, 3, 3, 4, 6))):
+        delayed = {"start_after": chance.choice((0.5, 1.0))} if chance.random() < 0.1 else {}
+        transport = "TCP" if chance.random() < 0.1 else "UDP"
+        phones.append(
+            world.phone(f"phone{number}", transport=transport, script=script(chance), recipient=delayed)
+        )
+    if chance.random() < 0.1:
+        world.network.unroutable.add("203.0.113.66")
+        world.plan.recipients.append(Recipient(name="gone", uri="sip:gone@203.0.113.66"))
+    if chance.random() < 0.1:
+        world.add_recipient(chance.choice(phones), name="twice")
+    return phones
+
+
+def play(world: World, chance: random.Random, phones: list[Phone]) -> TrunkCall:
+    """Call, perhaps give up, perhaps hold, and hang up from either side."""
+    caller = world.caller(transport="TCP" if chance.random() < 0.1 else "UDP")
+    caller.acks_after = chance.choice((0.0, 0.0, 0.3))
+    call = caller.call(late_offer=chance.random() < 0.1)
+    if chance.random() < 0.3:
+        world.run(chance.choice((0.0005, 0.002, 0.1, 0.6, 1.0, 1.05, 1.1, 1.3)))
+        if not call.status:
+            call.cancel()
+    world.run_until(lambda: call.status or call.is_over, limit=120.0)
+    world.run(chance.choice((0.0, 0.1, 1.0, 5.0)))
+    if call.is_answered and call.offer is not None and chance.random() < 0.3:
+        call.session.reinvite(call.offer.changed(direction="sendonly"))
+        world.run(chance.choice((0.0, 0.5, 3.0)))
+    talking = [phone for phone in phones if phone.is_talking and phone.dialog.state == "confirmed"]
+    if talking and chance.random() < 0.5:
+        talking[0].hang_up()
+        world.run(chance.choice((0.0, 0.02, 3.0)))
+    if call.is_answered and call.session.state == "confirmed":
+        call.hang_up()
+    return call
+
+
+def judge(world: World, call: TrunkCall) -> None:
+    """The world's finish has found every phone quiet and nothing left; what remains is the outcome."""
+    assert call.status, "the caller never got a final response"
+    (record,) = world.records
+    outcomes = [recipient.outcome for recipient in record.recipients]
+    assert None not in outcomes
+    winners = outcomes.count(RecipientOutcome.ANSWERED)
+    assert winners <= 1
+    assert (record.answered_by is not None) == (winners == 1)
+    if call.status == 200:
+        assert record.outcome is CallOutcome.ANSWERED and winners == 1
+    else:
+        assert record.outcome is not CallOutcome.ANSWERED
+        assert record.outcome is not None
+    assert record.status == call.status
+    assert record.ended_at is not None and record.ended_at >= record.started_at
+
+
+def rehearse(seed: int) -> None:
+    chance = random.Random(seed)
+    world = World(seed=seed, at_once=chance.random() < 0.5)
+    world.plan.ring_time = chance.choice((1.0, 2.0, 5.0, 30.0))
+    world.plan.six_xx = chance.choice((SixXX.RECIPIENT, SixXX.RECIPIENT, SixXX.EVERYONE))
+    world.relay.delay = chance.choice((0.0, 0.0005, 0.02, 0.5))
+    phones = populate(world, chance)
+    world.network.link = weather(chance)
+    for phone in phones:
+        phone.expects_offer = False
+    try:
+        call = play(world, chance, phones)
+        world.finish()
+        judge(world, call)
+    except AssertionError as fault:
+        raise AssertionError(f"RANDOM_CALL={seed}\n{fault}") from fault
+
+
+@pytest.mark.parametrize("chunk", range(CHUNKS))
+def test_random_calls_end_well(chunk: int) -> None:
+    """T44 in small: exactly one winner or none, one final response, every phone quiet, nothing left over."""
+    if ONE is not None:
+        rehearse(int(ONE))
+        return
+    for seed in range(chunk * CALLS // CHUNKS, (chunk + 1) * CALLS // CHUNKS):
+        rehearse(seed)
