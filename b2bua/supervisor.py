@@ -21,7 +21,7 @@ from typing import Final
 
 import structlog
 
-from b2bua.config import EX_CONFIG
+from b2bua.config import EX_CONFIG as EX_CONFIG
 
 FIRST_PAUSE: Final = 0.2  # seconds before a child that died is started again
 LONGEST_PAUSE: Final = 5.0
@@ -172,13 +172,14 @@ class Supervisor:
 
 
 def children_for(
-    config_path: str, starts_relay: bool, environment: Mapping[str, str]
+    config_path: str, relay_command: Sequence[str], environment: Mapping[str, str]
 ) -> tuple[Child, Child | None]:
-    """The core's child and the relay's. The core alone speaks to systemd, of the service as a whole."""
+    """The core's child, and the relay's unless relay_command is empty.
+
+    The core alone speaks to systemd, of the service as a whole.
+    """
     # WATCHDOG_PID names this process, not the children; systemd is not to wait for their signs of life.
     plain = {name: value for name, value in environment.items() if not name.startswith("WATCHDOG_")}
     silent = {name: value for name, value in plain.items() if name != "NOTIFY_SOCKET"}
-    program = [sys.executable, "-m", "b2bua"]
-    core = Child("core", [*program, "core", config_path], plain)
-    relay = Child("relay", [*program, "relay", config_path], silent) if starts_relay else None
-    return core, relay
+    core = Child("core", [sys.executable, "-m", "b2bua", "core", config_path], plain)
+    return core, Child("relay", relay_command, silent) if relay_command else None

@@ -156,10 +156,9 @@ def next_hop(target: str, routes: tuple[str, ...], source: Flow, nat: bool) -> F
 
     With a private address in Contact that is not where its message came from, a peer is behind NAT
     and is answered where it came from. So is one whose Contact is a name: a dialog never waits for
-    DNS, and the source of its own messages reaches it.
+    DNS, and the source of its own messages reaches it. Over TCP the connection in use is kept; the address
+    says whereto another one is opened, should it be gone.
     """
-    if nat and not routes and source.connection:
-        return source
     numeric = _numeric(_bare(routes[0]) if routes else target)
     if numeric is None:
         return source

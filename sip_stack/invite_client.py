@@ -73,7 +73,7 @@ class InviteClient:
     """An INVITE that was sent, and may be taken back. Tells its owner Progress, Answered, LateAnswer, Failed."""
 
     __slots__ = (
-        "_acknowledgements", "_cancel_fields", "_give_up", "_refused", "cancelled_at", "early", "flow", "invitation", "owner",
+        "_acknowledgements", "_cancel_fields", "_give_up", "_heard", "_refused", "cancelled_at", "early", "flow", "invitation", "owner",
         "request", "session", "stack", "state", "trace", "transaction",
     )  # fmt: skip
 
@@ -88,6 +88,7 @@ class InviteClient:
         self.state = State.CALLING
         self.session: Session | None = None
         self.early: dict[str, Session] = {}
+        self._heard: dict[str, tuple[Response, Flow]] = {}  # the newest provisional of each To-tag
         self.cancelled_at: float | None = None
         self._acknowledgements: dict[str, tuple[Flow, bytes]] = {}
         self._refused = ""
@@ -108,6 +109,7 @@ class InviteClient:
         return self.state >= State.ANSWERED
 
     def start(self, now: float) -> None:
+        self.stack.inviting[self.invitation.call_id, self.invitation.local_tag] = self
         self.stack.begin(self.transaction, now)
 
     def cancel(self, fields: str, now: float) -> None:
@@ -117,6 +119,19 @@ class InviteClient:
         if not self._cancel_fields:
             self._cancel_fields = fields
         self._handle(Input.CANCEL, now, None)
+
+    def early_session(self, tag: str) -> Session | None:
+        """The early dialog of a To-tag that a provisional had, for a request that the callee sends in it (§12.1).
+
+        Few callees ever do, so it is made only then. None when no such provisional came, or all is over.
+        """
+        heard = self._heard.get(tag)
+        if heard is None or self.state is not State.PROCEEDING:
+            return self.early.get(tag)
+        session = self.early.get(tag)
+        if session is None:
+            session = self.early[tag] = self._session(*heard)
+        return session
 
     def refuse(self, session: Session, fields: str, now: float) -> None:
         """End a session that Answered has told of: it lost. The ACK left before (or leaves here)."""
@@ -167,20 +182,25 @@ class InviteClient:
         if row is None:
             return
         actions, self.state = row
+        if self.state >= State.ANSWERED:
+            self._leave()
         for action in actions:
             action(self, now, response)
+
+    def _leave(self) -> None:
+        key = (self.invitation.call_id, self.invitation.local_tag)
+        if self.stack.inviting.get(key) is self:
+            del self.stack.inviting[key]
+        self._heard.clear()
 
     # What the rows ask for.
 
     def tell_progress(self, now: float, response: Response | None) -> None:
         assert response is not None
         session = None
-        if (
-            response.status > 100
-            and response.to_tag
-            and response.get("rseq")
-            and "100rel" in response.tokens("require")
-        ):
+        if response.status > 100 and response.to_tag:
+            self._heard[response.to_tag] = (response, self.stack.source)
+        if response.get("rseq") and response.to_tag and "100rel" in response.tokens("require"):
             session = self._early_session(response, now)
             if not session.acknowledge_reliably(self.request.cseq, response, now):
                 return
@@ -229,7 +249,7 @@ class InviteClient:
     def _early_session(self, response: Response, now: float) -> Session:
         session = self.early.get(response.to_tag)
         if session is None:
-            session = self.early[response.to_tag] = self._session(response)
+            session = self.early[response.to_tag] = self._session(response, self.stack.source)
         elif response.get("contact"):
             session.dialog.refresh_target(response, self.stack.source)
         return session
@@ -237,7 +257,7 @@ class InviteClient:
     def _confirmed_session(self, response: Response, now: float) -> Session:
         session = self.early.pop(response.to_tag, None)
         if session is None:
-            session = self._session(response)
+            session = self._session(response, self.stack.source)
         else:
             session.dialog.refresh_target(response, self.stack.source)
         for other in self.early.values():
@@ -246,13 +266,13 @@ class InviteClient:
         session.confirm(response)
         return session
 
-    def _session(self, response: Response) -> Session:
+    def _session(self, response: Response, source: Flow) -> Session:
         stack, invitation = self.stack, self.invitation
         dialog = dialog_of_answer(
             self.request,
             invitation.local_tag,
             response,
-            stack.source,
+            source,
             stack.contact(self.flow),
             invitation.nat,
         )

@@ -22,6 +22,7 @@ from sip_stack.dialog import Key
 from sip_stack.errors import LocalError, MalformedMessage, RemoteError
 from sip_stack.events import Asked, Event, Invited
 from sip_stack.flow import Flow
+from sip_stack.invite_client import InviteClient
 from sip_stack.invite_server import InviteServer
 from sip_stack.message import ReplyTemplate, Request, Response, parse, request_defect
 from sip_stack.server_transaction import Input as ServerInput
@@ -101,6 +102,7 @@ class Stack:
         self.events: deque[tuple[EventOwner, Event]] = deque()
         self.front: EventOwner | None = None
         self.dialogs: dict[Key, Session] = {}
+        self.inviting: dict[tuple[str, str], InviteClient] = {}  # by Call-ID and our tag, until its final response
         self.now = 0.0
         self.source = Flow("UDP", listeners[0].name, "0.0.0.0", 0)
         self.dropped: dict[str, int] = {}  # reason -> how many messages
@@ -337,6 +339,8 @@ class Stack:
         self, request: Request, key: ServerKey, data: bytes, source: Flow, now: float
     ) -> None:
         session = self.dialogs.get((request.call_id, request.to_tag, request.from_tag))
+        if session is None and (client := self.inviting.get((request.call_id, request.to_tag))) is not None:
+            session = client.early_session(request.from_tag)
         if session is None:
             # §12.2.2: "it SHOULD ... reject the request with a 481": stateless, so that nobody can fill us.
             self._answer_statelessly(request, RemoteError(481, "no such dialog"), source, now)
@@ -360,6 +364,10 @@ class Stack:
             if self._lacks_extension(transaction, now):
                 return
             self.emit(self.front, Asked(transaction))
+            return
+        if not request.get("contact"):
+            # §8.1.1.8: Contact "MUST be present ... in any request that can result in the establishment of a dialog".
+            self._answer_statelessly(request, RemoteError(400, "INVITE without Contact"), source, now)
             return
         merge_key = _merge_key(request)
         if merge_key in self._merge_keys:

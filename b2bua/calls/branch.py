@@ -302,6 +302,7 @@ class Branch:
             max_forwards=call.max_forwards,
             nat=recipient.nat,
         )
+        self.leg.source_hosts = (flow.host,)
         self.client = InviteClient(call.stack, self, invitation, flow, self.trace)
         if self.record.invited_at is None:
             self.record.invited_at = call.microseconds(now)

@@ -88,6 +88,7 @@ class Call:
         self.messages = trace.messages if trace is not None else []
         self.identity = Identity(request, plan)
         self.caller = Leg(0, plan.interface, plan.nat, switchboard.next_session_id())
+        self.caller.source_hosts = (server.transaction.source.host,)
         self.media = Media(identifier, switchboard.commands)
         self.crossing = Crossing(self)
         self.early = EarlyMediaPolicy(self)
@@ -173,6 +174,8 @@ class Call:
         )
         if body is not None:
             self.offer = parse(body)
+            if all(medium.is_rejected for medium in self.offer.media):
+                raise RemoteError(488, "the offer has no medium that could be relayed")
             self.caller.exchange.receive_offer(self.offer)
 
     # What branches ask of the call.
@@ -509,6 +512,7 @@ class Call:
         self._stop_open(RecipientOutcome.FAILED, fields, now)
         if not self.server.is_over:
             self.server.reject(500, now)
+        self.crossing.abandon(now)
         for leg in self.legs:
             if leg.session is not None and leg.session.is_confirmed:
                 leg.session.bye(fields, now)
@@ -519,7 +523,6 @@ class Call:
         record.ended_at = self.microseconds(now)
         if self.winner is not None and self.winner.record.ended_at is None:
             self.winner.record.ended_at = record.ended_at
-        self.crossing.abandon(now)
         if self.media.is_asked:
             self.media.release_all()
             self._figures_due = True

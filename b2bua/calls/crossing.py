@@ -21,7 +21,7 @@ from sip_stack.invite_server import InviteServer
 from sip_stack.message import Message, Request, Response
 from sip_stack.outgoing import lines
 from sip_stack.sdp import Session as Description
-from sip_stack.sdp import find_sdp, parse
+from sip_stack.sdp import find_sdp, parse, reject
 from sip_stack.server_transaction import ServerTransaction
 from sip_stack.session_timer import agree_as_server, refuse_too_small
 
@@ -79,8 +79,7 @@ class Crossing:
                 raise RemoteError(400, "ACK without the answer that is due")
             passed.asker.exchange.receive_answer(answer)
         except RemoteError as error:
-            assert passed.other.session is not None
-            passed.other.session.acknowledge(now, passed.other.session.rejection_of_offer())
+            _refuse_offer(passed.other, now)
             self._call.end(
                 CallOutcome.ANSWERED, now, by="service", reason=error.detail, fields=reasons.FAILED
             )
@@ -108,15 +107,16 @@ class Crossing:
         waiting = [self._waiting] if self._waiting is not None else []
         for passed in [*self._passed, *waiting]:
             _refuse(passed.server, 487, now, "", [])
-        if self._late is not None and self._late.other.session is not None:
-            session = self._late.other.session
-            session.acknowledge(now, session.rejection_of_offer())
+        if self._late is not None:
+            _refuse_offer(self._late.other, now)
         self._passed, self._waiting, self._late = [], None, None
 
     # A request came.
 
     def _requested(self, leg: Leg, event: Requested, now: float) -> None:
         request = event.request
+        if leg.session is None:
+            leg.session = event.session
         other = self._other(leg)
         if request.method == "REFER":
             # RFC 3515 §2.4.2. Transfers are not done; a REFER that is let through would be worse.
@@ -309,6 +309,13 @@ class Crossing:
             refresher = "uac" if agreement.we_refresh else "uas"
             fields.append(("Session-Expires", f"{agreement.interval};refresher={refresher}"))
         return lines(fields)
+
+
+def _refuse_offer(leg: Leg, now: float) -> None:
+    """Acknowledge an offer of a far end whose other side has gone: an answer is due, and it refuses all."""
+    offer = leg.exchange.offered_remote
+    if leg.session is not None and offer is not None:
+        leg.session.acknowledge(now, reject(offer, leg.origin()))
 
 
 def _description_in(message: Message) -> Description | None:

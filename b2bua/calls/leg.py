@@ -25,7 +25,7 @@ class Leg:
         "latch",
         "number",
         "session",
-        "unchecked",
+        "source_hosts",
     )
 
     def __init__(self, number: int, interface: str, latch: bool, session_id: int) -> None:
@@ -35,6 +35,7 @@ class Leg:
         self.session: Session | None = None
         self.exchange = OfferAnswer()
         self.ends: list[End | None] = []
+        self.source_hosts: tuple[str, ...] = ()  # where its SIP comes from, while there is no session yet
         self._origin: Origin | None = None
         self._session_id = session_id
 
@@ -58,6 +59,11 @@ class Leg:
     def lacks(self, description: Description) -> int:
         """How many endpoints this leg has too few for the media of a description."""
         return max(0, len(description.media) - len(self.ends))
+
+    @property
+    def signalling_hosts(self) -> tuple[str, ...]:
+        """Where the far end's SIP comes from: media of a far end behind NAT may be learnt from there as well."""
+        return (self.session.dialog.source.host,) if self.session is not None else self.source_hosts
 
     @property
     def is_up(self) -> bool:

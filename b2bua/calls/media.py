@@ -67,6 +67,8 @@ class Media:
                 latch=leg.latch,
                 relatch=relatch,
                 due=not medium.is_rejected and medium.effective_direction.sends,
+                learn_from=leg.signalling_hosts,
+                clock_rates=tuple(medium.clock_rates.items()),
             )
             if self._directed.get((leg.number, index)) != direct:
                 self._directed[leg.number, index] = direct

@@ -19,7 +19,6 @@ def add(subparsers: Subparsers) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from b2bua import service  # knows everything, and takes its time to import
+    from b2bua.service import run as run_core  # knows everything, and takes its time to import
 
-    status: int = service.run(arguments.config)
-    return status
+    return run_core(arguments.config)

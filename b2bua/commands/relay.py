@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from pathlib import Path
 
 from b2bua.commands import Subparsers
 from b2bua.config import EX_CONFIG, Config, ConfigError, load
@@ -26,14 +27,17 @@ def run(arguments: argparse.Namespace) -> int:
     except ConfigError as problem:
         print(problem, file=sys.stderr)
         return EX_CONFIG
-    command = [sys.executable, "-m", "rtp_relay", *options(config)]
-    sys.stdout.flush()
-    os.execv(sys.executable, command)
+    os.execv(sys.executable, command(config))
     raise AssertionError("execv does not return")
 
 
+def command(config: Config) -> list[str]:
+    """The relay's command line; the directory of its socket is there when this returns."""
+    Path(config.media.relay_socket).parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+    return [sys.executable, "-m", "rtp_relay", *options(config)]
+
+
 def options(config: Config) -> list[str]:
-    """The relay's command line."""
     media = config.media
     chosen = ["--socket", media.relay_socket, "--ports", f"{media.ports[0]}-{media.ports[1]}"]
     for interface in media.interfaces:

@@ -7,7 +7,7 @@ import os
 import sys
 
 from b2bua import logs, supervisor
-from b2bua.commands import Subparsers
+from b2bua.commands import Subparsers, relay
 from b2bua.config import EX_CONFIG, ConfigError, load
 
 
@@ -29,5 +29,8 @@ def run(arguments: argparse.Namespace) -> int:
         print(problem, file=sys.stderr)
         return EX_CONFIG
     logs.set_up(config.service.log_level, config.service.mask_numbers)
-    core, relay = supervisor.children_for(arguments.config, config.media.starts_relay, os.environ)
-    return supervisor.Supervisor(core, relay, config.limits.drain_seconds).run()
+    # The relay is configured as the file says now, even when it has to be started again later: the core, too,
+    # takes up a change of [media] only at its own start.
+    relay_command = relay.command(config) if config.media.starts_relay else []
+    core, own_relay = supervisor.children_for(arguments.config, relay_command, os.environ)
+    return supervisor.Supervisor(core, own_relay, config.limits.drain_seconds).run()

@@ -61,7 +61,7 @@ recipients = [
   keep the one that they began with. A file with errors changes nothing; the service keeps the last good one
   and says so in the log.
 - After a restart only: `sip.listen`, `sip.advertised`, `sip.user_agent`, `sip.t1`, `[media]`, `[records]` and
-  `[service]`.
+  `service.control_socket`. A reload that changes one of these says so in the log.
 - A password is better kept in a `password_file` that only the service's user may read.
 
 ## What is refused

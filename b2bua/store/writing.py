@@ -107,6 +107,7 @@ class Store:
             await engine.dispose()
             raise
         store._task = asyncio.get_running_loop().create_task(store._run(), name="store")
+        store._task.add_done_callback(_say_why)
         return store
 
     def begin(self, record: CallRecord) -> None:
@@ -126,16 +127,13 @@ class Store:
         """Finished calls that are not in the database yet."""
         return len(self._finished) + self._writing
 
-    async def close(self, limit: float = 30.0) -> None:
+    async def close(self, limit: float = 10.0) -> None:
         """Write what waits and let the database go. After limit seconds of failure it gives up, loudly."""
         self._closing.set()
         if self._task is not None:
             await asyncio.wait([self._task], timeout=limit)
-            if not self._task.done():
-                self._task.cancel()
-                await asyncio.wait([self._task])
-            elif not self._task.cancelled():
-                self._task.result()
+            self._task.cancel()
+            await asyncio.wait([self._task])
         if self.waiting:
             log.error("records lost: the database could not be written", calls=self.waiting)
         await self._engine.dispose()
@@ -247,7 +245,7 @@ class Store:
                     await self._prune_traces(connection)
                 if age_is_due and await self._prune_old(connection, int(now * 1e6)) < _PRUNE_SLICE:
                     self._age_checked_at = now
-        except OperationalError as problem:
+        except DBAPIError as problem:
             self._complain("old records cannot be deleted; trying on", reason=_reason(problem))
 
     async def _prune_traces(self, connection: AsyncConnection) -> None:
@@ -271,6 +269,12 @@ class Store:
                 await connection.execute(delete(table).where(table.c.call_number.in_(chosen)))
             await connection.execute(delete(schema.call).where(call.number.in_(chosen)))
         return len(chosen)
+
+
+def _say_why(task: asyncio.Task[None]) -> None:
+    """The writer has ended: at close, or by a bug, which must not pass in silence."""
+    if not task.cancelled() and task.exception() is not None:
+        log.critical("a bug ended the writer of records: none is written any more", exc_info=task.exception())
 
 
 def _make_directory(url: str) -> None:

@@ -276,6 +276,20 @@ def test_a_record_that_cannot_be_written_does_not_block_the_others(tmp_path: Pat
     run(scenario, tmp_path)
 
 
+def test_a_writer_that_dies_of_a_bug_is_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def broken(*_: object) -> None:
+        raise AssertionError("a bug")
+
+    monkeypatch.setattr(Store, "_flush", broken)
+
+    async def scenario(path: Path) -> None:
+        with capture_logs() as logs:
+            await (await opened(path)).close()
+        assert [line["log_level"] for line in logs] == ["critical"]
+
+    run(scenario, tmp_path)
+
+
 def test_what_waits_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writing, "TRACES_WAITING", 3)
     monkeypatch.setattr(writing, "RECORDS_WAITING", 5)

@@ -155,10 +155,10 @@ def test_a_core_that_does_not_end_well_is_told() -> None:
 
 def test_only_the_core_speaks_to_systemd() -> None:
     environment = {"NOTIFY_SOCKET": "/run/n", "WATCHDOG_USEC": "1", "WATCHDOG_PID": "2", "PATH": "/bin"}
-    core, relay = children_for("x.toml", True, environment)
+    core, relay = children_for("x.toml", ["rtp_relay", "--socket"], environment)
     assert core.environment == {"NOTIFY_SOCKET": "/run/n", "PATH": "/bin"}
     assert core.command[-3:] == ["b2bua", "core", "x.toml"]
     assert relay is not None
     assert relay.environment == {"PATH": "/bin"}
-    assert relay.command[-2:] == ["relay", "x.toml"]
-    assert children_for("x.toml", False, environment)[1] is None
+    assert relay.command == ["rtp_relay", "--socket"]
+    assert children_for("x.toml", [], environment)[1] is None

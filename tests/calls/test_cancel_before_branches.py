@@ -75,7 +75,7 @@ def test_a_cancel_right_behind_the_invite(microseconds: int, at_once: bool) -> N
 
 
 def test_a_cancel_that_overtakes_its_invite() -> None:
-    """TRX-11: there is nothing to cancel: 481; the INVITE is a call of its own, which its caller cancels again."""
+    """TRX-11: there is nothing to cancel: 481; the INVITE is a call, which its caller ends again."""
     world = World()
     ana = world.phone("ana")
     caller = world.caller()

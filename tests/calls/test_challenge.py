@@ -19,7 +19,7 @@ OURS = {"credentials": (Credentials("multiring", "secret"),)}
 def test_the_branch_is_tried_again_with_the_answer(
     status: int, algorithms: tuple[str, ...], qop: str
 ) -> None:
-    """FRK-11, AUT-1, TRX-16: new branch, CSeq one up, same Call-ID and From tag; the phone checks the digest."""
+    """FRK-11, AUT-1, TRX-16: new branch, CSeq one up, all else as it was; the phone checks the digest."""
     world = World()
     challenge = Challenge(status=status, algorithms=algorithms, qop=qop)
     ana = world.phone("ana", answers_after=1.0, challenge=challenge, recipient=OURS)
@@ -105,7 +105,7 @@ def test_a_wrong_password_is_not_tried_for_ever() -> None:
 
 
 def test_somebody_answers_between_the_challenge_and_the_second_try() -> None:
-    """The second INVITE is a live branch: it is cancelled like any other, without credentials in the CANCEL."""
+    """The second INVITE is a live branch, cancelled like any other, without credentials in the CANCEL."""
     world = World()
     ana = world.phone("ana", challenge=Challenge(), recipient=OURS)
     ben = world.phone("ben", answers_after=0.05)

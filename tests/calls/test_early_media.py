@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from b2bua.calls.recipient import EarlyMedia
 from tests.world.caller import Caller, TrunkCall
 from tests.world.description import Description
@@ -10,7 +12,7 @@ from tests.world.network import Address
 from tests.world.phone import Phone
 from tests.world.world import World
 
-PROGRESS = {"ring_status": 183, "ring_description": True}
+PROGRESS: dict[str, Any] = {"ring_status": 183, "ring_description": True}
 
 
 def offered_to(phone: Phone) -> Description:

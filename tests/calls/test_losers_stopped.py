@@ -1,4 +1,4 @@
-"""What a loser may do with its CANCEL: none of it reaches the caller, none of it stays. T11, T12, T14, T29."""
+"""What a loser does with its CANCEL: none of it reaches the caller, none of it stays. T11, T14, T29."""
 
 from __future__ import annotations
 
@@ -47,6 +47,7 @@ def test_a_487_that_comes_late_frees_its_own_ports_and_no_others() -> None:
     caller = world.caller()
     call = caller.call()
     world.run(3.0)
+    assert ana.dialog.remote_description is not None
     for second in range(60):
         ana.media.say(b"ana %d" % second, ana.dialog.remote_description)
         caller.media.say(b"trunk %d" % second, call.remote_description)

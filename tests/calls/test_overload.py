@@ -68,7 +68,7 @@ def test_a_refused_invite_that_is_repeated_gets_the_same_answer() -> None:
     world.run(1.0)
     caller.transmit(second.invite.octets, second.request.path)
     world.run(1.0)
-    answers = [packet for packet in world.sent("SIP/2.0 503", caller)]
+    answers = world.sent("SIP/2.0 503", caller)
     assert len(answers) >= 2 and len({packet.octets for packet in answers}) == 1
     assert len(ana.calls) == 1
     caller.acks_failures = True

@@ -91,7 +91,7 @@ def test_a_phone_that_was_to_join_later_is_not_rung_once_somebody_has_answered()
 
 
 def test_all_have_refused_and_a_later_one_is_still_to_come() -> None:
-    """Nobody is left ringing, but the step has not ended: the late joiner is rung, at the latest at its time."""
+    """Nobody is left ringing, but the step has not ended: the late joiner is rung at its time."""
     world = World()
     world.phone("ana", fails_after=1.0)
     ben = world.phone("ben", answers_after=1.0, recipient={"start_after": 6.0})

@@ -170,7 +170,7 @@ def test_a_refresh_that_gets_481_ends_the_call() -> None:
     world = World()
     ana = world.phone("ana", answers_after=1.0)
     caller = world.caller()
-    call = world.connect(ana, caller, headers=asks(1800, "uas"))
+    world.connect(ana, caller, headers=asks(1800, "uas"))
     caller.answers["UPDATE"] = caller.answers["INVITE"] = 481
     world.run(1000.0)
     assert ana.call.state == "ended"

@@ -1,11 +1,13 @@
-"""Requests that belong to nothing get the status that they earn, and nothing else. T10, MTH-3, MTH-5, PAR-5."""
+"""Requests that belong to nothing get the status that they earn, and no more. T10, MTH-3, MTH-5, PAR-5."""
 
 from __future__ import annotations
 
 import pytest
 
 from tests.world.agent import UserAgent
+from tests.world.dialog import Dialog
 from tests.world.exchange import ClientRequest
+from tests.world.network import Address
 from tests.world.reading import Heard
 from tests.world.world import World
 
@@ -32,8 +34,6 @@ def test_a_request_of_a_dialog_that_does_not_exist_is_481(method: str) -> None:
     call = caller.call("+19990000000")
     world.run(1.0)
     assert call.status == 404
-    from tests.world.dialog import Dialog
-
     dialog = Dialog(
         caller,
         "never@was",
@@ -75,7 +75,8 @@ def test_a_stray_ack_is_never_answered() -> None:
     """PAR-5."""
     world = World()
     answers = world.raw(
-        b"ACK sip:x@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP 198.51.100.9:5060;branch=z9hG4bKstray\r\nMax-Forwards: 70\r\n"
+        b"ACK sip:x@192.0.2.1 SIP/2.0\r\nMax-Forwards: 70\r\n"
+        b"Via: SIP/2.0/UDP 198.51.100.9:5060;branch=z9hG4bKstray\r\n"
         b"From: <sip:a@b>;tag=1\r\nTo: <sip:x@192.0.2.1>;tag=2\r\nCall-ID: stray\r\nCSeq: 1 ACK\r\n"
         b"Content-Length: 0\r\n\r\n"
     )
@@ -103,8 +104,9 @@ def test_rubbish_does_nothing(octets: bytes) -> None:
 
 
 INVITE = (
-    "INVITE {uri} SIP/2.0\r\nVia: SIP/2.0/UDP 198.51.100.9:5060;branch=z9hG4bK{branch};rport\r\n{forwards}"
-    "From: <sip:a@198.51.100.9>;tag=1\r\nTo: <sip:x@192.0.2.1>\r\nCall-ID: strange-{branch}\r\nCSeq: {cseq}\r\n"
+    "INVITE {uri} SIP/2.0\r\n{forwards}Via: SIP/2.0/UDP 198.51.100.9:5060;branch=z9hG4bK{branch};rport\r\n"
+    "From: <sip:a@198.51.100.9>;tag=1\r\nTo: <sip:x@192.0.2.1>\r\n"
+    "Call-ID: strange-{branch}\r\nCSeq: {cseq}\r\n"
     "Contact: <sip:a@198.51.100.9>\r\n{extra}Content-Length: {length}\r\n\r\n{body}"
 )
 
@@ -149,8 +151,6 @@ def test_a_strange_invite_gets_what_it_earns(octets: bytes, statuses: set[int]) 
     if finals == {420}:
         assert answers[-1].get("unsupported") == "frobnication"
     assert not ana.was_rung
-    acknowledgement = octets.split(b"\r\n\r\n")[0].replace(b"INVITE", b"ACK")
-    assert acknowledgement
     world.run(60.0)
     world.finish()
 
@@ -173,7 +173,7 @@ def test_a_caller_that_is_no_agent_at_all() -> None:
     mute.receive = lambda packet: None  # type: ignore[method-assign]
     body = mute.description().text()
     octets = strange(extra="Content-Type: application/sdp\r\n", body=body)
-    world.network.send("UDP", mute.address, world.agents[0].address.__class__("192.0.2.1", 5060), octets)
+    world.network.send("UDP", mute.address, Address("192.0.2.1", 5060), octets)
     world.run(50.0)
     assert ana.call.state == "ended"
     world.finish()

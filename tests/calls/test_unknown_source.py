@@ -54,7 +54,8 @@ def test_a_stranger_cannot_end_a_call() -> None:
     ana = world.phone("ana", answers_after=1.0)
     call = world.connect(ana)
     bye = (
-        b"BYE sip:192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.99:5060;branch=z9hG4bKevil\r\nMax-Forwards: 70\r\n"
+        b"BYE sip:192.0.2.1 SIP/2.0\r\nMax-Forwards: 70\r\n"
+        b"Via: SIP/2.0/UDP 192.0.2.99:5060;branch=z9hG4bKevil\r\n"
         b"From: <sip:evil@192.0.2.99>;tag=evil\r\nTo: <sip:x@192.0.2.1>;tag=guess\r\n"
         b"Call-ID: " + call.invite.call_id.encode() + b"\r\nCSeq: 9 BYE\r\nContent-Length: 0\r\n\r\n"
     )

@@ -247,6 +247,11 @@ class Phone(UserAgent):
             if dialog in call.dialogs.values():
                 call.dialog_ended(dialog, bye)
 
+    def unfinished(self) -> list[str]:
+        """What still waits here; above all a call that nobody told to stop ringing."""
+        ringing = [f"{self.name}: rings on, call {call.tag}" for call in self.calls if call.rings_on]
+        return [*super().unfinished(), *ringing]
+
     def never_acknowledged(self, served: ServerRequest) -> None:
         super().never_acknowledged(served)
         dialog = self.dialogs.get((served.message.call_id, served.tag, served.message.from_tag))

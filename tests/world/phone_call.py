@@ -68,8 +68,9 @@ class PhoneCall:
         return self.state == "stopped" and not self.answered_elsewhere
 
     @property
-    def is_quiet(self) -> bool:
-        return self.state in ("failed", "stopped", "ended", "trying")
+    def rings_on(self) -> bool:
+        """A response of it has come to us, and it was neither answered nor stopped."""
+        return self._is_open() and self.cancel is None and self.invite.has_arrived(100, float("inf"))
 
     def _sound(self, state: str) -> None:
         self.state = state

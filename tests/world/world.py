@@ -200,7 +200,7 @@ class World:
         self.switchboard.relay_event(event, self.clock.now)
 
     def restart_relay(self, away: float = 1.0) -> None:
-        """As after kill -9 of the relay: what was lent is gone, the core learns of both the loss and the return."""
+        """As after kill -9 of the relay: what was lent is gone; the core learns of loss and return."""
         self.relay.dies()
         self.switchboard.relay_lost(self.clock.now)
         self.run(away)

@@ -1,0 +1,101 @@
+"""The services that the scenarios share, and the stage that each test plays on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.sipp_scenarios import ports
+from tests.sipp_scenarios.service import MEDIA_PORTS, Service, configuration, number, recipient
+from tests.sipp_scenarios.stage import NAMES, Stage
+
+PARTIES = 8  # ports for callees and callers
+
+
+class House:
+    """A running service and the ports of those around it."""
+
+    def __init__(self, service: Service, first_party: int) -> None:
+        self.service = service
+        self.first_party = first_party
+
+
+def build(directory: Path, **settings: object) -> House:
+    """A service at free ports, not started, whose numbers are numbers_for()."""
+    port = ports.free_ports(MEDIA_PORTS + PARTIES + 2)
+    media = (port + 2, port + 1 + MEDIA_PORTS)
+    parties = port + 2 + MEDIA_PORTS
+    text = configuration(port, media, numbers_for(parties), **settings)  # type: ignore[arg-type]
+    return House(Service(directory, text, port, media), parties)
+
+
+def numbers_for(first_port: int) -> str:
+    """The numbers of every test service: who is rung by what is in their comments in the tests."""
+    four = {name: f"sip:{name.lower()}@127.0.0.1:{first_port + at}" for at, name in enumerate(NAMES)}
+    six = {name: f"sip:{name.lower()}@[::1]:{first_port + at}" for at, name in enumerate(NAMES)}
+    everyone = [recipient(name, uri) for name, uri in four.items()]
+    ana = four["Ana"]
+    return "\n".join(
+        [
+            number("everyone", everyone),
+            number("ana", everyone[:1]),
+            number("ana-and-ben", everyone[:2]),
+            number("three-seconds", everyone, "ring_time = 3"),
+            number("ana-heard-early", everyone[:1], 'early_media = "single"'),
+            number("ana-with-password", [recipient("Ana", ana, 'username = "ana"\npassword = "example"')]),
+            number("ana-may-forward", [recipient("Ana", ana, "follow_redirects = 1")]),
+            number("everyone-tcp", [recipient(name, f"{uri};transport=tcp") for name, uri in four.items()]),
+            number("everyone-six", [recipient(name, uri, 'interface = "six"') for name, uri in six.items()]),
+        ]
+    )
+
+
+@pytest.fixture(scope="session")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """The service that most scenarios share, with the timers of the RFC."""
+    yield from _running(build(tmp_path_factory.mktemp("service")))
+
+
+@pytest.fixture(scope="session")
+def quick_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """A service with T1 = 0.1 s: 64*T1 is 6.4 s."""
+    yield from _running(build(tmp_path_factory.mktemp("quick"), t1=0.1))
+
+
+@pytest.fixture
+def stage(house: House, tmp_path: Path) -> Iterator[Stage]:
+    yield from _stage(house, tmp_path)
+
+
+@pytest.fixture
+def quick_stage(quick_house: House, tmp_path: Path) -> Iterator[Stage]:
+    yield from _stage(quick_house, tmp_path)
+
+
+@pytest.fixture
+def own_house(tmp_path: Path) -> Iterator[House]:
+    """A service for one test that does not spare it."""
+    house = build(tmp_path / "service", t1=0.1)
+    house.service.start()
+    yield house
+    house.service.kill()
+
+
+@pytest.fixture
+def own_stage(own_house: House, tmp_path: Path) -> Iterator[Stage]:
+    yield from _stage(own_house, tmp_path)
+
+
+def _running(house: House) -> Iterator[House]:
+    house.service.start()
+    yield house
+    assert house.service.stop() == 0, house.service.log[-3000:]
+    assert "a call was ended by a bug" not in house.service.log, house.service.log[-3000:]
+
+
+def _stage(house: House, directory: Path) -> Iterator[Stage]:
+    stage = Stage(house.service, house.first_party, directory)
+    yield stage
+    stage.close()
