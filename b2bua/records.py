@@ -104,7 +104,7 @@ def _heading(record: CallRecord, zone: tzinfo | None) -> str:
         f"Call-ID   {record.sip_call_id}",
     ]
     if record.status is not None:
-        lines.append(f"Status    {record.status} {record.reason}".rstrip())
+        lines.append(f"Status    {record.status}" + (f", {record.reason}" if record.reason else ""))
     if record.configuration:
         lines.append(f"Version   {record.configuration} of the configuration")
     return "\n".join(printable(line) for line in lines)
@@ -220,12 +220,20 @@ class Message(NamedTuple):
     has_sdp: bool
     reason: str
 
-    @property
-    def label(self) -> str:
+    def label(self, room: int) -> str:
+        """The fullest wording of at most room characters; the mark of an SDP is the last to go."""
         number, _, method = self.cseq.partition(" ")
-        label = f"{self.name} ({method} {number})" if self.is_response else f"{self.name} {number}"
-        label = label.rstrip() + (" SDP" if self.has_sdp else "")
-        return f"{label}: {self.reason}" if self.reason else label
+        sdp = " SDP" if self.has_sdp else ""
+        if self.is_response:
+            wordings = [
+                f"{self.name} ({method} {number})",
+                f"{self.name} ({method})",
+                f"{self.name[:3]} ({method})",
+            ]
+        else:
+            wordings = [f"{self.name} {number}".rstrip()]
+        label = next((each for each in wordings if len(each + sdp) <= room), wordings[-1]) + sdp
+        return (f"{label}: {self.reason}" if self.reason else label)[:room]
 
 
 def summary(data: bytes) -> Message:
@@ -277,7 +285,7 @@ def _arrow(rails: str, entry: TraceEntry, party: int, again: str) -> str:
     shaft = "-" * (right - left - 1)
     shaft = shaft[:-1] + ">" if goes_right else "<" + shaft[1:]
     room = right - left - 5 - len(again)
-    return _put(rails, [(left + 1, shaft), (left + 3, summary(entry.data).label[:room] + again)]).rstrip()
+    return _put(rails, [(left + 1, shaft), (left + 3, summary(entry.data).label(room) + again)]).rstrip()
 
 
 def _put(line: str, texts: Iterable[tuple[int, str]]) -> str:

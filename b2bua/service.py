@@ -21,12 +21,11 @@ from b2bua import logs
 from b2bua.calls.admission import Admission
 from b2bua.calls.record import CallRecord
 from b2bua.calls.switchboard import Switchboard
-from b2bua.config import Config, ConfigError, load
+from b2bua.config import EX_CONFIG, Config, ConfigError, load
 from b2bua.control import ControlError, ControlServer, live_call
 from b2bua.directory import ConfiguredDirectory
 from b2bua.notify import Notifier
 from b2bua.store import Store, StoreError
-from b2bua.supervisor import EX_CONFIG
 from rtp_relay import control
 from rtp_relay.client import RelayClient
 from sip_stack.aio.dice import SystemDice
@@ -54,10 +53,15 @@ class Core:
         self._questions: set[asyncio.Task[None]] = set()
         self._heartbeat: asyncio.TimerHandle | None = None
         self._relay_form = ""
+        self._beat_due = self._loop.time()
 
     async def start(self) -> None:
         """Open everything and take calls. OSError, StoreError, ControlError say what could not be opened."""
         config = self.config
+        # The socket first: whoever holds it is the one service of this configuration, and a second one must
+        # not touch the first one's records.
+        self.control = ControlServer(config.service.control_socket, self._answer)
+        await self.control.start()
         records = config.records
         self.store = await Store.open(
             records.database,
@@ -65,8 +69,6 @@ class Core:
             trace=records.trace,
             keep_traces=records.keep_traces,
         )
-        self.control = ControlServer(config.service.control_socket, self._answer)
-        await self.control.start()
         self.driver = Driver(self._take)
         wanted = [
             (each.host, Listener(each.name, each.transport, each.advertised, each.port))
@@ -172,6 +174,7 @@ class Core:
     def _take(self) -> None:
         """What the switchboard has for others than peers."""
         switchboard = self.switchboard
+        self.admission.lag = self.driver.lag
         if switchboard.commands:
             self._send_commands()
         for question in switchboard.take_questions():
@@ -215,8 +218,9 @@ class Core:
 
     def _beat(self) -> None:
         now = self._loop.time()
-        self.admission.lag = max(0.0, self.driver.lag)
-        self.driver.lag = 0.0
+        self.driver.note_lag(now - self._beat_due)
+        self.admission.lag = self.driver.lag
+        self._beat_due = now + HEARTBEAT
         self.switchboard.wall_offset = time.time() - now  # the time of day may be set while we run
         self.switchboard.is_watched = self.control.has_listeners
         self.notifier.watchdog()

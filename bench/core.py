@@ -82,7 +82,9 @@ def reply(request: bytes, status: str, tag: str, body: bytes = b"", method: str 
     contact = "Contact: <sip:phone@127.0.0.1:5071>\r\n" if tag else ""
     kind = "Content-Type: application/sdp\r\n" if body else ""
     return (
-        f"SIP/2.0 {status}\r\n" + "\r\n".join(kept) + f"\r\n{contact}{kind}Content-Length: {len(body)}\r\n\r\n"
+        f"SIP/2.0 {status}\r\n"
+        + "\r\n".join(kept)
+        + f"\r\n{contact}{kind}Content-Length: {len(body)}\r\n\r\n"
     ).encode() + body
 
 
@@ -112,7 +114,9 @@ class Bench:
         for command in self.board.take_commands():
             event: control.Event | None = None
             if isinstance(command, control.Reserve):
-                lent = [control.Lent(leg.leg, 0, "127.0.0.1", self.port, self.port + 1) for leg in command.legs]
+                lent = [
+                    control.Lent(leg.leg, 0, "127.0.0.1", self.port, self.port + 1) for leg in command.legs
+                ]
                 event = control.Reserved(command.call, tuple(lent))
             elif isinstance(command, control.Release):
                 event = control.Released(command.call, ())
@@ -137,7 +141,9 @@ class Bench:
         for flow, data in sent:
             if data.startswith(b"CANCEL"):
                 self.receive(reply(data, "200 OK", ""), flow)
-                self.receive(reply(originals[flow.port], "487 Request Terminated", f"p{flow.port - 5071}"), flow)
+                self.receive(
+                    reply(originals[flow.port], "487 Request Terminated", f"p{flow.port - 5071}"), flow
+                )
             elif data.startswith(b"SIP/2.0 200"):
                 text = data.decode()
                 start = text.index("\r\nTo: ") + 6

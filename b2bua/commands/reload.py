@@ -28,5 +28,8 @@ def run(arguments: argparse.Namespace) -> int:
             answer = service.ask({"command": "reload"})
     except ControlError as problem:
         raise Failure(str(problem)) from problem
-    print(f"The service now runs with version {answer.get('configuration', config.version)}.")
+    running = answer.get("configuration")
+    if running != config.version:
+        raise Failure(f"The service runs with version {running}; this file is {config.version}: not its own?")
+    print(f"The service now runs with version {running}.")
     return 0

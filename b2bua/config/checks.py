@@ -20,6 +20,7 @@ from b2bua.config.settings import File, NumberSettings, RecipientSettings, Trunk
 
 _HEADER_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 Report = Callable[[KeyPath, str, str], None]
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 # A header whose value this service must own, or the message would no longer be its own.
 _OWN_HEADERS = frozenset(
@@ -38,6 +39,7 @@ class Checks:
         self.file = file
         self.error = error
         self.warning = warning
+        self._trunk_by_network: dict[Network, str] = {}
 
     def run(self) -> None:
         self.listeners()
@@ -110,7 +112,7 @@ class Checks:
     def trunk(self, name: str, trunk: TrunkSettings) -> None:
         path: KeyPath = ("trunks", name)
         for index, text in enumerate(trunk.sources):
-            self.source((*path, "sources", index), text)
+            self.source((*path, "sources", index), name, text)
         if trunk.address:
             self.trunk_address((*path, "address"), trunk.address)
         if not (trunk.sources or trunk.address):
@@ -123,13 +125,18 @@ class Checks:
         self.interface((*path, "interface"), trunk.interface)
         self.headers((*path, "headers"), trunk)
 
-    def source(self, path: KeyPath, text: str) -> None:
+    def source(self, path: KeyPath, trunk: str, text: str) -> None:
         try:
             network = ipaddress.ip_network(text)
         except ValueError:
             remedy = 'Write "192.0.2.7" or "192.0.2.0/24", with no bits set behind the prefix.'
             self.error(path, f'"{text}" is not an address or network.', remedy)
             return
+        other = self._trunk_by_network.setdefault(network, trunk)
+        if other != trunk:
+            self.warning(
+                path, f"{text} is a source of {other} too, which gets its calls.", "Remove it from one."
+            )
         if network.prefixlen == 0:
             remedy = "List the trunk's own addresses; it publishes them."
             self.warning(path, "the whole Internet may call in, and scanners will.", remedy)

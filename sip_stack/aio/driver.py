@@ -17,6 +17,8 @@ from sip_stack.errors import RemoteError
 from sip_stack.flow import Flow
 from sip_stack.stack import Listener
 
+LAG_WEIGHT = 0.1  # of the newest timer in the running mean of lateness
+
 
 class Core(Protocol):
     """What is driven."""
@@ -33,7 +35,7 @@ class Driver:
     """Drives one core on the running loop.
 
     after: called at the end of each turn, to take what else the core has to say (events, records).
-    lag: how late, in seconds, the last timer was.
+    lag: how late, in seconds, timers have been lately: a running mean.
     """
 
     def __init__(self, after: Callable[[], None]) -> None:
@@ -124,11 +126,15 @@ class Driver:
 
     def _on_timer(self) -> None:
         now = self._loop.time()
-        self.lag = now - self._armed_for
+        self.note_lag(now - self._armed_for)
         self._timer, self._armed_for = None, float("inf")
         if self._core is not None:
             self._core.handle_deadline(now)
             self.pump()
+
+    def note_lag(self, seconds: float) -> None:
+        """A timer was so late. One pause is no overload; some twenty late timers in a row are."""
+        self.lag += (max(0.0, seconds) - self.lag) * LAG_WEIGHT
 
     def _receive(self, data: bytes, flow: Flow) -> None:
         if self._core is not None and not _is_keep_alive(data):

@@ -247,7 +247,8 @@ def test_the_relay_understands_what_it_is_given(file: Path) -> None:
 class FakeCore:
     """Answers on the control socket of a configuration, in a thread of its own."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, version: str) -> None:
+        self.version = version
         self.commands: list[dict[str, Any]] = []
         self.loop = asyncio.new_event_loop()
         self.server = ControlServer(path, self.answer)
@@ -264,7 +265,7 @@ class FakeCore:
             case "hangup" if command["call"] != "1":
                 raise LookupError("there is no such call")
             case "reload":
-                return {"configuration": "abc"}
+                return {"configuration": self.version}
         return {"call": "1"}
 
     def play(self) -> None:
@@ -302,7 +303,8 @@ EVENTS: list[dict[str, Any]] = [
 
 @pytest.fixture
 def core(file: Path) -> Iterator[FakeCore]:
-    made = FakeCore(load(file).service.control_socket)
+    config = load(file)
+    made = FakeCore(config.service.control_socket, config.version)
     yield made
     made.close()
 
@@ -312,8 +314,16 @@ def test_hangup_and_reload(core: FakeCore, file: Path, capsys: pytest.CaptureFix
     assert main(["hangup", "2", "--config", str(file)]) == 1
     assert "there is no such call" in capsys.readouterr().err
     assert main(["reload", "--config", str(file)]) == 0
-    assert "version abc" in capsys.readouterr().out
+    assert f"version {load(file).version}" in capsys.readouterr().out
     assert [command["command"] for command in core.commands] == ["hangup", "hangup", "reload"]
+
+
+def test_reload_of_a_file_that_is_not_the_services_own(
+    core: FakeCore, file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file.write_text(FILE + "# changed\n")
+    assert main(["reload", "--config", str(file)]) == 1
+    assert "not its own?" in capsys.readouterr().err
 
 
 def test_reload_of_a_bad_file_does_not_bother_the_service(

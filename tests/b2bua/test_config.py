@@ -381,6 +381,12 @@ def test_duplicates_and_crowds_are_warned_of() -> None:
     assert "2 recipients" in crowd.problem
 
 
+def test_two_trunks_with_one_source() -> None:
+    finding = only(SMALL + '[trunks.other]\nsources = ["192.0.2.0/24"]\n')
+    assert (finding.severity, finding.line) == (Severity.WARNING, SMALL.count("\n") + 2)
+    assert "a source of carrier too" in finding.problem
+
+
 def test_nobody_enabled_is_refused() -> None:
     text = SMALL.replace('"sip:ana@192.0.2.9"', '"sip:ana@192.0.2.9", enabled = false')
     assert "nobody" in only(text.replace('"carrier" }', '"carrier", enabled = false }')).problem

@@ -94,6 +94,15 @@ def test_the_ladder() -> None:
     ]
 
 
+def test_what_does_not_fit_is_said_shorter_and_the_sdp_is_kept() -> None:
+    ringing = records.summary(message("SIP/2.0 183 Session Progress", "20493 INVITE", SDP))
+    assert [ringing.label(room) for room in (40, 33, 20)] == [
+        "183 Session Progress (INVITE 20493) SDP",
+        "183 Session Progress (INVITE) SDP",
+        "183 (INVITE) SDP",
+    ]
+
+
 def test_the_page_holds_all_that_is_known() -> None:
     page = records.page(RECORD, UTC)
     for text in (

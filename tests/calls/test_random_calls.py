@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import os
 import random
+from typing import Any
 
 import pytest
 
-from b2bua.calls.recipient import Recipient, SixXX
+from b2bua.calls.recipient import Credentials, EarlyMedia, Recipient, SixXX
 from b2bua.calls.record import CallOutcome, RecipientOutcome
-from tests.world.caller import TrunkCall
+from tests.world.caller import Caller, TrunkCall
+from tests.world.challenge import Challenge
+from tests.world.description import read
 from tests.world.network import Link
 from tests.world.phone import Phone, Script
 from tests.world.world import World
@@ -21,6 +24,7 @@ from tests.world.world import World
 CALLS = int(os.environ.get("RANDOM_CALLS", "6000"))
 ONE = os.environ.get("RANDOM_CALL")
 CHUNKS = 12
+OURS = (Credentials("multiring", "secret"),)
 FAILURES = (302, 401, 404, 408, 480, 486, 487, 488, 500, 503, 600, 603, 604)
 
 
@@ -49,6 +53,8 @@ def script(chance: random.Random) -> Script:
         rings_after=chance.choice((None, 0.0, 0.05, 0.2, 0.8)),
         ring_status=chance.choice((180, 180, 183)),
         ring_description=chance.random() < 0.3,
+        ring_reliable=chance.random() < 0.2,
+        challenge=Challenge() if chance.random() < 0.05 else None,
         on_cancel=chance.choice(("stop", "stop", "stop", "487 first", "no 487", "silent", "answer")),
         cancel_after=chance.choice((0.0, 0.0, 0.02, 1.5)),
     )
@@ -67,34 +73,59 @@ def script(chance: random.Random) -> Script:
 def populate(world: World, chance: random.Random) -> list[Phone]:
     phones = []
     for number in range(chance.choice((1, 2, 2, 3, 3, 3, 4, 6))):
-        delayed = {"start_after": chance.choice((0.5, 1.0))} if chance.random() < 0.1 else {}
+        fields: dict[str, Any] = {"credentials": OURS} if chance.random() < 0.8 else {}
+        if chance.random() < 0.1:
+            fields[chance.choice(("start_after", "stop_after"))] = chance.choice((0.5, 1.0))
         transport = "TCP" if chance.random() < 0.1 else "UDP"
         phones.append(
-            world.phone(f"phone{number}", transport=transport, script=script(chance), recipient=delayed)
+            world.phone(f"phone{number}", transport=transport, script=script(chance), recipient=fields)
         )
     if chance.random() < 0.1:
         world.network.unroutable.add("203.0.113.66")
         world.plan.recipients.append(Recipient(name="gone", uri="sip:gone@203.0.113.66"))
     if chance.random() < 0.1:
-        world.add_recipient(chance.choice(phones), name="twice")
+        world.add_recipient(phones[0], name=phones[0].name)
     return phones
+
+
+def everyone_speaks(world: World, caller: Caller, phones: list[Phone]) -> None:
+    """Each says its name to where it was told, whether it may or not."""
+    for phone in phones:
+        for call in phone.calls:
+            if call.invite.message.sdp:
+                phone.media.say(phone.name.encode(), read(call.invite.message.sdp))
+    for trunk in caller.calls:
+        if trunk.dialog is not None and trunk.dialog.remote_description is not None:
+            caller.media.say(b"trunk", trunk.dialog.remote_description)
 
 
 def play(world: World, chance: random.Random, phones: list[Phone]) -> TrunkCall:
     """Call, perhaps give up, perhaps hold, and hang up from either side."""
     caller = world.caller(transport="TCP" if chance.random() < 0.1 else "UDP")
+    caller.supported = chance.choice(((), (), ("100rel",), ("timer", "100rel")))
+    caller.expects_early_media = world.plan.early_media is not EarlyMedia.NONE
     caller.acks_after = chance.choice((0.0, 0.0, 0.3))
     call = caller.call(late_offer=chance.random() < 0.1)
     if chance.random() < 0.3:
         world.run(chance.choice((0.0005, 0.002, 0.1, 0.6, 1.0, 1.05, 1.1, 1.3)))
         if not call.status:
             call.cancel()
+    if chance.random() < 0.1:
+        world.run(chance.choice((0.05, 0.9, 1.02)))
+        world.network.part([chance.choice(phones).address.host])
+        world.run(chance.choice((0.3, 2.5)))
+        world.network.heal()
+    if chance.random() < 0.3:
+        world.run(chance.choice((0.3, 0.9)))
+        everyone_speaks(world, caller, phones)
     world.run_until(lambda: call.status or call.is_over, limit=120.0)
     world.run(chance.choice((0.0, 0.1, 1.0, 5.0)))
-    if call.is_answered and call.offer is not None and chance.random() < 0.3:
-        call.session.reinvite(call.offer.changed(direction="sendonly"))
-        world.run(chance.choice((0.0, 0.5, 3.0)))
+    everyone_speaks(world, caller, phones)
     talking = [phone for phone in phones if phone.is_talking and phone.dialog.state == "confirmed"]
+    if call.is_answered and call.offer is not None and chance.random() < 0.3:
+        hold(call, talking, chance)
+        world.run(chance.choice((0.0, 0.5, 3.0)))
+    talking = [phone for phone in talking if phone.dialog.state == "confirmed"]
     if talking and chance.random() < 0.5:
         talking[0].hang_up()
         world.run(chance.choice((0.0, 0.02, 3.0)))
@@ -103,7 +134,20 @@ def play(world: World, chance: random.Random, phones: list[Phone]) -> TrunkCall:
     return call
 
 
-def judge(world: World, call: TrunkCall) -> None:
+def hold(call: TrunkCall, talking: list[Phone], chance: random.Random) -> None:
+    """A re-INVITE or UPDATE of the caller, at times with one of the callee."""
+    assert call.offer is not None
+    held = call.offer.changed(direction="sendonly")
+    if chance.random() < 0.3:
+        call.update(held)
+    else:
+        call.session.reinvite(held if chance.random() < 0.8 else None)
+    if talking and chance.random() < 0.3:
+        local = talking[0].dialog.local_description
+        talking[0].dialog.reinvite(local.changed(direction="inactive") if local else None)
+
+
+def judge(world: World, call: TrunkCall, phones: list[Phone]) -> None:
     """The world's finish has found every phone quiet and nothing left; what remains is the outcome."""
     assert call.status, "the caller never got a final response"
     (record,) = world.records
@@ -119,6 +163,10 @@ def judge(world: World, call: TrunkCall) -> None:
         assert record.outcome is not None
     assert record.status == call.status
     assert record.ended_at is not None and record.ended_at >= record.started_at
+    if world.plan.early_media is EarlyMedia.NONE:
+        assert call.caller.media.payloads <= {(record.answered_by or "nobody").encode()}
+    for phone in phones:
+        assert not phone.media.payloads or phone.name == record.answered_by
 
 
 def rehearse(seed: int) -> None:
@@ -126,6 +174,10 @@ def rehearse(seed: int) -> None:
     world = World(seed=seed, at_once=chance.random() < 0.5)
     world.plan.ring_time = chance.choice((1.0, 2.0, 5.0, 30.0))
     world.plan.six_xx = chance.choice((SixXX.RECIPIENT, SixXX.RECIPIENT, SixXX.EVERYONE))
+    world.plan.early_media = chance.choice(
+        (EarlyMedia.NONE, EarlyMedia.NONE, EarlyMedia.FIRST, EarlyMedia.SINGLE)
+    )
+    world.plan.reliable = chance.random() < 0.3
     world.relay.delay = chance.choice((0.0, 0.0005, 0.02, 0.5))
     phones = populate(world, chance)
     world.network.link = weather(chance)
@@ -134,7 +186,7 @@ def rehearse(seed: int) -> None:
     try:
         call = play(world, chance, phones)
         world.finish()
-        judge(world, call)
+        judge(world, call, phones)
     except AssertionError as fault:
         raise AssertionError(f"RANDOM_CALL={seed}\n{fault}") from fault
 

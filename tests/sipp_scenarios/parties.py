@@ -33,14 +33,15 @@ class Party:
     service: str = ""  # the number that it calls
     calls: int = 1
     patience: float = PATIENCE
-    keys: dict[str, str] = field(default_factory=dict)
+    terms: dict[str, str] = field(default_factory=dict)
+    rtp_port: int = 6000
     options: Sequence[str] = ()
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start SIPp; returns when its socket is open (a callee's) or at once (a caller's)."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        (self.directory / "scenario.xml").write_text(script.render(self.scenario), encoding="utf-8")
+        (self.directory / "scenario.xml").write_text(script.render(self.scenario, self.terms), encoding="utf-8")
         (self.directory / "command").write_text(" ".join(self._command()) + "\n", encoding="utf-8")
         with (self.directory / "screen").open("wb") as screen:
             self.process = subprocess.Popen(
@@ -128,6 +129,4 @@ class Party:
             command += ["-trace_stat", "-stf", "statistics"]
         if self.service:
             command += ["-s", self.service]
-        for key, value in {"rtp_port": "6000", **self.keys}.items():
-            command += ["-key", key, value]
-        return [*command, *self.options]
+        return [*command, "-key", "rtp_port", str(self.rtp_port), *self.options]

@@ -1,19 +1,31 @@
 """Scenario files made whole: what every message has in common is written once, here, as {{blocks}}.
 
-A scenario in scenarios/ is SIPp's XML, with these in its messages:
+A scenario in scenarios/ is SIPp's XML, with these in it. In messages:
 
     {{ask METHOD CSEQ}}      a caller's request that begins something: INVITE, OPTIONS, ...
     {{withdraw CSEQ}}        the CANCEL of the caller's INVITE of that number
     {{confirm CSEQ}}         the ACK of a failure of that INVITE
     {{within METHOD CSEQ}}   a caller's request within the dialog, the ACK of a 2xx too
+    {{within failed ACK CSEQ}}  the ACK of a failure of an INVITE within the dialog
+    {{callee METHOD CSEQ}}, {{callee failed ACK CSEQ}}  the same from a callee, who must have {{meet}} the INVITE
     {{answer CODE REASON}}   a response to an INVITE that has no To-tag yet
+    {{refuse CODE REASON}}   the same without a Contact
+    {{late CODE REASON}}     the same when a CANCEL has come in between
     {{reply CODE REASON}}    a response to any other request
-    {{from callee METHOD CSEQ}}  a callee's request within the dialog; {{meet}} must have stood in its <recv>
     {{me}}                   the Contact of whoever writes
     {{sdp VERSION DIRECTION}}    a session description, Content-Length and all; the last thing in a message
     {{nothing}}              no body; the last thing in a message
-    {{meet}}                 in a callee's first <recv>: notes who calls, for requests of its own
-    {{linger}}               stays for a moment, so that a message that should not come is seen
+    {{=TERM}}                what the test says (Party.terms)
+
+In place of commands:
+
+    {{meet}}      in a callee's first <recv>: notes who calls, for requests of its own
+    {{calls}}     a caller's whole INVITE with SDP, up to the ACK of its 200
+    {{answers}}   a callee's whole INVITE: rings, answers after {{=ring}} ms, up to the ACK
+    {{hangs up CSEQ}}, {{callee hangs up CSEQ}}   BYE and its 200
+    {{is hung up}}    the same from the other side
+    {{is stopped}}    CANCEL, its 200, 487 and its ACK
+    {{linger}}        stays for a moment, so that a message that should not come is seen
 
 The branch of a request says its method and number, so that CANCEL and ACK find their INVITE (RFC 3261 §9.1, §17.1.1.3).
 """
@@ -21,6 +33,7 @@ The branch of a request says its method and number, so that CANCEL and ACK find 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -31,6 +44,8 @@ _VIA = "Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=z9hG4bK-[pid]-[c
 _NUMBER = "sip:[service]@[remote_ip]:[remote_port]"
 _CALLER = 'From: "Dana" <sip:+15550123@[local_ip]:[local_port]>;tag=[pid]d[call_number]'
 _ME = "Contact: <sip:[local_ip]:[local_port];transport=[transport]>"
+
+_TAG = ";tag=[pid]k[call_number]"
 
 _INITIAL = f"""\
 {{method}} {_NUMBER} SIP/2.0
@@ -90,10 +105,90 @@ _MEET = """\
 </action>"""
 
 
-def render(name: str) -> str:
+_CALLS = """\
+<send retrans="500"><![CDATA[
+{{ask INVITE 1}}
+{{me}}
+{{=fields}}
+{{sdp 1 sendrecv}}
+]]></send>
+<recv response="100"/>
+<recv response="180" optional="true"/>
+<recv response="200" rrs="true"/>
+<send><![CDATA[
+{{within ACK 1}}
+{{nothing}}
+]]></send>"""
+
+_ANSWERS = """\
+<Reference variables="calling,called"/>
+<recv request="INVITE" rrs="true">
+{{meet}}
+</recv>
+<send><![CDATA[
+{{answer 180 Ringing}}
+{{nothing}}
+]]></send>
+<pause milliseconds="{{=ring}}"/>
+<send retrans="500"><![CDATA[
+{{answer 200 OK}}
+{{=fields}}
+{{sdp 1 sendrecv}}
+]]></send>
+<recv request="ACK"/>"""
+
+_HANGS_UP = """\
+<send retrans="500"><![CDATA[
+{{{{{request}}}}}
+{{{{nothing}}}}
+]]></send>
+<recv response="200"/>
+{{{{linger}}}}"""
+
+_IS_HUNG_UP = """\
+<recv request="BYE"/>
+<send><![CDATA[
+{{reply 200 OK}}
+{{nothing}}
+]]></send>
+{{linger}}"""
+
+_IS_STOPPED = """\
+<recv request="CANCEL"/>
+<send><![CDATA[
+{{refuse 200 OK}}
+{{nothing}}
+]]></send>
+<send retrans="500"><![CDATA[
+{{late 487 Request Terminated}}
+{{nothing}}
+]]></send>
+<recv request="ACK"/>
+{{linger}}"""
+
+_LATE = _RESPONSE.replace("[last_CSeq:]", "CSeq: 1 INVITE")
+
+# What the test may leave unsaid.
+TERMS: Final[Mapping[str, str]] = {"hold": "200", "ring": "200", "fields": "", "body": "", "reason": "Because"}
+
+
+def render(name: str, terms: Mapping[str, str]) -> str:
     """The scenario of that name as SIPp takes it."""
     text = (SCENARIOS / f"{name}.xml").read_text(encoding="utf-8")
-    return re.sub(r"\{\{(.+?)\}\}", lambda found: _block(found[1].split()), text)
+    return _expand(text, {**TERMS, **terms})
+
+
+def _expand(text: str, terms: Mapping[str, str]) -> str:
+    def put(found: re.Match[str]) -> str:
+        words = found[1].split()
+        if words[0].startswith("="):
+            return terms[words[0][1:]]
+        return _expand(_block([_expand(word, terms) for word in words]), terms)
+
+    # A term may stand within a block: {{answer {{=status}} No}}.
+    text = re.sub(r"\{\{=(\w+)\}\}", lambda found: terms[found[1]], text)
+    text = re.sub(r"\{\{(.+?)\}\}", put, text)
+    return re.sub(r"\n[ \t]*\n(?=[A-Za-z-]+: )", "\n", text)  # a term that was left empty
 
 
 def _block(words: list[str]) -> str:
@@ -110,15 +205,18 @@ def _block(words: list[str]) -> str:
             return _WITHIN.format(method=method, cseq=cseq, branch=f"{method}-{cseq}")
         case ["within", "failed", "ACK", cseq]:
             return _WITHIN.format(method="ACK", cseq=cseq, branch=f"INVITE-{cseq}")
-        case ["from", "callee", method, cseq]:
+        case ["callee", "hangs", "up", cseq]:
+            return _HANGS_UP.format(request=f"callee BYE {cseq}")
+        case ["callee", method, cseq]:
             return _FROM_CALLEE.format(method=method, cseq=cseq, branch=f"{method}-{cseq}")
-        case ["from", "callee", "failed", "ACK", cseq]:
+        case ["callee", "failed", "ACK", cseq]:
             return _FROM_CALLEE.format(method="ACK", cseq=cseq, branch=f"INVITE-{cseq}")
         case ["answer", code, *reason]:
-            return (
-                _RESPONSE.format(code=code, reason=" ".join(reason), tag=";tag=[pid]k[call_number]")
-                + f"\n{_ME}"
-            )
+            return _RESPONSE.format(code=code, reason=" ".join(reason), tag=_TAG) + f"\n{_ME}"
+        case ["refuse", code, *reason]:
+            return _RESPONSE.format(code=code, reason=" ".join(reason), tag=_TAG)
+        case ["late", code, *reason]:
+            return _LATE.format(code=code, reason=" ".join(reason), tag=_TAG)
         case ["reply", code, *reason]:
             return _RESPONSE.format(code=code, reason=" ".join(reason), tag="")
         case ["me"]:
@@ -129,6 +227,16 @@ def _block(words: list[str]) -> str:
             return "Content-Length: 0\n"
         case ["meet"]:
             return _MEET
+        case ["calls"]:
+            return _CALLS
+        case ["answers"]:
+            return _ANSWERS
+        case ["hangs", "up", cseq]:
+            return _HANGS_UP.format(request=f"within BYE {cseq}")
+        case ["is", "hung", "up"]:
+            return _IS_HUNG_UP
+        case ["is", "stopped"]:
+            return _IS_STOPPED
         case ["linger"]:
             return f'<pause milliseconds="{LINGER}"/>'
     raise ValueError(f"no such block: {' '.join(words)}")

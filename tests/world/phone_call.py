@@ -100,7 +100,8 @@ class PhoneCall:
     def _ring_as_told(self) -> None:
         script = self.phone.script
         if self._is_open():
-            self.ring(script.ring_status, script.ring_description, script.ring_reliable)
+            reliable = script.ring_reliable and "100rel" in self.invite.message.tokens("supported")
+            self.ring(script.ring_status, script.ring_description, reliable)
 
     def _answer_as_told(self) -> None:
         if self._is_open() or self.answers:

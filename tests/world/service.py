@@ -52,21 +52,19 @@ class LocalSocket:
             self.world.network.send("UDP", self.address, peer, octets)
             return
         connection = self._connection(flow, peer)
-        if connection is None:
-            self.world.clock.after(
-                0.0, lambda: self.world.switchboard.transport_failed(flow, "connection closed", self._now)
-            )
-            return
         end = connection.client if connection.client_socket is self else connection.server
         self.world.network.send("TCP", end, connection.other(end), octets, connection.number)
 
-    def _connection(self, flow: Flow, peer: Address) -> Connection | None:
-        """The flow's own; for number 0 one that is open to that peer, or a new one."""
+    def _connection(self, flow: Flow, peer: Address) -> Connection:
+        """By the flow's number; when that is gone, one that is open to that peer, or a new one (NET-6)."""
         network = self.world.network
-        if flow.connection:
-            known = network.connections.get(flow.connection)
-            return known if known is not None and known.is_open else None
-        for known in network.connections.values():
-            if known.is_open and known.client_socket is self and known.server == peer:
-                return known
+        known = network.connections.get(flow.connection)
+        if known is not None and known.is_open:
+            return known
+        for each in network.connections.values():
+            if each.is_open and peer in (each.client, each.server) and self._is_end_of(each):
+                return each
         return network.connect(self.address.host, peer, self)
+
+    def _is_end_of(self, connection: Connection) -> bool:
+        return self.address.host in (connection.client.host, connection.server.host)
