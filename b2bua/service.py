@@ -9,6 +9,7 @@ cut off.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import signal
 import sys
@@ -36,6 +37,7 @@ from sip_stack.timers import Intervals
 
 HEARTBEAT: Final = 0.5  # seconds between looks at the loop's lateness, and signs of life to systemd
 RELAY_PATIENCE: Final = 5.0  # seconds to wait for the relay at start before saying so
+FAREWELL_PATIENCE: Final = 2.0  # seconds for the BYEs of calls that outlived the drain
 EXIT_FAILURE: Final = 1
 
 log = structlog.get_logger("core")
@@ -53,6 +55,7 @@ class Core:
         self._questions: set[asyncio.Task[None]] = set()
         self._heartbeat: asyncio.TimerHandle | None = None
         self._relay_form = ""
+        self._is_started = False
         self._beat_due = self._loop.time()
 
     async def start(self) -> None:
@@ -99,6 +102,7 @@ class Core:
         self._loop.add_signal_handler(signal.SIGINT, self.stop)
         self._loop.add_signal_handler(signal.SIGHUP, self.reload)
         self._beat()
+        self._is_started = True
         _tune_collector()
         places = [f"{each.transport.lower()}:{each.sent_by}" for each in self.listeners]
         log.info("taking calls", listen=places, numbers=len(config.numbers), trunks=len(config.trunks))
@@ -138,9 +142,11 @@ class Core:
 
     async def _wait_for_farewells(self) -> None:
         """Calls that were hung up at the end of the drain have their BYEs answered and their records closed."""
-        deadline = self._loop.time() + 2.0
-        while self.switchboard.calls and self._loop.time() < deadline:
-            await asyncio.sleep(0.05)
+        if self.switchboard.calls:
+            self._stopped.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(FAREWELL_PATIENCE):
+                    await self._stopped.wait()
 
     def reload(self) -> None:
         """SIGHUP: read the file again; a bad one changes nothing and is said so."""
@@ -246,6 +252,8 @@ class Core:
     # The control socket.
 
     def _answer(self, command: dict[str, Any]) -> dict[str, Any]:
+        if not self._is_started:
+            raise ValueError("the service is starting: try again in a moment")
         match command.get("command"):
             case "live":
                 self.switchboard.is_watched = True

@@ -67,7 +67,8 @@ def _told(run: load.Load) -> load.Load:
     state = "clean" if run.sustained else f"NOT clean, {run.failed} failed"
     parts = " + ".join(f"{name} {value:.2f}" for name, value in sorted(run.cpu_ms.items()))
     _say(
-        f"  {run.recipients:2d} recipients at {run.rate:4d}/s, {run.calls:6d} calls: {run.total_ms:.2f} ms ({parts}), {state}"
+        f"  {run.recipients:2d} recipients at {run.rate:4d}/s, {run.calls:6d} calls: "
+        f"{run.total_ms:.2f} ms ({parts}), {state}"
     )
     return run
 

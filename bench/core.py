@@ -69,7 +69,9 @@ def within(method: str, number: int, to_value: str, cseq: int) -> bytes:
     ).encode()
 
 
-def reply(request: bytes, status: str, tag: str, body: bytes = b"", method: str = "") -> bytes:
+def reply(
+    request: bytes, status: str, tag: str, body: bytes = b"", method: str = "", port: int = 5071
+) -> bytes:
     head = request[: request.index(b"\r\n\r\n")].decode()
     kept = []
     for line in head.split("\r\n")[1:]:
@@ -79,7 +81,7 @@ def reply(request: bytes, status: str, tag: str, body: bytes = b"", method: str 
             kept.append(line if ";tag=" in line or not tag else f"{line};tag={tag}")
         elif line.startswith("CSeq:"):
             kept.append(f"CSeq: {line.split()[1]} {method}" if method else line)
-    contact = "Contact: <sip:phone@127.0.0.1:5071>\r\n" if tag else ""
+    contact = f"Contact: <sip:phone@127.0.0.1:{port}>\r\n" if tag else ""
     kind = "Content-Type: application/sdp\r\n" if body else ""
     return (
         f"SIP/2.0 {status}\r\n"

@@ -88,7 +88,7 @@ class Puppets:
                 marks["180"] = time.perf_counter()
                 phone.sendto(reply(data, "180 Ringing", "a"), self._service)
                 marks["200"] = time.perf_counter()
-                phone.sendto(reply(data, "200 OK", "a", SDP), self._service)
+                phone.sendto(reply(data, "200 OK", "a", SDP, port=phone.getsockname()[1]), self._service)
             else:
                 self._pending = data
                 phone.sendto(reply(data, "180 Ringing", "b"), self._service)

@@ -37,8 +37,7 @@ def measure(calls: int = 1000, rate: int = 100) -> dict[str, float]:
             str(total),
             "-l",
             str(total),
-            "-key",
-            "hold",
+            "-d",
             str(hold),
         )
         try:

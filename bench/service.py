@@ -90,7 +90,7 @@ log_level = "warning"
 
     def _is_ready(self) -> bool:
         try:
-            return self.status()["relay"] != "not there"
+            return self.status().get("relay", "not there") != "not there"
         except OSError:
             return False
 

@@ -102,10 +102,20 @@ class Dialog:
             # "as the last value" of the route set.
             uri, routes = _bare(routes[0]), (*routes[1:], f"<{self.target}>")
         return OutgoingRequest(
-            method, uri, via=via, branch=branch, from_value=self.local_value, to_value=self.remote_value,
-            call_id=self.call_id, cseq=cseq, routes=routes, max_forwards=MAX_FORWARDS, fields=fields, body=body,
+            method,
+            uri,
+            via=via,
+            branch=branch,
+            from_value=self.local_value,
+            to_value=self.remote_value,
+            call_id=self.call_id,
+            cseq=cseq,
+            routes=routes,
+            max_forwards=MAX_FORWARDS,
+            fields=fields,
+            body=body,
             content_type=content_type,
-        )  # fmt: skip
+        )
 
     def __repr__(self) -> str:
         return f"<dialog {self.call_id} {self.local_tag}/{self.remote_tag} to {self.target}>"
@@ -119,9 +129,19 @@ def dialog_of_answer(
         tuple(reversed([str(hop) for hop in response.record_route])) if response.get("record-route") else ()
     )
     return Dialog(
-        request.call_id, local_tag, response.to_tag, request.from_value, response.to_value,
-        contact_uri(response) or request.uri, routes, request.cseq, 0, source, contact, nat,
-    )  # fmt: skip
+        request.call_id,
+        local_tag,
+        response.to_tag,
+        request.from_value,
+        response.to_value,
+        contact_uri(response) or request.uri,
+        routes,
+        request.cseq,
+        0,
+        source,
+        contact,
+        nat,
+    )
 
 
 def dialog_of_request(request: Request, local_tag: str, source: Flow, contact: str, nat: bool) -> Dialog:
@@ -132,9 +152,19 @@ def dialog_of_request(request: Request, local_tag: str, source: Flow, contact: s
     routes = tuple([str(hop) for hop in request.record_route]) if request.get("record-route") else ()
     local_value = request.to_value if request.to_tag else f"{request.to_value};tag={local_tag}"
     return Dialog(
-        request.call_id, local_tag, request.from_tag, local_value, request.from_value,
-        target, routes, 0, request.cseq, source, contact, nat,
-    )  # fmt: skip
+        request.call_id,
+        local_tag,
+        request.from_tag,
+        local_value,
+        request.from_value,
+        target,
+        routes,
+        0,
+        request.cseq,
+        source,
+        contact,
+        nat,
+    )
 
 
 def contact_uri(message: Message) -> str:

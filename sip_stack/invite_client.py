@@ -73,9 +73,23 @@ class InviteClient:
     """An INVITE that was sent, and may be taken back. Tells its owner Progress, Answered, LateAnswer, Failed."""
 
     __slots__ = (
-        "_acknowledgements", "_cancel_fields", "_give_up", "_heard", "_refused", "cancelled_at", "early", "flow", "invitation", "owner",
-        "request", "session", "stack", "state", "trace", "transaction",
-    )  # fmt: skip
+        "_acknowledgements",
+        "_cancel_fields",
+        "_give_up",
+        "_heard",
+        "_refused",
+        "cancelled_at",
+        "early",
+        "flow",
+        "invitation",
+        "owner",
+        "request",
+        "session",
+        "stack",
+        "state",
+        "trace",
+        "transaction",
+    )
 
     def __init__(
         self, stack: Stack, owner: EventOwner, invitation: Invitation, flow: Flow, trace: Trace | None
@@ -96,11 +110,20 @@ class InviteClient:
         self._give_up: Timer | None = None
         via, branch = stack.via(flow)
         self.request = OutgoingRequest(
-            "INVITE", invitation.uri, via=via, branch=branch, from_value=invitation.local_value,
-            to_value=invitation.remote_value, call_id=invitation.call_id, cseq=invitation.cseq,
-            routes=invitation.routes, max_forwards=invitation.max_forwards, fields=invitation.fields,
-            body=invitation.body, content_type=invitation.content_type,
-        )  # fmt: skip
+            "INVITE",
+            invitation.uri,
+            via=via,
+            branch=branch,
+            from_value=invitation.local_value,
+            to_value=invitation.remote_value,
+            call_id=invitation.call_id,
+            cseq=invitation.cseq,
+            routes=invitation.routes,
+            max_forwards=invitation.max_forwards,
+            fields=invitation.fields,
+            body=invitation.body,
+            content_type=invitation.content_type,
+        )
         self.transaction = ClientTransaction(stack, self, self.request, flow, trace)
 
     @property

@@ -65,15 +65,29 @@ Argument = _Final | Request | None
 
 
 class InviteServer:
-    """A peer's INVITE and what we answer. Tells its owner Cancelled, Acknowledged, NeverAcknowledged, Received, NeverReceived.
+    """A peer's INVITE and what we answer.
 
-    local_tag is the tag of every response above 100, so that all of them belong to one dialog.
+    Tells its owner Cancelled, Acknowledged, NeverAcknowledged, Received, NeverReceived. local_tag is the tag of every response above 100, so that all of them belong to one dialog.
     """
 
     __slots__ = (
-        "_answer", "_interval", "_last_progress", "_reliable", "_reliable_interval", "_rseq", "_timers", "_waiting", "local_tag", "nat",
-        "owner", "request", "session", "stack", "state", "transaction",
-    )  # fmt: skip
+        "_answer",
+        "_interval",
+        "_last_progress",
+        "_reliable",
+        "_reliable_interval",
+        "_rseq",
+        "_timers",
+        "_waiting",
+        "local_tag",
+        "nat",
+        "owner",
+        "request",
+        "session",
+        "stack",
+        "state",
+        "transaction",
+    )
 
     def __init__(
         self,
@@ -132,7 +146,7 @@ class InviteServer:
     def answer(
         self, now: float, *, fields: Fields = (), body: bytes = b"", content_type: str = "application/sdp"
     ) -> None:
-        """Send 200, and again until its ACK. It waits for the PRACK of a reliable provisional with SDP (RFC 3262 §5)."""
+        """Send 200, and again until its ACK. It waits for the PRACK of a reliable provisional (RFC 3262 §5)."""
         final = _Final(200, "", fields, body, content_type)
         self._in_turn(lambda at: self._handle(Input.ANSWER, at, final), now)
 
@@ -273,9 +287,13 @@ class InviteServer:
     def _send_progress(self, status: int, now: float, fields: Fields, body: bytes, content_type: str) -> None:
         session = self.early_session()
         self.transaction.respond(
-            status, now, to_tag=self.local_tag, fields=[("Contact", session.dialog.contact), *fields], body=body,
+            status,
+            now,
+            to_tag=self.local_tag,
+            fields=[("Contact", session.dialog.contact), *fields],
+            body=body,
             content_type=content_type,
-        )  # fmt: skip
+        )
 
     def _send_reliably(self, status: int, now: float, fields: Fields, body: bytes, content_type: str) -> None:
         self._rseq = self._rseq + 1 if self._rseq else self.stack.first_rseq()

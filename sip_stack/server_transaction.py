@@ -173,7 +173,8 @@ class ServerTransaction:
         self.set_timer(Input.TIMER_G, now + self._interval)
 
     def __repr__(self) -> str:
-        return f"<{self.request.method} from {self.source.host}:{self.source.port} {self.state.name.lower()} {self.last_status}>"
+        source = f"{self.source.host}:{self.source.port}"
+        return f"<{self.request.method} from {source} {self.state.name.lower()} {self.last_status}>"
 
 
 def reply_flow(request: Request, source: Flow) -> Flow:

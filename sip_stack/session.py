@@ -59,10 +59,28 @@ class Session:
     """
 
     __slots__ = (
-        "_acknowledgements", "_asked", "_bye_fields", "_has_ended", "_is_known", "_received_rseq", "_timers", "_unfinished", "agreement",
-        "dialog", "digest", "is_confirmed", "local_body", "owner", "owns_call_id", "peer_allows", "remote_offer",
-        "serving", "stack", "trace", "unacknowledged",
-    )  # fmt: skip
+        "_acknowledgements",
+        "_asked",
+        "_bye_fields",
+        "_has_ended",
+        "_is_known",
+        "_received_rseq",
+        "_timers",
+        "_unfinished",
+        "agreement",
+        "dialog",
+        "digest",
+        "is_confirmed",
+        "local_body",
+        "owner",
+        "owns_call_id",
+        "peer_allows",
+        "remote_offer",
+        "serving",
+        "stack",
+        "trace",
+        "unacknowledged",
+    )
 
     def __init__(
         self, stack: Stack, dialog: Dialog, owner: EventOwner | None, trace: Trace | None, owns_call_id: bool

@@ -95,7 +95,7 @@ class Branch:
         "record",
         "sip_call_id",
         "trace",
-    )  # fmt: skip
+    )
 
     def __init__(self, call: Call, number: int, recipient: Recipient, session_id: int) -> None:
         self.call = call

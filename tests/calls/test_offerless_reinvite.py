@@ -77,3 +77,17 @@ def test_its_ack_never_comes_and_the_call_ends() -> None:
     world.run(40.0)
     assert call.is_over
     world.finish()
+
+
+def test_the_offer_comes_after_the_asker_has_hung_up() -> None:
+    """FRK-4, RFC 3261 §13.2.2.4: the ACK still carries an answer, one that refuses all media."""
+    world = World()
+    ana = world.phone("ana", answers_after=1.0)
+    ana.reinvite_after = 1.0
+    call = world.connect(ana)
+    call.session.reinvite(None)
+    world.run(0.5)
+    call.hang_up()
+    world.run(3.0)
+    assert ana.heard("ACK")[-1].sdp
+    world.finish()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from b2bua.calls.recipient import EarlyMedia
-from tests.world.picking import sent_to
+from tests.world.caller import Caller
+from tests.world.picking import sent_by, sent_to
 from tests.world.world import World
 
 REQUIRED = [("Require", "100rel")]
@@ -21,12 +22,18 @@ def test_it_is_not_offered_to_forked_branches_by_default() -> None:
     world.finish_after(call)
 
 
+def able(world: World) -> Caller:
+    """A caller that supports 100rel: then, and with one recipient only, we support it on the branch."""
+    caller = world.caller()
+    caller.supported = ("100rel",)
+    return caller
+
+
 def test_a_recipients_reliable_ringing_is_acknowledged_and_the_caller_rings_plainly() -> None:
     """FRK-19: never relay RSeq or Require across. The phone finds a missing PRACK."""
     world = World()
-    world.plan.reliable = True
     ana = world.phone("ana", ring_reliable=True, answers_after=2.0)
-    call = world.connect(ana)
+    call = world.connect(ana, able(world))
     assert len(ana.call.pracks) == 1
     assert call.statuses == [180]
     assert call.provisionals[0][1].get("rseq") is None
@@ -74,32 +81,45 @@ def test_a_reliable_180_without_prack_is_repeated_and_then_the_call_fails() -> N
 def test_a_lost_prack_of_ours_is_repeated() -> None:
     """T30."""
     world = World()
-    world.plan.reliable = True
     ana = world.phone("ana", ring_reliable=True, answers_after=6.0)
     world.network.drop(sent_to(ana, "PRACK "), times=2)
-    call = world.connect(ana)
+    call = world.connect(ana, able(world))
+    assert len(ana.call.pracks) == 1
+    world.finish_after(call)
+
+
+def test_a_lost_reliable_180_is_repeated_and_acknowledged_once() -> None:
+    """FRK-19: once per To tag and RSeq, however often it comes."""
+    world = World()
+    ana = world.phone("ana", ring_reliable=True, answers_after=6.0)
+    world.network.drop(sent_to(ana, "PRACK "), times=1)
+    world.network.drop(sent_by(ana, "SIP/2.0 180"), times=1)
+    call = world.connect(ana, able(world))
     assert len(ana.call.pracks) == 1
     world.finish_after(call)
 
 
 def test_each_branch_is_acknowledged_for_itself() -> None:
-    """FRK-19: same RSeq in two dialogs; OpenSIPS merged them."""
+    """FRK-19: same RSeq in two dialogs, which OpenSIPS merged; though neither had been invited to it."""
     world = World()
-    world.plan.reliable = True
-    ana = world.phone("ana", ring_reliable=True, answers_after=2.0)
-    ben = world.phone("ben", ring_reliable=True)
-    call = world.connect(ana)
-    assert len(ana.call.pracks) == len(ben.call.pracks) == 1
+    phones = [world.phone(name, rings_after=None) for name in ("ana", "ben")]
+    call = world.caller().call()
+    world.run(0.1)
+    for phone in phones:
+        phone.ring(180, reliable=True)
+    world.run(1.0)
+    assert [len(phone.call.pracks) for phone in phones] == [1, 1]
     assert call.statuses == [180]
+    phones[0].answer()
+    world.run(1.0)
     world.finish_after(call)
 
 
 def test_two_early_dialogs_of_one_branch_are_acknowledged_each() -> None:
     """DLG-3, T30: the PRACK goes to the To tag that asked for it."""
     world = World()
-    world.plan.reliable = True
     ana = world.phone("ana", ring_reliable=True, answers_after=4.0)
-    call = world.caller().call()
+    call = able(world).call()
     world.run(1.0)
     assert len(ana.call.pracks) == 1
     ana.call.ring(180, reliable=True, tag="other-device")
@@ -110,10 +130,25 @@ def test_two_early_dialogs_of_one_branch_are_acknowledged_each() -> None:
     world.finish_after(call)
 
 
+def test_a_dialog_that_had_a_prack_and_loses_gets_a_bye_that_is_counted_on() -> None:
+    """DLG-3, RFC 3261 §12.2.1.1: the 200 of another To tag wins; the BYE of the first follows its PRACK."""
+    world = World()
+    ana = world.phone("ana", ring_reliable=True)
+    call = able(world).call()
+    world.run(1.0)
+    ana.call.answer(tag="other-device")
+    world.run(1.0)
+    assert call.is_answered
+    ana.call.answer(tag=ana.call.tag)
+    world.run(1.0)
+    loser = ana.call.dialogs[ana.call.tag]
+    assert loser.bye_heard is not None and loser.state == "ended"
+    world.finish_after(call)
+
+
 def test_no_prack_for_a_branch_that_was_cancelled() -> None:
     """FRK-19."""
     world = World()
-    world.plan.reliable = True
     world.phone("ana", answers_after=1.0)
     ben = world.phone("ben", trying=True, rings_after=None, cancel_after=2.0)
     call = world.caller().call()

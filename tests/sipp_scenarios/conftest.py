@@ -42,7 +42,7 @@ def numbers_for(first_port: int) -> str:
             number("everyone", everyone),
             number("ana", everyone[:1]),
             number("ana-and-ben", everyone[:2]),
-            number("three-seconds", everyone, "ring_time = 3"),
+            number("one-second", everyone, "ring_time = 1"),
             number("ana-heard-early", everyone[:1], 'early_media = "single"'),
             number("ana-with-password", [recipient("Ana", ana, 'username = "ana"\npassword = "example"')]),
             number("ana-may-forward", [recipient("Ana", ana, "follow_redirects = 1")]),

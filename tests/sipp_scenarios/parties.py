@@ -52,12 +52,16 @@ class Party:
                 stderr=screen,
             )
         if not self.target:
-            until(
-                lambda: ports.is_bound(self.port, self.transport),
-                READY,
-                f"{self.name} listens on {self.port}",
-                alive=[self.process],
-            )
+            try:
+                until(
+                    lambda: ports.is_bound(self.port, self.transport),
+                    READY,
+                    f"{self.name} listens on {self.port}",
+                    alive=[self.process],
+                )
+            except TimeoutError as error:
+                error.add_note(self.report())
+                raise
 
     def wait(self, within: float) -> int:
         """The exit status. What does not end in time is killed, and counts as 255."""

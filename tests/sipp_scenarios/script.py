@@ -121,10 +121,10 @@ _CALLS = """\
 ]]></send>"""
 
 _ANSWERS = """\
-<Reference variables="calling,called"/>
 <recv request="INVITE" rrs="true">
 {{meet}}
 </recv>
+<Reference variables="calling,called"/>
 <send><![CDATA[
 {{answer 180 Ringing}}
 {{nothing}}
@@ -169,7 +169,7 @@ _IS_STOPPED = """\
 _LATE = _RESPONSE.replace("[last_CSeq:]", "CSeq: 1 INVITE")
 
 # What the test may leave unsaid.
-TERMS: Final[Mapping[str, str]] = {"hold": "200", "ring": "200", "fields": "", "body": "", "reason": "Because"}
+TERMS: Final[Mapping[str, str]] = {"hold": "200", "ring": "200", "fields": "", "body": "{{nothing}}", "reason": "Because", "tag": "", "acknowledgement": ""}
 
 
 def render(name: str, terms: Mapping[str, str]) -> str:
@@ -179,15 +179,9 @@ def render(name: str, terms: Mapping[str, str]) -> str:
 
 
 def _expand(text: str, terms: Mapping[str, str]) -> str:
-    def put(found: re.Match[str]) -> str:
-        words = found[1].split()
-        if words[0].startswith("="):
-            return terms[words[0][1:]]
-        return _expand(_block([_expand(word, terms) for word in words]), terms)
-
     # A term may stand within a block: {{answer {{=status}} No}}.
     text = re.sub(r"\{\{=(\w+)\}\}", lambda found: terms[found[1]], text)
-    text = re.sub(r"\{\{(.+?)\}\}", put, text)
+    text = re.sub(r"\{\{(.+?)\}\}", lambda found: _expand(_block(found[1].split()), terms), text)
     return re.sub(r"\n[ \t]*\n(?=[A-Za-z-]+: )", "\n", text)  # a term that was left empty
 
 

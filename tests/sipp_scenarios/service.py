@@ -18,7 +18,7 @@ from b2bua.calls.record import CallRecord
 from b2bua.control import ControlClient, ControlError
 from b2bua.demo import processes
 from b2bua.store import Archive, StoreError
-from tests.sipp_scenarios import ports
+from rtp_relay import control, framing
 from tests.sipp_scenarios.waiting import until
 
 PROGRAM: Final = str(Path(sys.executable).with_name("b2bua"))
@@ -140,9 +140,17 @@ class Service:
         assert len(found) == 1, f"{len(found)} processes are the {name}"
         return found[0]
 
-    def media_ports_held(self) -> set[int]:
-        """Ports of the relay's range with a socket open that waits for packets of a call."""
-        return {port for port in ports.ports_of(self.child("relay")) if self.media[0] <= port <= self.media[1]}
+    def holdings(self) -> control.Holdings:
+        """What the relay has lent."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as connection:
+            connection.settimeout(5.0)
+            connection.connect(str(self.directory / "relay.sock"))
+            for packet in framing.packets_of([control.Hello(), control.Inventory()]):
+                connection.send(packet)
+            while True:
+                for event in framing.events_in(connection.recv(control.PACKET_LIMIT)):
+                    if isinstance(event, control.Holdings):
+                        return event
 
     def wait_until_idle(self, within: float = 5.0) -> None:
         """Returns when no call runs."""

@@ -23,9 +23,12 @@ class Stage:
         self.parties: list[Party] = []
         self._port = port
 
+    def port_of(self, name: str) -> int:
+        return self._port + NAMES.index(name)
+
     def callee(self, name: str, scenario: str, **settings: object) -> Party:
         """Somebody who waits to be rung; starts at once."""
-        return self._party(name, f"callee_{scenario}", self._port + NAMES.index(name), **settings)
+        return self._party(name, f"callee_{scenario}", self.port_of(name), **settings)
 
     def caller(self, number: str, scenario: str, *, port: int = 0, **settings: object) -> Party:
         """Somebody who calls; starts at once."""

@@ -147,6 +147,7 @@ class Network:
         self._rules: list[_Rule] = []
         self._nats: list[Nat] = []
         self._parted: list[frozenset[str]] = []
+        self._waiting: list[Packet] = []
         self._ephemeral = itertools.count(49152)
         self._first: dict[tuple[Address, bytes], Packet] = {}
 
@@ -195,12 +196,16 @@ class Network:
         self._rules.append(_Rule(predicate, act, times))
 
     def part(self, hosts: Iterable[str]) -> None:
-        """Nothing passes between these hosts and the others until `heal`."""
+        """Nothing passes between these hosts and the others until `heal`; what TCP carries waits so long."""
         self._parted.append(frozenset(hosts))
 
     def heal(self) -> None:
+        """Let everything pass again; rules that have not been used up go too."""
         self._parted.clear()
         self._rules.clear()
+        waiting, self._waiting = self._waiting, []
+        for packet in waiting:
+            self._fly(packet, self._way(packet.sender.host, packet.destination.host).delay)
 
     # Carrying.
 
@@ -298,7 +303,12 @@ class Network:
     def _land(self, packet: Packet) -> None:
         self.in_flight -= 1
         target = self._inner(packet.destination)
-        if target is None or self._is_parted(packet.sender.host, target.host):
+        if target is not None and self._is_parted(packet.sender.host, target.host):
+            if packet.transport == "TCP":
+                self._waiting.append(packet)
+                return
+            target = None
+        if target is None:
             packet.fate = "lost"
             return
         socket = self._socket_at(packet, target)

@@ -26,7 +26,6 @@ class Plan:
     trunk_sources: networks that the trunk's requests come from; all others are unknown.
     trunk_media_interface: the relay interface towards the caller.
     session_expires: seconds that we ask for (RFC 4028), 0: we ask for none; min_se: our floor.
-    reliable: whether we let the recipients send provisional responses reliably.
     call_limit, call_rate: concurrent calls, new calls a second; 0: no limit.
     sip_timer: T1, seconds.
     """
@@ -45,7 +44,6 @@ class Plan:
     trunk_media_interface: str = ""
     session_expires: int = 0
     min_se: int = 90
-    reliable: bool = False
     call_limit: int = 0
     call_rate: float = 0.0
     sip_timer: float = 0.5

@@ -1,0 +1,76 @@
+"""Session timers (RFC 4028), one a dialog."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.sipp_scenarios.conftest import House, build
+from tests.sipp_scenarios.stage import Stage
+
+pytestmark = pytest.mark.sipp
+
+HALF = 45.0  # seconds: half of the shortest session interval there is
+
+
+@pytest.fixture(scope="session", autouse=True)
+def long_call(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stage | None]:
+    """A call that lasts until its refresh; it goes on while other tests run, and needs no look meanwhile."""
+    wanted = test_the_service_refreshes_when_half_the_interval_is_over.__name__
+    if not any(item.name == wanted for item in request.session.items):
+        yield None
+        return
+    house: House = build(tmp_path_factory.mktemp("long-call"))
+    house.service.start()
+    stage = Stage(house.service, house.first_party, tmp_path_factory.mktemp("long-call-parties"))
+    stage.callee("Ana", "answers", patience=HALF + 20)
+    fields = "Supported: timer\nSession-Expires: 90;refresher=uas\nAllow: INVITE, ACK, BYE, CANCEL, UPDATE"
+    stage.caller("ana", "is_refreshed", patience=HALF + 20, terms={"fields": fields})
+    yield stage
+    stage.close()
+    house.service.stop()
+
+
+def test_the_caller_refreshes_and_the_callee_is_not_troubled(stage: Stage) -> None:
+    ana = stage.callee("Ana", "answers")
+    fields = "Supported: timer\nSession-Expires: 90;refresher=uac"
+    caller = stage.caller("ana", "refreshes", terms={"fields": fields})
+    stage.play()
+    assert ana.story == ["< INVITE", "> 180 INVITE", "> 200 INVITE", "< ACK", "< BYE", "> 200 BYE"]
+    answers = [*caller.received("200 INVITE"), *caller.received("200 UPDATE")]
+    assert [answer.header("Session-Expires") for answer in answers] == ["90;refresher=uac"] * 3
+    # RFC 3264 §8: what has not changed keeps its version.
+    assert caller.received("200 INVITE")[0].body == caller.received("200 INVITE")[1].body
+
+
+def test_an_interval_that_is_too_short_is_refused_with_the_shortest(stage: Stage) -> None:
+    stage.callee("Ana", "answers")
+    caller = stage.caller("ana", "asks_for_too_short_a_session")
+    stage.play()
+    assert caller.only("422 INVITE").header("Min-SE") == "90"
+    assert caller.only("200 INVITE").header("Session-Expires").startswith("90;")
+
+
+def test_a_callee_who_wants_a_longer_interval_is_given_it(stage: Stage) -> None:
+    ana = stage.callee("Ana", "wants_longer_sessions")
+    stage.caller("ana", "talks_and_hangs_up")
+    stage.play()
+    first, second = ana.received("INVITE")
+    assert int(second.cseq.split()[0]) == int(first.cseq.split()[0]) + 1
+    assert second.call_id == first.call_id
+    assert second.header("Session-Expires").split(";")[0] == "3600"
+    assert second.header("Min-SE") == "3600"
+
+
+@pytest.mark.timeout(120)
+def test_the_service_refreshes_when_half_the_interval_is_over(long_call: Stage | None) -> None:
+    assert long_call is not None
+    long_call.play()
+    _, caller = long_call.parties
+    refresh = caller.only("UPDATE")
+    assert refresh.at - caller.only("200 INVITE").at == pytest.approx(HALF, abs=1.0)
+    assert refresh.header("Session-Expires") == "90;refresher=uac"
+    assert refresh.body.strip() == ""
