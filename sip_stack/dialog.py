@@ -6,6 +6,7 @@ A dialog only knows; what is done within one is session's matter.
 from __future__ import annotations
 
 import ipaddress
+import re
 from functools import lru_cache
 
 from sip_stack.errors import RemoteError
@@ -15,6 +16,17 @@ from sip_stack.outgoing import MAX_FORWARDS, OutgoingRequest
 from sip_stack.uri import Uri
 
 Key = tuple[str, str, str]
+
+# Addresses that mean nothing outside of the network they are used in: RFC 1918, 6598 (carriers' NAT), 3927 and
+# 4193, loopback and "any". (is_private of ipaddress knows no RFC 6598, and takes in documentation addresses.)
+_PRIVATE = tuple(
+    ipaddress.ip_network(network)
+    for network in (
+        "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16",
+        "::/127", "fc00::/7", "fe80::/10",
+    )
+)  # fmt: skip
+_LOOSE = re.compile(r";lr(?=[;=>?]|$)", re.IGNORECASE)  # RFC 3261 §19.1.1: lr-param, with or without a value
 
 
 class Dialog:
@@ -125,9 +137,7 @@ def dialog_of_answer(
     request: OutgoingRequest, local_tag: str, response: Response, source: Flow, contact: str, nat: bool
 ) -> Dialog:
     """The UAC's dialog, early or confirmed, that a 101-299 with a To-tag makes (§12.1.2)."""
-    routes = (
-        tuple(reversed([str(hop) for hop in response.record_route])) if response.get("record-route") else ()
-    )
+    routes = tuple(reversed(response.values("record-route")))
     return Dialog(
         request.call_id,
         local_tag,
@@ -149,7 +159,7 @@ def dialog_of_request(request: Request, local_tag: str, source: Flow, contact: s
     target = contact_uri(request)
     if not target:
         raise RemoteError(400, "an INVITE without Contact cannot make a dialog (RFC 3261 §8.1.1.8)")
-    routes = tuple([str(hop) for hop in request.record_route]) if request.get("record-route") else ()
+    routes = tuple(request.values("record-route"))
     local_value = request.to_value if request.to_tag else f"{request.to_value};tag={local_tag}"
     return Dialog(
         request.call_id,
@@ -168,7 +178,7 @@ def dialog_of_request(request: Request, local_tag: str, source: Flow, contact: s
 
 
 def contact_uri(message: Message) -> str:
-    """The URI of the (first) Contact, "" when there is none."""
+    """The URI of the (first) Contact; "" when there is none, or none that can be read."""
     value = message.get("contact")
     if value is None:
         return ""
@@ -177,7 +187,10 @@ def contact_uri(message: Message) -> str:
         end = value.find(">", start)
         if end > start:
             return value[start + 1 : end]
-    contact = message.contact
+    try:
+        contact = message.contact
+    except RemoteError:
+        return ""
     return contact.uri if contact is not None else ""
 
 
@@ -213,7 +226,7 @@ def _numeric(uri: str) -> tuple[str, int, str, bool] | None:
     transport = parsed.transport.upper()
     if transport not in ("UDP", "TCP"):
         transport = ""
-    is_private = address.is_private or address.is_unspecified
+    is_private = any(address in network for network in _PRIVATE)
     return str(address), parsed.port or 5060, transport, is_private
 
 
@@ -223,4 +236,4 @@ def _bare(route: str) -> str:
 
 
 def _is_loose(route: str) -> bool:
-    return ";lr" in route
+    return _LOOSE.search(route) is not None

@@ -168,12 +168,13 @@ class InviteClient:
         tag = session.dialog.remote_tag
         if tag not in self._acknowledgements:
             dialog = session.dialog
-            via, branch = self.stack.via(dialog.flow)
+            flow = self.stack.flow_of(dialog)
+            via, branch = self.stack.via(flow)
             data = dialog.request(
                 "ACK", self.request.cseq, via, branch, self._authorization(), body, content_type
             ).data
-            self._acknowledgements[tag] = (dialog.flow, data)
-            self.stack.send(dialog.flow, data, self.trace, now)
+            self._acknowledgements[tag] = (flow, data)
+            self.stack.send(flow, data, self.trace, now)
 
     # From the transaction and the wheel.
 

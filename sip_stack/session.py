@@ -337,9 +337,12 @@ class Session:
     ) -> None:
         self.dialog.refresh_target(response, self.stack.source)
         cseq = transaction.request.cseq
-        if asked.body or self._has_ended:
-            # T25: acknowledged even when a BYE has ended the call meanwhile.
+        if asked.body:
             self._acknowledge(cseq, now, b"", "")
+        elif self._has_ended:
+            # T25: acknowledged even when a BYE has ended the call meanwhile; an offer is refused.
+            self.remote_offer = response.body
+            self._acknowledge(cseq, now, self.rejection_of_offer(), "application/sdp")
         else:
             self._unfinished.add(cseq)
 
@@ -414,7 +417,8 @@ class Session:
 
     def _send(self, asked: _Asked, now: float) -> None:
         stack, dialog = self.stack, self.dialog
-        via, branch = stack.via(dialog.flow)
+        flow = stack.flow_of(dialog)
+        via, branch = stack.via(flow)
         fields = asked.fields
         if self.digest is not None and not asked.is_retry:
             # RFC 3261 §22.3: credentials that were accepted before spare the next request its challenge.
@@ -422,12 +426,12 @@ class Session:
         request = dialog.request(
             asked.method, dialog.next_cseq(), via, branch, fields, asked.body, asked.content_type
         )
-        transaction = ClientTransaction(stack, self, request, dialog.flow, self.trace)
+        transaction = ClientTransaction(stack, self, request, flow, self.trace)
         self._asked[transaction] = asked
         stack.begin(transaction, now)
 
     def _acknowledge(self, cseq: int, now: float, body: bytes, content_type: str) -> None:
-        flow = self.dialog.flow
+        flow = self.stack.flow_of(self.dialog)
         via, branch = self.stack.via(flow)
         data = self.dialog.request("ACK", cseq, via, branch, "", body, content_type).data
         self._acknowledgements = {cseq: (flow, data)}

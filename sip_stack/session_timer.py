@@ -66,8 +66,10 @@ def agree_as_server(request: Request, policy: TimerPolicy) -> tuple[Agreement | 
             return None, []
         interval, refresher = max(policy.session_expires, _min_se(request)), ""
     else:
+        # §9: "The UAS MUST NOT increase the value of the Session-Expires header field", not even to our floor,
+        # when it is a proxy's and a 422 would not be understood; below the RFC's own floor nothing is kept.
         asked = SessionExpires.parse(value)
-        interval, refresher = max(asked.interval, policy.min_se, _min_se(request)), asked.refresher
+        interval, refresher = max(asked.interval, FLOOR), asked.refresher
     if refresher not in ("uac", "uas"):
         refresher = "uac" if peer_knows else "uas"
     fields = [("Session-Expires", f"{interval};refresher={refresher}")]

@@ -18,7 +18,7 @@ from typing import Protocol
 from zlib import crc32
 
 from sip_stack.client_transaction import ClientTransaction
-from sip_stack.dialog import Key
+from sip_stack.dialog import Dialog, Key
 from sip_stack.errors import LocalError, MalformedMessage, RemoteError
 from sip_stack.events import Asked, Event, Invited
 from sip_stack.flow import Flow
@@ -200,6 +200,20 @@ class Stack:
                 return Flow(transport, listener.name, host, port)
         family = "IPv6" if ":" in host else "IPv4"
         raise LocalError(f"no {family} {transport} listener to reach {host} from: add one to sip.listen")
+
+    def flow_of(self, dialog: Dialog) -> Flow:
+        """The flow for a request of a dialog; where no listener of ours serves it, the one the peer was heard by.
+
+        A Contact may name a transport, or an address of a family, that we do not have.
+        """
+        flow = dialog.flow
+        listener = self.listeners.get(flow.local)
+        if listener is not None and listener.transport == flow.transport and listener.is_ipv6 == (":" in flow.host):
+            return flow
+        try:
+            return self.flow_to(flow.transport, flow.host, flow.port)
+        except LocalError:
+            return dialog.source
 
     def via(self, flow: Flow) -> tuple[str, str]:
         """A Via value with a new branch, for a request by this flow, and that branch."""

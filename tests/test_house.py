@@ -16,7 +16,10 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("sip_stack", "rtp_relay", "b2bua")
-IMPURE = frozenset({"asyncio", "socket", "ssl", "threading", "time", "random", "secrets"})
+IMPURE = frozenset({
+    "asyncio", "socket", "ssl", "threading", "time", "random", "secrets",
+    "uvloop", "select", "selectors", "signal", "subprocess", "multiprocessing", "os", "uuid",
+})  # fmt: skip
 
 # RFC 3261 from the wire up; a module imports those of its own floor and below.
 FLOORS: tuple[tuple[str, ...], ...] = (

@@ -47,7 +47,9 @@ class Admission:
         return ""
 
     def _has_allowance(self, now: float) -> bool:
-        self._allowance = min(self.rate, self._allowance + (now - self._at) * self.rate)
+        # At least one whole call is saved up, or a rate below one a second would let none through.
+        most = max(self.rate, 1.0)
+        self._allowance = min(most, self._allowance + (now - self._at) * self.rate)
         self._at = now
         if self._allowance < 1.0:
             return False

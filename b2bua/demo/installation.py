@@ -32,7 +32,7 @@ START_INTERVAL: Final = 15.0  # seconds; the service needs two at most, a busy m
 END_INTERVAL: Final = 10.0  # seconds from SIGTERM to the end when no calls are left
 MEDIA_PORTS: Final = 128
 _LOWEST_PORT: Final = 10_240
-_HIGHEST_PORT: Final = 32_000  # Linux lends ports from 32768 on to whoever asks for any
+_HIGHEST_PORT: Final = 20_000  # above is the relay's usual range, and from 32768 on what Linux lends to all
 
 
 class InstallationError(Exception):

@@ -7,6 +7,7 @@ core has to send is sent; then one timer is armed for its next deadline.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Protocol
@@ -122,10 +123,13 @@ class Driver:
         if self._timer is not None:
             self._timer.cancel()
         self._armed_for = deadline
-        self._timer = self._loop.call_at(deadline, self._on_timer)
+        self._timer = self._loop.call_later(max(0.0, deadline - time.monotonic()), self._on_timer)
 
     def _on_timer(self) -> None:
-        now = self._loop.time()
+        now = time.monotonic()
+        if now < self._armed_for:
+            self._arm(self._armed_for)  # some loops count in milliseconds and come a little early
+            return
         self.note_lag(now - self._armed_for)
         self._timer, self._armed_for = None, float("inf")
         if self._core is not None:
@@ -138,15 +142,15 @@ class Driver:
 
     def _receive(self, data: bytes, flow: Flow) -> None:
         if self._core is not None and not _is_keep_alive(data):
-            self._core.receive(data, flow, self._loop.time())
+            self._core.receive(data, flow, time.monotonic())
 
     def _failed(self, flow: Flow, cause: str, quoted: bytes) -> None:
         if self._core is not None:
-            self._core.transport_failed(flow, cause, self._loop.time(), quoted)
+            self._core.transport_failed(flow, cause, time.monotonic(), quoted)
 
     def _unframed(self, head: bytes, error: RemoteError, flow: Flow) -> None:
         if self._core is not None:
-            self._core.refuse_unframed(head, error, flow, self._loop.time())
+            self._core.refuse_unframed(head, error, flow, time.monotonic())
 
 
 def _is_keep_alive(data: bytes) -> bool:

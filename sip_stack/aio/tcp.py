@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import cast
 
 from sip_stack.errors import RemoteError
 from sip_stack.flow import Flow
@@ -129,14 +130,14 @@ class Connection(asyncio.Protocol):
         self._deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        transport.set_write_buffer_limits(high=UNSENT_LIMIT)
-        host, port = transport.get_extra_info("peername")[:2]
+        stream = cast(asyncio.Transport, transport)  # uvloop's is one in all but its class
+        self._transport = stream
+        stream.set_write_buffer_limits(high=UNSENT_LIMIT)
+        host, port = stream.get_extra_info("peername")[:2]
         self.peer = (host, port)
         self.number = self._listener.opened(self)
         if not self.number:
-            transport.abort()
+            stream.abort()
             return
         self._wait(IDLE_LIMIT)
 

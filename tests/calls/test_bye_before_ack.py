@@ -118,8 +118,8 @@ def test_a_481_to_a_request_of_ours_ends_both_legs() -> None:
     call = world.connect(ana)
     ana.answers["INFO"] = 481
     ana.dialog.state = "ended"
-    info = call.session.request("INFO", "Signal=1\r\n", [("Content-Type", "application/dtmf-relay")])
+    digits = call.session.request("INFO", "Signal=1\r\n", [("Content-Type", "application/dtmf-relay")])
     world.run(2.0)
-    assert info.status == 481
+    assert digits.status == 481
     assert call.is_over
     world.finish()

@@ -48,7 +48,7 @@ def test_the_nat_box_forgets_and_the_next_request_comes_from_a_new_port() -> Non
     caller = world.caller(host="10.0.0.9")
     call = world.connect(ana, caller)
     nat.forget()
-    info = call.session.request("INFO", "Signal=1\r\n", [("Content-Type", "application/dtmf-relay")])
+    digits = call.session.request("INFO", "Signal=1\r\n", [("Content-Type", "application/dtmf-relay")])
     world.run(1.0)
-    assert info.status == 200
+    assert digits.status == 200
     world.finish_after(call)

@@ -123,9 +123,9 @@ def test_a_request_from_a_new_port_belongs_to_its_dialog() -> None:
     caller = world.caller()
     call = world.connect(ana, caller)
     caller.move(6070)
-    info = call.session.request("INFO", "Signal=1\r\n", DTMF)
+    digits = call.session.request("INFO", "Signal=1\r\n", DTMF)
     world.run(1.0)
-    assert info.status == 200
+    assert digits.status == 200
     call.hang_up()
     world.run(1.0)
     assert ana.call.state == "ended"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from b2bua.calls.recipient import EarlyMedia
+from b2bua.calls.record import CallOutcome
 from tests.world.caller import Caller
 from tests.world.picking import sent_by, sent_to
 from tests.world.world import World
@@ -189,3 +190,22 @@ def test_a_prack_of_something_never_sent_is_refused() -> None:
     assert wrong.status == 481
     call.cancel()
     world.finish()
+
+
+def test_the_caller_gives_up_while_its_200_waits_for_its_prack() -> None:
+    """FRK-17 meets FRK-19: ana has answered, the caller was never told: 487, and an abandoned call."""
+    world = World()
+    world.plan.early_media = EarlyMedia.SINGLE
+    ana = world.phone("ana", ring_status=183, ring_description=True, answers_after=0.5)
+    caller = able(world)
+    caller.expects_early_media = True
+    caller.pracks_after = None
+    call = caller.call()
+    world.run(1.0)
+    assert ana.is_talking and call.answered_at is None
+    call.cancel()
+    world.run(1.0)
+    assert call.status == 487
+    assert ana.call.state == "ended" and not ana.call.answered_elsewhere
+    world.finish()
+    assert world.records[0].outcome is CallOutcome.ABANDONED

@@ -179,6 +179,8 @@ def rehearse(seed: int) -> None:
         (EarlyMedia.NONE, EarlyMedia.NONE, EarlyMedia.FIRST, EarlyMedia.SINGLE)
     )
     world.relay.delay = chance.choice((0.0, 0.0005, 0.02, 0.5))
+    if chance.random() < 0.3:
+        world.use_real_relay(world.relay.delay)
     phones = populate(world, chance)
     world.network.link = weather(chance)
     for phone in phones:

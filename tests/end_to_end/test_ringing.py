@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 
 import pytest
 
 from b2bua.phone import messages as m
 from b2bua.phone import outcome
+from b2bua.phone.client import Phone
 from tests.end_to_end.stage import CALLEES, CALLERS, SOON, Stage, ended, play
 
 pytestmark = [pytest.mark.phones, pytest.mark.xdist_group("phones")]
+
+
+async def first_to_hear(phones: Iterable[Phone]) -> None:
+    """Returns when any of them hears the caller."""
+    listening = [asyncio.create_task(phone.event(m.ToneHeard, SOON)) for phone in phones]
+    await asyncio.wait(listening, return_when=asyncio.FIRST_COMPLETED)
+    for task in listening:
+        task.cancel()
+    await asyncio.gather(*listening, return_exceptions=True)
 
 
 @pytest.mark.parametrize("tcp", [False, True], ids=["udp", "tcp"])
@@ -103,6 +114,7 @@ def test_of_three_who_answer_at_once_exactly_one_gets_the_caller() -> None:
         await stage.ring()
         await asyncio.gather(*(phone.answer() for phone in stage.recipients))
         await stage.caller.event(m.ToneHeard, SOON, lambda tone: tone.frequency == CALLEES)
+        await first_to_hear(stage.recipients)
         await stage.caller.hang_up()
         shown = await ended(*stage.recipients)
         assert sorted(shown) == [outcome.ANSWERED_ELSEWHERE] * 2 + [outcome.TALKED]

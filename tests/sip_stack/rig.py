@@ -13,7 +13,7 @@ from sip_stack.invite_server import InviteServer
 from sip_stack.message import Request, Response, parse
 from sip_stack.session import Session
 from sip_stack.stack import Listener, Stack
-from sip_stack.timers import Intervals, TimerWheel
+from sip_stack.timers import Intervals, TimerOwner, TimerWheel
 
 OUR_HOST = "192.0.2.1"
 LISTENERS = (
@@ -105,6 +105,7 @@ class Rig:
 
     def run(self, seconds: float) -> None:
         """Keep every deadline up to that many seconds from now, each at its time."""
+        self.take()
         end = self.now + seconds
         while (deadline := self.stack.next_deadline()) is not None and deadline <= end + 1e-9:
             self.now = max(self.now, deadline)
@@ -291,6 +292,13 @@ class WheelLayer:
             now = deadline
             self.wheel.expire(now)
         return now
+
+    def fire(self, owner: TimerOwner, name: int, now: float) -> None:
+        """As the wheel does when a deadline is due: it waits no longer, then its owner is told."""
+        for timer in self.wheel.waiting():
+            if timer.name == name:
+                self.wheel.cancel(timer)
+        owner.handle_timer(name, now)
 
     def timer_names(self) -> set[int]:
         return {timer.name for timer in self.wheel.waiting()}

@@ -112,12 +112,14 @@ FIGURES: dict[str, tuple[dict[State, Rows], dict[tuple[State, Input], State]]] =
 
 
 def give(transaction: ClientTransaction, what: Input, now: float = START) -> None:
+    layer = transaction.layer
+    assert isinstance(layer, WheelLayer)
     if what in RESPONSES:
         transaction.handle_response(answer(RESPONSES[what], method=transaction.request.method), now)
     elif what is I.TRANSPORT_ERROR:
         transaction.handle_transport_error("ECONNREFUSED", now)
     else:
-        transaction.handle_timer(what, now)
+        layer.fire(transaction, what, now)
 
 
 def came_to(method: str, state: State) -> tuple[ClientTransaction, WheelLayer, User]:

@@ -79,11 +79,13 @@ def made(method: str, flow: Flow = PEER) -> tuple[ServerTransaction, WheelLayer]
 
 def give(transaction: ServerTransaction, what: Input, now: float = START) -> bool:
     """Whether the transaction took it; what it may not send is a LocalError."""
+    layer = transaction.layer
+    assert isinstance(layer, WheelLayer)
     try:
         if what in STATUSES:
             transaction.respond(STATUSES[what], now, to_tag="us1")
         elif what in TIMERS:
-            transaction.handle_timer(what, now)
+            layer.fire(transaction, what, now)
         else:
             transaction.handle(what, now)
     except LocalError:

@@ -11,6 +11,7 @@ from tests.sipp_scenarios import ports
 from tests.sipp_scenarios.service import MEDIA_PORTS, Service, configuration, number, recipient
 from tests.sipp_scenarios.stage import NAMES, Stage
 
+LOAD_PORTS = 5000
 PARTIES = 8  # ports for callees and callers
 
 
@@ -22,11 +23,11 @@ class House:
         self.first_party = first_party
 
 
-def build(directory: Path, **settings: object) -> House:
+def build(directory: Path, *, media_ports: int = MEDIA_PORTS, **settings: object) -> House:
     """A service at free ports, not started, whose numbers are numbers_for()."""
-    port = ports.free_ports(MEDIA_PORTS + PARTIES + 2)
-    media = (port + 2, port + 1 + MEDIA_PORTS)
-    parties = port + 2 + MEDIA_PORTS
+    port = ports.free_ports(media_ports + PARTIES + 2)
+    media = (port + 2, port + 1 + media_ports)
+    parties = port + 2 + media_ports
     text = configuration(port, media, numbers_for(parties), **settings)  # type: ignore[arg-type]
     return House(Service(directory, text, port, media), parties)
 
@@ -60,8 +61,8 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 
 @pytest.fixture(scope="session")
 def quick_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    """A service with T1 = 0.1 s: 64*T1 is 6.4 s."""
-    yield from _running(build(tmp_path_factory.mktemp("quick"), t1=0.1))
+    """A service with T1 = 0.1 s: 64*T1 is 6.4 s; with ports for a hundred calls a second, whose ports rest for 5 s."""
+    yield from _running(build(tmp_path_factory.mktemp("quick"), t1=0.1, media_ports=LOAD_PORTS))
 
 
 @pytest.fixture

@@ -109,6 +109,11 @@ class Party:
         assert len(found) == 1, f"{self.name} received {len(found)} times {name}: {self.story}"
         return found[0]
 
+    def figure(self, name: str) -> int:
+        """A cumulative figure of SIPp's statistics, when many calls were made: "FailedCall(C)"."""
+        lines = (self.directory / "statistics").read_text(errors="replace").splitlines()
+        return int(dict(zip(lines[0].split(";"), lines[-1].split(";"), strict=True))[name])
+
     def report(self) -> str:
         """All that tells why it failed."""
         status = self.process.poll() if self.process is not None else None

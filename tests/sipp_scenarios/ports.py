@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import socket
 from pathlib import Path
@@ -52,7 +51,7 @@ def ports_of(pid: int, transport: str = "udp") -> set[int]:
     inodes = set()
     for entry in Path(f"/proc/{pid}/fd").iterdir():
         try:
-            target = os.readlink(entry)
+            target = str(entry.readlink())
         except FileNotFoundError:
             continue
         if target.startswith("socket:["):

@@ -169,7 +169,15 @@ _IS_STOPPED = """\
 _LATE = _RESPONSE.replace("[last_CSeq:]", "CSeq: 1 INVITE")
 
 # What the test may leave unsaid.
-TERMS: Final[Mapping[str, str]] = {"hold": "200", "ring": "200", "fields": "", "body": "{{nothing}}", "reason": "Because", "tag": "", "acknowledgement": ""}
+TERMS: Final[Mapping[str, str]] = {
+    "hold": "200",  # milliseconds of talk
+    "ring": "200",  # milliseconds of ringing
+    "fields": "",  # header lines of the first INVITE, of its answer or its refusal
+    "body": "{{nothing}}",
+    "reason": "Because",
+    "tag": "",
+    "acknowledgement": "",
+}
 
 
 def render(name: str, terms: Mapping[str, str]) -> str:

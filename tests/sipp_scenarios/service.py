@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -66,12 +66,13 @@ class Service:
             try:
                 while b"READY=1" not in listener.recv(4096).splitlines():
                     pass
-            except TimeoutError:
+                self.wait_for_relay()
+            except BaseException as error:
                 self.kill()
-                raise TimeoutError(f"the service did not come up:\n{self.log[-3000:]}") from None
+                error.add_note(f"the service did not come up:\n{self.log[-3000:]}")
+                raise
             finally:
                 path.unlink()
-        self.wait_for_relay()
         self.started_in = time.monotonic() - began
 
     def wait_for_relay(self) -> None:
@@ -87,9 +88,13 @@ class Service:
     def status(self) -> dict[str, Any]:
         return self.ask({"command": "status"})
 
-    def live(self) -> list[dict[str, Any]]:
-        calls: list[dict[str, Any]] = self.ask({"command": "live"})["calls"]
-        return calls
+    @property
+    def is_there(self) -> bool:
+        """Whether its core answers, and has its relay."""
+        try:
+            return bool(self.status()["relay"] != "not there")
+        except ControlError:
+            return False
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """`b2bua ARGUMENTS`."""
@@ -97,19 +102,25 @@ class Service:
             [PROGRAM, *arguments], capture_output=True, text=True, timeout=30, check=False, cwd=self.directory
         )
 
+    def begun_record(self, call_id: str) -> CallRecord:
+        """The record of the call with this SIP Call-ID, once it is begun."""
+        return self._record_when(lambda record: True, call_id, "begun")
+
     def record(self, call_id: str) -> CallRecord:
         """The record of the call with this SIP Call-ID, once it is closed."""
+        return self._record_when(lambda record: record.outcome is not None, call_id, "closed")
+
+    def _record_when(self, holds: Callable[[CallRecord], bool], call_id: str, what: str) -> CallRecord:
         found: list[CallRecord] = []
 
-        def is_closed() -> bool:
+        def look() -> bool:
             record = self.record_now(call_id)
-            if record is None or record.outcome is None:
-                return False
-            found.append(record)
-            return True
+            if record is not None and holds(record):
+                found.append(record)
+            return bool(found)
 
-        until(is_closed, 5.0, f"the record of {call_id} is closed")
-        return found[-1]
+        until(look, 5.0, f"the record of {call_id} is {what}")
+        return found[0]
 
     def record_now(self, call_id: str) -> CallRecord | None:
         """As it stands in the database; None when there is none."""
@@ -220,6 +231,3 @@ def number(dialled: str, recipients: Sequence[str], settings: str = "") -> str:
 
 def recipient(name: str, uri: str, settings: str = "") -> str:
     return f'name = "{name}"\ndestination = "{uri}"\n{settings}'
-
-
-__all__ = ["ControlError", "Service", "configuration", "number", "recipient"]

@@ -22,6 +22,7 @@ class Stage:
         self.directory = directory
         self.parties: list[Party] = []
         self._port = port
+        self._spare = 0
 
     def port_of(self, name: str) -> int:
         return self._port + NAMES.index(name)
@@ -42,6 +43,17 @@ class Stage:
             service=number,
             **settings,
         )
+
+    @property
+    def spare_port(self) -> int:
+        """Another port, for a second caller or for media."""
+        self._spare += 1
+        return self._port + len(NAMES) + self._spare
+
+    def hang_up(self, caller: Party) -> None:
+        """End the call of this caller from the service's side, as `b2bua hangup` does."""
+        begun = self.service.begun_record(caller.messages[0].call_id)
+        self.service.ask({"command": "hangup", "call": begun.id})
 
     def play(self, *, repeats: Sequence[str] = (), within: float = 0.0) -> None:
         """Wait for all parties; every one must have seen its scenario and nothing else.

@@ -93,7 +93,7 @@ def read(path: Path) -> list[Message]:
     """All messages of a log, in its order."""
     text = path.read_bytes().decode(errors="replace") if path.exists() else ""
     heads = list(_HEAD.finditer(text))
-    ends = [head.start() for head in heads[1:]] + [len(text)]
+    ends = [*(head.start() for head in heads), len(text)][1:]
     return [
         Message(_seconds(head["at"]), head["direction"] == "received", text[head.end() : end].rstrip("\n") + "\n")
         for head, end in zip(heads, ends, strict=True)

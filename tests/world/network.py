@@ -144,6 +144,7 @@ class Network:
         self._links: dict[tuple[str, str], Link] = {}
         self._sockets: dict[tuple[str, Address], Socket] = {}
         self._hosts: set[str] = set()
+        self._whole_hosts: dict[str, Socket] = {}
         self._rules: list[_Rule] = []
         self._nats: list[Nat] = []
         self._parted: list[frozenset[str]] = []
@@ -157,6 +158,11 @@ class Network:
         assert (transport, address) not in self._sockets, f"{transport} {address} is taken"
         self._sockets[transport, address] = socket
         self._hosts.add(address.host)
+
+    def bind_host(self, host: str, socket: Socket) -> None:
+        """Every UDP port of a host that nothing else is bound to."""
+        self._whole_hosts[host] = socket
+        self._hosts.add(host)
 
     def unbind(self, transport: str, address: Address) -> None:
         """The port is closed from now on: packets to it come back as unreachable."""
@@ -325,7 +331,7 @@ class Network:
 
     def _socket_at(self, packet: Packet, target: Address) -> Socket | None:
         if packet.transport != "TCP":
-            return self._sockets.get((packet.transport, target))
+            return self._sockets.get((packet.transport, target)) or self._whole_hosts.get(target.host)
         connection = self.connections[packet.connection]
         if not connection.is_open:
             return None

@@ -156,8 +156,8 @@ class PhoneCall:
 
     def _repeat_reliable(self, interval: float, left: float) -> None:
         def repeat() -> None:
-            if not self._is_open():
-                return
+            if not self._is_open() or self.cancel is not None:
+                return  # FRK-19: a branch that was cancelled is owed no PRACK
             if left <= interval:
                 self.phone.violation("a reliable provisional response was never acknowledged by PRACK")
                 return

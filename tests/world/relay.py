@@ -1,6 +1,6 @@
 """The relay of the world: lends ports, obeys bridges, forwards what is sent through it, and keeps count.
 
-Anything with `command`, `leftovers` and a `deliver` to call with events can stand in its place.
+What MediaRelay names can stand in its place, as real_relay.py does.
 """
 
 from __future__ import annotations
@@ -18,6 +18,10 @@ class MediaRelay(Protocol):
     """What the world asks of a relay."""
 
     def command(self, command: control.Command) -> None: ...
+
+    def next_deadline(self) -> float | None: ...
+
+    def handle_deadline(self, now: float) -> None: ...
 
     def leftovers(self) -> list[str]: ...
 
@@ -100,6 +104,13 @@ class PuppetRelay:
     def legs(self, call: str) -> set[int]:
         """The legs of a call that hold ports now."""
         return {leg for name, leg, _ in self.endpoints if name == call}
+
+    def next_deadline(self) -> float | None:
+        """It looks at no clock: silence is told by `goes_silent`."""
+        return None
+
+    def handle_deadline(self, now: float) -> None:
+        """There is none."""
 
     def leftovers(self) -> list[str]:
         return [

@@ -11,6 +11,11 @@
 puppet, the deadline of the switchboard. After each of these the switchboard is drained. The puppets note
 what we do wrong as violations; `finish` lets everything run out and raises if there is one, or if
 anything is left over.
+
+To add a whole call: a file in tests/calls named for what happens, phones scripted by `phone(...)` or led
+by hand (`ana.ring()`, `ana.answer()`, `ana.fail(486)`), the weather set by `network.link`, `network.drop`,
+`hold` and `alter` with the predicates of picking.py, the configuration by the fields of `plan`, all before
+time first passes; then `run_until`, asserts, and always `finish`.
 """
 
 from __future__ import annotations
@@ -33,7 +38,8 @@ from tests.world.network import Address, Network, Packet
 from tests.world.phone import Phone, Script
 from tests.world.plan import Plan
 from tests.world.reading import Heard, host_and_port
-from tests.world.relay import PuppetRelay
+from tests.world.real_relay import RealRelay
+from tests.world.relay import MediaRelay, PuppetRelay
 from tests.world.service import LocalSocket
 from tests.world.subject import Question, Subject
 
@@ -65,6 +71,7 @@ class World:
         self.resolver_delay = 0.02
         self.media_addresses = tuple(plan.MEDIA_ADDRESSES.values())
         self.relay = PuppetRelay(self.network, plan.MEDIA_ADDRESSES, self._relay_event, self.violation)
+        self.media: MediaRelay = self.relay
         self.sockets = {name: LocalSocket(self, name) for name in plan.LOCAL_SOCKETS}
         self._make = make_switchboard
         self._counter = itertools.count(1)
@@ -76,6 +83,12 @@ class World:
     def switchboard(self) -> Subject:
         """Made when it is first needed, from the plan as it then stands."""
         return self._make(self.plan, self.seed)
+
+    def use_real_relay(self, delay: float = 0.0005) -> RealRelay:
+        """Put the real relay's core in the place of the puppet, before the first call."""
+        real = RealRelay(self.network, plan.MEDIA_ADDRESSES, self._relay_event, delay)
+        self.media = real
+        return real
 
     def count(self) -> int:
         """A number never given before, for tags and branches."""
@@ -165,7 +178,8 @@ class World:
         """Do what is due next, if it is due by `end`."""
         self._drain()
         alarm, deadline = self.clock.next_due(), self.switchboard.next_deadline()
-        due = min((at for at in (alarm, deadline) if at is not None), default=None)
+        relays = self.media.next_deadline()
+        due = min((at for at in (alarm, deadline, relays) if at is not None), default=None)
         if due is None or due > end:
             return False
         self.clock.now = max(self.clock.now, due)
@@ -173,8 +187,10 @@ class World:
             self.clock.ring_one()
             while self.at_once and self.clock.ring_one():
                 pass
-        else:
+        elif deadline is not None and deadline <= self.clock.now:
             self._meet_deadline()
+        else:
+            self.media.handle_deadline(self.clock.now)
         self._drain()
         return True
 
@@ -190,7 +206,7 @@ class World:
         for flow, octets in board.take_datagrams():
             self.sockets[flow.local].send(flow, octets)
         for command in board.take_commands():
-            self.relay.command(command)
+            self.media.command(command)
         for question in board.take_questions():
             self._ask(question)
         self.records += board.take_records()
@@ -256,7 +272,7 @@ class World:
         self.check()
         waiting = [text for agent in self.agents for text in agent.unfinished()]
         waiting = [text for text in waiting if not any(each in text for each in self._tolerated)]
-        left = [*waiting, *self.switchboard.leftovers(), *self.relay.leftovers()]
+        left = [*waiting, *self.switchboard.leftovers(), *self.media.leftovers()]
         assert not left, "\n".join(["left over:", *left, self.ladder()])
 
     def finish_after(self, call: TrunkCall) -> None:

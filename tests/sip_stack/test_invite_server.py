@@ -1,0 +1,579 @@
+"""A peer's INVITE until its ACK: repetitions, CANCEL, and reliable provisionals (RFC 3261 §9.2, §13.3; RFC 3262)."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sip_stack.errors import LocalError
+from sip_stack.events import Acknowledged, Cancelled, Ended, Invited, NeverAcknowledged, NeverReceived, Received
+from sip_stack.flow import Flow
+from sip_stack.invite_server import InviteServer, State
+from tests.sip_stack.rig import (
+    OFFER,
+    PEER,
+    TCP_PEER,
+    Rig,
+    called,
+    hang_up,
+    invited,
+    request,
+    response,
+    rig,
+    within,
+)
+
+S = State
+REPETITIONS = [0, 0.5, 1.5, 3.5, 7.5, 11.5, 15.5, 19.5, 23.5, 27.5, 31.5]
+
+
+def acknowledge(bench: Rig, server: InviteServer, cseq: int = 1, source: Flow = PEER) -> None:
+    bench.receive(within(bench, server.session, "ACK", cseq=cseq, branch="z9hG4bKack"), source)
+
+
+def cancel(bench: Rig, via: str = "SIP/2.0/UDP 192.0.2.9:5060;branch=z9hG4bKpeer1", source: Flow = PEER) -> None:
+    bench.receive(request("CANCEL", via=via, contact="", fields=[("Reason", "SIP;cause=487")]), source)
+
+
+def prack(bench: Rig, server: InviteServer, rack: str, cseq: int, body: bytes = b"") -> None:
+    bench.receive(within(bench, server.session, "PRACK", cseq=cseq, fields=[("RAck", rack)], body=body))
+
+
+def statuses(bench: Rig) -> list[int]:
+    return [int(name) for name in bench.names() if name.isdigit()]
+
+
+# Every state, every input.
+
+INPUTS = ["answer", "reject", "cancel", "ack", "resend", "give up"]
+FIGURE = {
+    (S.PROCEEDING, "answer"): S.ANSWERED,
+    (S.PROCEEDING, "reject"): S.REJECTED,
+    (S.PROCEEDING, "cancel"): S.REJECTED,
+    (S.ANSWERED, "ack"): S.CONFIRMED,
+    (S.ANSWERED, "give up"): S.REJECTED,
+}
+WAYS = {S.PROCEEDING: (), S.ANSWERED: ("answer",), S.CONFIRMED: ("answer", "ack"), S.REJECTED: ("reject",)}
+SENDS = {
+    (S.PROCEEDING, "answer"): [200], (S.PROCEEDING, "reject"): [486], (S.PROCEEDING, "cancel"): [487],
+    (S.ANSWERED, "resend"): [200],
+}  # fmt: skip
+
+
+def give(bench: Rig, server: InviteServer, what: str) -> None:
+    from sip_stack.message import Request, parse
+
+    message = parse(request())
+    assert isinstance(message, Request)
+    if what == "answer":
+        server.answer(bench.now, body=OFFER)
+    elif what == "reject":
+        server.reject(486, bench.now)
+    elif what == "cancel":
+        server.handle_cancel(message, bench.now)
+    elif what == "ack":
+        server.handle_acknowledgement(message, bench.now)
+    elif what == "resend":
+        server.on_resend(bench.now)
+    else:
+        server.on_give_up(bench.now)
+    bench.take()
+
+
+@pytest.mark.parametrize(("state", "what"), list(itertools.product(State, INPUTS)))
+def test_every_state_meets_every_input(state: State, what: str) -> None:
+    bench = rig()
+    server = invited(bench)
+    for step in WAYS[state]:
+        give(bench, server, step)
+    assert server.state is state
+    bench.news()
+    give(bench, server, what)
+    assert server.state is FIGURE.get((state, what), state)
+    assert statuses(bench) == SENDS.get((state, what), [])
+    assert server.is_over == (server.state is not S.PROCEEDING)
+    assert server.is_acknowledged == (server.state is S.CONFIRMED)
+
+
+# Provisionals.
+
+
+def test_100_leaves_at_once_and_without_a_tag() -> None:
+    """§17.2.1; TRX-10."""
+    bench = rig()
+    invited(bench)
+    (trying,) = bench.news()
+    assert trying.response.status == 100 and trying.response.to_tag == ""
+    bench.owner.the(Invited).server.reject(486, bench.now)
+    bench.take()
+
+
+def test_all_responses_above_100_share_one_tag_contact_and_the_record_route() -> None:
+    """§12.1.1; TRX-11."""
+    bench = rig()
+    server = invited(bench, request(fields=[("Record-Route", "<sip:192.0.2.8;lr>")], body=OFFER))
+    server.progress(180, bench.now)
+    server.progress(183, bench.now, body=OFFER, fields=[("X-Word", "y")])
+    server.answer(bench.now, body=OFFER)
+    sent = [each.response for each in bench.news()[1:]]
+    assert [each.status for each in sent] == [180, 183, 200]
+    assert {each.to_tag for each in sent} == {server.local_tag}
+    assert {each.get("contact") for each in sent} == {"<sip:192.0.2.1:5060>"}
+    assert {each.get("record-route") for each in sent} == {"<sip:192.0.2.8;lr>"}
+    assert sent[1].get("x-word") == "y" and sent[1].body == OFFER
+    assert server.session is not None
+    server.session.dialog.flow = PEER
+    acknowledge(bench, server)
+    hang_up(bench, server.session)
+
+
+def test_the_last_provisional_is_repeated_every_minute() -> None:
+    """§13.3.1.1."""
+    bench = rig()
+    server = invited(bench)
+    server.progress(180, bench.now)
+    bench.run(30.0)
+    server.progress(183, bench.now)
+    bench.news()
+    start = bench.now
+    bench.run(125.0)
+    assert bench.times_of("183", start) == [0, 60, 120]
+    server.reject(480, bench.now)
+    bench.news()
+    bench.run(125.0)
+    assert set(statuses(bench)) == {480}
+    bench.finish()
+
+
+def test_after_the_final_response_there_is_no_more_progress() -> None:
+    bench = rig()
+    server = invited(bench)
+    server.reject(486, bench.now)
+    with pytest.raises(LocalError, match="has its final response"):
+        server.progress(180, bench.now)
+    server.reject(500, bench.now)
+    bench.take()
+    assert statuses(bench) == [100, 486]
+    bench.finish()
+
+
+# The 2xx.
+
+
+@pytest.mark.parametrize("source", [PEER, TCP_PEER])
+def test_the_200_is_repeated_until_64_t1_and_then_told(source: Flow) -> None:
+    """§13.3.1.4, over TCP as well; TRX-5."""
+    bench = rig()
+    server = invited(bench, source=source)
+    start = bench.now
+    server.answer(bench.now, body=OFFER)
+    bench.run(31.9)
+    assert bench.owner.all_of(NeverAcknowledged) == []
+    bench.run(10.0)
+    assert bench.times_of("200", start) == REPETITIONS
+    assert len({sent.data for sent in bench.sent if sent.name == "200"}) == 1
+    assert bench.owner.the(NeverAcknowledged).server is server
+    assert server.session is not None
+    server.session.bye("", bench.now)
+    bench.take()
+    bye = bench.last("BYE")
+    bench.receive(response(bye.request, 200), bye.flow)
+    bench.finish()
+
+
+def test_the_ack_ends_the_repetition_and_is_told_once() -> None:
+    bench = rig()
+    server = invited(bench)
+    server.answer(bench.now, body=OFFER)
+    start = bench.now
+    bench.run(1.0)
+    acknowledge(bench, server)
+    acknowledge(bench, server)
+    bench.run(40.0)
+    assert bench.times_of("200", start) == [0, 0.5]
+    assert bench.owner.the(Acknowledged).server is server
+    assert server.session is not None
+    hang_up(bench, server.session)
+
+
+def test_an_ack_of_another_cseq_is_none() -> None:
+    """TRX-8."""
+    bench = rig()
+    server = invited(bench)
+    server.answer(bench.now, body=OFFER)
+    acknowledge(bench, server, cseq=2)
+    start = bench.now
+    bench.run(40.0)
+    assert bench.times_of("200", start) == REPETITIONS
+    assert bench.owner.all_of(Acknowledged) == []
+    assert len(bench.owner.all_of(NeverAcknowledged)) == 1
+
+
+def test_a_repeated_invite_does_not_bring_the_200_out_of_its_turn() -> None:
+    bench = rig()
+    server = invited(bench)
+    server.answer(bench.now, body=OFFER)
+    bench.news()
+    bench.receive(request(body=OFFER))
+    assert bench.names() == []
+
+
+# CANCEL.
+
+
+@pytest.mark.parametrize("progress", [(), (180,)])
+def test_a_cancel_gets_200_and_the_invite_487_with_one_tag(progress: tuple[int, ...]) -> None:
+    """§9.2; TRX-11."""
+    bench = rig()
+    server = invited(bench)
+    for status in progress:
+        server.progress(status, bench.now)
+    bench.news()
+    cancel(bench)
+    ok, terminated = [sent.response for sent in bench.news()]
+    assert (ok.status, ok.cseq_method) == (200, "CANCEL")
+    assert (terminated.status, terminated.cseq_method) == (487, "INVITE")
+    assert ok.to_tag == terminated.to_tag == server.local_tag
+    told = bench.owner.the(Cancelled)
+    assert told.server is server and told.request.get("reason") == "SIP;cause=487"
+    cancel(bench)
+    assert statuses(bench) == [200]
+    bench.receive(request("ACK", to_value=f"<sip:100@192.0.2.1>;tag={server.local_tag}"))
+    bench.finish()
+
+
+def test_a_cancel_after_the_final_response_gets_200_and_does_nothing() -> None:
+    """§9.2: "no effect"."""
+    bench = rig()
+    server = invited(bench)
+    server.answer(bench.now, body=OFFER)
+    bench.news()
+    cancel(bench)
+    (ok,) = bench.news()
+    assert (ok.response.status, ok.response.cseq_method) == (200, "CANCEL")
+    assert bench.owner.all_of(Cancelled) == []
+    acknowledge(bench, server)
+    assert server.session is not None
+    hang_up(bench, server.session)
+
+
+def test_a_stray_cancel_gets_481() -> None:
+    bench = rig()
+    cancel(bench)
+    (refusal,) = bench.news()
+    assert refusal.response.status == 481
+    bench.finish()
+
+
+def test_a_cancel_whose_sent_by_has_changed_finds_its_invite() -> None:
+    """T09, TRX-2: NAT between the two."""
+    bench = rig()
+    server = invited(bench)
+    bench.news()
+    cancel(bench, "SIP/2.0/UDP 192.0.2.9:61000;branch=z9hG4bKpeer1", PEER._replace(port=61000))
+    assert statuses(bench) == [200, 487]
+    assert bench.owner.the(Cancelled).server is server
+
+
+@pytest.mark.parametrize(
+    ("via", "source"),
+    [
+        ("SIP/2.0/UDP 192.0.2.9:61000;branch=z9hG4bKother", PEER),
+        ("SIP/2.0/UDP 192.0.2.66:5060;branch=z9hG4bKpeer1", PEER._replace(host="192.0.2.66")),
+    ],
+)
+def test_a_cancel_of_somebody_else_does_not(via: str, source: Flow) -> None:
+    bench = rig()
+    invited(bench)
+    bench.news()
+    cancel(bench, via, source)
+    assert statuses(bench) == [481]
+
+
+# Reliable provisionals.
+
+
+def reliable(bench: Rig, status: int = 183, body: bytes = OFFER) -> tuple[InviteServer, int]:
+    server = invited(bench, request(body=OFFER, fields=[("Supported", "100rel")]))
+    server.progress(status, bench.now, body=body, reliable=True)
+    bench.take()
+    return server, int(bench.last(str(status)).response.get("rseq") or "0")
+
+
+def test_a_reliable_provisional_requires_100rel_and_is_repeated_doubling_until_its_prack() -> None:
+    """RFC 3262 §3."""
+    bench = rig()
+    start = bench.now
+    server, rseq = reliable(bench)
+    assert bench.last("183").response.tokens("require") == {"100rel"}
+    assert 1 <= rseq < 2**31
+    bench.run(8.0)
+    assert bench.times_of("183", start) == [0, 0.5, 1.5, 3.5, 7.5]
+    bench.news()
+    prack(bench, server, f"{rseq} 1 INVITE", 2)
+    (ok,) = bench.news()
+    assert (ok.response.status, ok.response.cseq_method) == (200, "PRACK")
+    assert bench.owner.the(Received).server is server
+    bench.run(40.0)
+    assert bench.names() == []
+    server.reject(480, bench.now)
+    bench.finish()
+
+
+def test_without_prack_it_is_given_up_after_64_t1() -> None:
+    """RFC 3262 §3: "SHOULD reject the original request with a 5xx response": that is for the owner."""
+    bench = rig()
+    start = bench.now
+    server, _ = reliable(bench)
+    bench.run(40.0)
+    assert bench.times_of("183", start) == [0, 0.5, 1.5, 3.5, 7.5, 15.5, 31.5]
+    assert bench.owner.the(NeverReceived).server is server
+    server.reject(504, bench.now)
+    bench.finish()
+
+
+@pytest.mark.parametrize("rack", ["{} 1 BYE", "{} 2 INVITE", "1 1 INVITE", "", "x", "{}1 1 INVITE"])
+def test_a_prack_of_something_else_gets_481(rack: str) -> None:
+    bench = rig()
+    server, rseq = reliable(bench)
+    bench.news()
+    prack(bench, server, rack.format(rseq), 2)
+    assert statuses(bench) == [481]
+    assert bench.owner.all_of(Received) == []
+    server.reject(480, bench.now)
+    bench.finish()
+
+
+def test_a_second_prack_gets_481_and_a_repeated_one_its_200_again() -> None:
+    bench = rig()
+    server, rseq = reliable(bench)
+    bench.news()
+    prack(bench, server, f"{rseq} 1 INVITE", 2)
+    prack(bench, server, f"{rseq} 1 INVITE", 2)
+    prack(bench, server, f"{rseq} 1 INVITE", 3)
+    assert statuses(bench) == [200, 200, 481]
+    assert len(bench.owner.all_of(Received)) == 1
+    server.reject(480, bench.now)
+    bench.finish()
+
+
+def test_only_one_is_out_at_a_time_and_rseq_goes_up_by_one() -> None:
+    """RFC 3262 §3: "MUST NOT send a second reliable provisional response until the first is acknowledged"."""
+    bench = rig()
+    server, rseq = reliable(bench)
+    server.progress(180, bench.now, reliable=True)
+    bench.news()
+    prack(bench, server, f"{rseq} 1 INVITE", 2)
+    assert statuses(bench) == [200, 180]
+    assert bench.last("180").response.get("rseq") == str(rseq + 1)
+    server.reject(480, bench.now)
+    bench.finish()
+
+
+def test_the_200_waits_for_the_prack_of_a_provisional_with_sdp() -> None:
+    """RFC 3262 §5."""
+    bench = rig()
+    server, rseq = reliable(bench)
+    server.answer(bench.now)
+    bench.news()
+    prack(bench, server, f"{rseq} 1 INVITE", 2)
+    assert sorted(statuses(bench)) == [200, 200]
+    assert server.state is S.ANSWERED
+    acknowledge(bench, server)
+    assert server.session is not None
+    hang_up(bench, server.session)
+
+
+def test_nothing_more_can_be_asked_for_once_the_answer_waits() -> None:
+    bench = rig()
+    server, rseq = reliable(bench)
+    server.answer(bench.now)
+    with pytest.raises(LocalError):
+        server.progress(180, bench.now, reliable=True)
+    prack(bench, server, f"{rseq} 1 INVITE", 2)
+    assert server.state is S.ANSWERED
+    acknowledge(bench, server)
+    assert server.session is not None
+    hang_up(bench, server.session)
+
+
+def test_a_rejection_does_not_wait_and_ends_the_repetition() -> None:
+    bench = rig()
+    server, rseq = reliable(bench)
+    server.answer(bench.now)
+    server.reject(480, bench.now)
+    bench.news()
+    prack(bench, server, f"{rseq} 1 INVITE", 2)
+    assert statuses(bench) == [481]
+    bench.receive(request("ACK", to_value=f"<sip:100@192.0.2.1>;tag={server.local_tag}"))
+    bench.run(40.0)
+    assert bench.names() == []
+    bench.finish()
+
+
+def test_an_offer_in_the_prack_is_for_the_owner_to_answer() -> None:
+    from sip_stack.events import Requested
+    from sip_stack.server_transaction import ServerTransaction
+
+    bench = rig()
+    server, rseq = reliable(bench)
+    assert server.session is not None
+    server.session.owner = bench.owner
+    bench.news()
+    prack(bench, server, f"{rseq} 1 INVITE", 2, body=OFFER)
+    assert statuses(bench) == []
+    asked = bench.owner.the(Requested)
+    assert isinstance(asked.server, ServerTransaction)
+    asked.server.respond(200, bench.now, body=OFFER)
+    assert statuses(bench) == [200]
+    server.reject(480, bench.now)
+    bench.finish()
+
+
+def test_under_another_tag_it_goes_on_as_another_dialog() -> None:
+    bench = rig()
+    server = invited(bench)
+    server.progress(183, bench.now, body=OFFER)
+    first = server.local_tag
+    server.leave_early_dialog("other")
+    server.progress(183, bench.now, body=OFFER)
+    server.answer(bench.now, body=OFFER)
+    tags = [sent.response.to_tag for sent in bench.news()[1:]]
+    assert tags == [first, "other", "other"]
+    assert [key[1] for key in bench.stack.dialogs] == ["other"]
+    acknowledge(bench, server)
+    assert server.session is not None
+    hang_up(bench, server.session)
+
+
+def test_a_forgotten_one_says_nothing_more() -> None:
+    bench = rig()
+    server, _ = reliable(bench)
+    server.forget()
+    bench.news()
+    bench.run(70.0)
+    assert bench.names() == []
+
+
+# Its end.
+
+
+def test_a_bye_of_the_early_dialog_ends_the_invite() -> None:
+    """DLG-8, §15.1.2."""
+    bench = rig()
+    server = invited(bench)
+    server.progress(180, bench.now)
+    bench.news()
+    bench.receive(within(bench, server.session, "BYE", cseq=2))
+    replies = [sent.response for sent in bench.news()]
+    assert [(each.status, each.cseq_method) for each in replies] == [(200, "BYE"), (487, "INVITE")]
+    assert bench.stack.dialogs == {}
+    bench.finish()
+
+
+def test_an_ack_that_the_bye_has_overtaken_still_ends_the_repetition() -> None:
+    """UDP may put the two out of order: answered and hung up at once."""
+    bench = rig()
+    server = invited(bench)
+    server.answer(bench.now, body=OFFER)
+    session = server.session
+    assert session is not None
+    session.owner = bench.owner
+    ack, bye = within(bench, session, "ACK", cseq=1, branch="z9hG4bKa"), within(bench, session, "BYE", cseq=2)
+    bench.receive(bye)
+    bench.receive(ack)
+    start = bench.now
+    bench.run(40.0)
+    assert bench.times_of("200", start + 0.1) == []
+    assert len(bench.owner.all_of(Ended)) == 1
+    assert bench.owner.all_of(NeverAcknowledged) == []
+    bench.finish()
+
+
+def test_an_invite_without_contact_is_refused_by_the_stack() -> None:
+    """§8.1.1.8: "The Contact header field MUST be present ... in any request that can result in the establishment
+    of a dialog": found out before anybody rings."""
+    bench = rig()
+    bench.receive(request(contact="", body=OFFER))
+    assert statuses(bench) == [400]
+    assert bench.owner.all_of(Invited) == []
+    bench.finish()
+
+
+def test_a_reinvite_is_served_by_the_same_machine() -> None:
+    bench = rig()
+    session = called(bench)
+    session.owner = bench.owner
+    bench.receive(within(bench, session, "INVITE", cseq=2, body=OFFER))
+    from sip_stack.events import Requested
+
+    server = bench.owner.the(Requested).server
+    assert isinstance(server, InviteServer)
+    server.answer(bench.now, body=OFFER)
+    start = bench.now
+    bench.run(2.0)
+    assert bench.times_of("200", start) == [0, 0.5, 1.5]
+    acknowledge(bench, server, cseq=2)
+    bench.run(40.0)
+    assert bench.times_of("200", start) == [0, 0.5, 1.5]
+    hang_up(bench, session)
+
+
+STEPS = [
+    "100", "180", "183", "183 reliable", "answer", "486", "cancel", "ack", "late ack", "prack", "bye", "invite", "wait",
+    "long wait",
+]  # fmt: skip
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.sampled_from([PEER, TCP_PEER]), st.lists(st.sampled_from(STEPS), max_size=16))
+def test_whatever_comes_there_is_one_final_response_and_nothing_is_left(source: Flow, steps: list[str]) -> None:
+    bench = rig()
+    server = invited(bench, source=source)
+    cseq = 1
+    for step in steps:
+        cseq += 1
+        session = server.session
+        try:
+            if step in ("100", "180", "183"):
+                server.progress(int(step), bench.now)
+            elif step == "183 reliable":
+                server.progress(183, bench.now, body=OFFER, reliable=True)
+        except LocalError:
+            assert "answer" in steps or server.is_over
+        if step == "answer":
+            server.answer(bench.now, body=OFFER)
+        elif step == "486":
+            server.reject(486, bench.now)
+        elif step == "cancel":
+            cancel(bench, source=source)
+        elif step == "ack":
+            bench.receive(request("ACK", to_value=f"<sip:100@192.0.2.1>;tag={server.local_tag}"), source)
+        elif step == "invite":
+            bench.receive(request(body=OFFER), source)
+        elif step == "late ack" and session is not None:
+            bench.receive(within(bench, session, "ACK", cseq=1, branch="z9hG4bKack"), source)
+        elif step == "prack" and session is not None:
+            out = [sent for sent in bench.sent if sent.name == "183" and sent.response.get("rseq")]
+            rseq = out[-1].response.get("rseq") if out else "1"
+            bench.receive(within(bench, session, "PRACK", cseq=cseq, fields=[("RAck", f"{rseq} 1 INVITE")]), source)
+        elif step == "bye" and session is not None:
+            bench.receive(within(bench, session, "BYE", cseq=cseq), source)
+        else:
+            bench.run({"wait": 0.7, "long wait": 33.0}.get(step, 0.0))
+        bench.take()
+    server.reject(500, bench.now)
+    bench.run(70.0)
+    finals = {
+        sent.data
+        for sent in bench.sent
+        if sent.name.isdigit() and sent.response.cseq_method == "INVITE" and sent.response.status >= 200
+    }
+    assert len(finals) == 1 or (not finals and server.state is S.PROCEEDING)
+    if server.session is not None and not server.session.has_ended and server.session.is_confirmed:
+        server.session.bye("", bench.now)
+        bench.take()
+    bench.finish()
