@@ -198,7 +198,7 @@ class Relay:
         if not call.is_watched or timeout <= 0:
             return
         last = self._last_sign(call)
-        if last is not None and now - last >= timeout:
+        if last is not None and now >= last + timeout:  # as it was scheduled: rounding must not bring it back at once
             self._note("no media", call=call.name, seconds=round(now - last, 3))
             self._tell(call, control.Silent(call.name, round(now - last, 3)))
             last = None  # told; again if it stays silent for as long again

@@ -75,6 +75,7 @@ class InviteClient:
     __slots__ = (
         "_acknowledgements",
         "_cancel_fields",
+        "_counted",
         "_give_up",
         "_heard",
         "_refused",
@@ -103,6 +104,7 @@ class InviteClient:
         self.session: Session | None = None
         self.early: dict[str, Session] = {}
         self._heard: dict[str, tuple[Response, Flow]] = {}  # the newest provisional of each To-tag
+        self._counted: dict[str, int] = {}  # last CSeq of early dialogs that were let go
         self.cancelled_at: float | None = None
         self._acknowledgements: dict[str, tuple[Flow, bytes]] = {}
         self._refused = ""
@@ -265,10 +267,14 @@ class InviteClient:
         self.stack.drop_client(self.transaction)
 
     def fail(self, now: float, response: Response | None) -> None:
-        for session in self.early.values():
+        self._forget_early()
+        self.stack.emit(self.owner, Failed(self, response, self._refused))
+
+    def _forget_early(self) -> None:
+        for tag, session in self.early.items():
+            self._counted[tag] = session.dialog.local_cseq
             session.forget()
         self.early.clear()
-        self.stack.emit(self.owner, Failed(self, response, self._refused))
 
     def _early_session(self, response: Response, now: float) -> Session:
         session = self.early.get(response.to_tag)
@@ -284,9 +290,7 @@ class InviteClient:
             session = self._session(response, self.stack.source)
         else:
             session.dialog.refresh_target(response, self.stack.source)
-        for other in self.early.values():
-            other.forget()
-        self.early.clear()
+        self._forget_early()
         session.confirm(response)
         return session
 
@@ -300,6 +304,8 @@ class InviteClient:
             stack.contact(self.flow),
             invitation.nat,
         )
+        # A dialog that had our PRACK counts on from it, should its 2xx come after another one has won.
+        dialog.local_cseq = max(dialog.local_cseq, self._counted.get(response.to_tag, 0))
         return Session(stack, dialog, self.owner, self.trace, owns_call_id=True)
 
     def _authorization(self) -> str:

@@ -79,6 +79,7 @@ class InviteServer:
         "_rseq",
         "_timers",
         "_waiting",
+        "_will_answer",
         "local_tag",
         "nat",
         "owner",
@@ -113,6 +114,7 @@ class InviteServer:
         self._reliable: tuple[int, bytes] | None = None  # RSeq and bytes of the one that is out
         self._reliable_interval = stack.intervals.t1
         self._waiting: list[Callable[[float], None]] = []
+        self._will_answer = False  # the 200 is among those that wait: nothing may be asked for after it
         self._last_progress: Callable[[float], None] | None = None
         transaction.user = self
 
@@ -128,8 +130,8 @@ class InviteServer:
         reliable: bool = False,
         content_type: str = "application/sdp",
     ) -> None:
-        """Send a 101-199, reliably where asked for. LocalError once the INVITE has its final response."""
-        if self.state is not State.PROCEEDING:
+        """Send a 101-199, reliably where asked for. LocalError once the INVITE has its final response, or waits to."""
+        if self.state is not State.PROCEEDING or self._will_answer:
             raise LocalError(f"{self!r} has its final response")
         if reliable:
             self._in_turn(lambda at: self._send_reliably(status, at, fields, body, content_type), now)
@@ -148,6 +150,7 @@ class InviteServer:
     ) -> None:
         """Send 200, and again until its ACK. It waits for the PRACK of a reliable provisional (RFC 3262 §5)."""
         final = _Final(200, "", fields, body, content_type)
+        self._will_answer = True
         self._in_turn(lambda at: self._handle(Input.ANSWER, at, final), now)
 
     def reject(self, status: int, now: float, *, reason: str = "", fields: Fields = ()) -> None:
@@ -346,6 +349,7 @@ class InviteServer:
     def on_give_up_reliable(self, now: float) -> None:
         self._reliable = None
         self._waiting.clear()
+        self._will_answer = False
         self._cancel(_Timers.RESEND_RELIABLE)
         self.stack.emit(self.owner, NeverReceived(self))
 

@@ -21,7 +21,7 @@ from sip_stack.message import Message, Request, Response
 from sip_stack.outgoing import lines
 from sip_stack.sdp import Origin, parse, reject
 from sip_stack.server_transaction import ServerTransaction
-from sip_stack.session_timer import Agreement, agree_as_client
+from sip_stack.session_timer import Agreement, agree_as_client, min_se_of
 from sip_stack.timers import Timer
 from sip_stack.trace import Trace
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 class _Timers(enum.IntEnum):
     REFRESH = 0
     EXPIRE = 1
+    ABANDON = 2  # what a peer has left unanswered since the end
 
 
 @dataclass(slots=True)
@@ -47,6 +48,7 @@ class _Asked:
     is_retry: bool = False
 
 
+_MOST_ACKNOWLEDGEMENTS = 4  # of re-INVITEs whose 2xx may still be repeated
 _REFRESH = object()  # the tag of our own refreshes
 _BYE = object()
 
@@ -72,6 +74,7 @@ class Session:
         "digest",
         "is_confirmed",
         "local_body",
+        "origin",
         "owner",
         "owns_call_id",
         "peer_allows",
@@ -97,11 +100,12 @@ class Session:
         self.digest: DigestClient | None = None
         self.agreement: Agreement | None = None
         self.local_body = b""
+        self.origin: Origin | None = None  # what our descriptions in this dialog call themselves
         self.remote_offer = b""
         self._received_rseq = 0
         self._asked: dict[ClientTransaction, _Asked] = {}
         self._unfinished: set[int] = set()  # CSeq of offerless INVITEs of ours whose ACK waits for SDP
-        self._acknowledgements: dict[int, tuple[Flow, bytes]] = {}
+        self._acknowledgements: dict[int, tuple[Flow, bytes]] = {}  # by CSeq of our INVITE, the newest few
         self._timers: dict[int, Timer] = {}
         self._bye_fields: str | None = None
         self._has_ended = False
@@ -184,15 +188,15 @@ class Session:
             return
         if agreement.we_refresh:
             self._set(_Timers.REFRESH, now + agreement.refresh_after)
-        else:
-            self._set(_Timers.EXPIRE, now + agreement.expire_after)
+        self._set(_Timers.EXPIRE, now + agreement.expire_after)
 
     def rejection_of_offer(self) -> bytes:
         """The answer for an ACK that must refuse the offer of a 2xx (all ports 0), b"" when there is none."""
         if not self.remote_offer:
             return b""
         try:
-            return reject(parse(self.remote_offer), Origin("-", 1, self.dialog.source.host))
+            origin = self.origin or Origin("-", 1, self.dialog.source.host)
+            return reject(parse(self.remote_offer), origin)
         except RemoteError:
             return b""
 
@@ -229,8 +233,9 @@ class Session:
         if self.serving is not None and not self.serving.is_over:
             # §15.1.2: "the UAS ... should respond to any pending requests"; recommended: 487.
             self.serving.reject(487, now)
-        if not self._asked:
-            self._leave()
+        for server in self.unacknowledged.values():
+            server.owner = None  # the ACK that the BYE has overtaken is still due, but nobody waits for it
+        self._leave_if_done()
         if not was_over:
             self.stack.emit(self.owner, Ended(self, transaction.request, "bye"))
 
@@ -279,6 +284,8 @@ class Session:
         if self._bye_fields is not None and not self.unacknowledged:
             fields, self._bye_fields = self._bye_fields, None
             self.bye(fields, self.stack.now)
+        if self._has_ended:
+            self._leave_if_done()
 
     # From our transactions.
 
@@ -311,8 +318,13 @@ class Session:
 
     def handle_timer(self, name: int, now: float) -> None:
         self._timers.pop(name, None)
-        if name == _Timers.EXPIRE:
-            # RFC 4028 §10: no refresh came in time: the session "is considered terminated": BYE.
+        if name == _Timers.ABANDON:
+            for transaction in self._asked:
+                self.stack.drop_client(transaction)
+            self._asked.clear()
+            self._leave_if_done()
+        elif name == _Timers.EXPIRE:
+            # RFC 4028 §10: no refresh came in time, or none of ours was accepted: BYE.
             owner = self.owner
             self.bye(lines([("Reason", 'SIP;cause=408;text="Session timer expired"')]), now)
             self.stack.emit(owner, Ended(self, None, "expired"))
@@ -350,11 +362,10 @@ class Session:
         if asked.tag is _BYE:
             self._leave()
             return
-        if asked.method == "PRACK":
-            return
         if self._has_ended:
-            if not self._asked:
-                self._leave()
+            self._leave_if_done()
+            return
+        if asked.method == "PRACK":
             return
         if asked.tag is _REFRESH:
             self._refreshed(asked, response, now)
@@ -405,7 +416,11 @@ class Session:
         if response.status < 300:
             if asked.method == "INVITE" and not asked.body:
                 self.acknowledge(now)
-            self.agree(agree_as_client(response) or self.agreement, now)
+            self.agree(_agreement_in(response) or self.agreement, now)
+        elif response.status == 422 and self.agreement is not None and min_se_of(response) > self.agreement.interval:
+            # RFC 4028 §7.4: sent once more with the interval that is asked for.
+            self.agreement = Agreement(min_se_of(response), we_refresh=True)
+            self._refresh(now)
         elif response.status == 491:
             # RFC 3261 §14.1: 2.1 to 4 s for the owner of the Call-ID, else 0 to 2 s.
             wait = 2.1 + self.stack.fraction() * 1.9 if self.owns_call_id else self.stack.fraction() * 2.0
@@ -434,12 +449,21 @@ class Session:
         flow = self.stack.flow_of(self.dialog)
         via, branch = self.stack.via(flow)
         data = self.dialog.request("ACK", cseq, via, branch, "", body, content_type).data
-        self._acknowledgements = {cseq: (flow, data)}
+        self._acknowledgements[cseq] = (flow, data)
+        if len(self._acknowledgements) > _MOST_ACKNOWLEDGEMENTS:
+            del self._acknowledgements[next(iter(self._acknowledgements))]
         self.stack.send(flow, data, self.trace, now)
 
     def _end(self) -> None:
         self._has_ended = True
         self._cancel_timers()
+        if self.is_inviting:
+            # A 2xx may still come and wants its ACK; a peer that has said 100 and then nothing is given up.
+            self._set(_Timers.ABANDON, self.stack.now + self.stack.intervals.timeout)
+
+    def _leave_if_done(self) -> None:
+        if not self._asked and not self.unacknowledged:
+            self._leave()
 
     def _leave(self) -> None:
         if self._is_known:
@@ -459,6 +483,14 @@ class Session:
 
     def __repr__(self) -> str:
         return f"<session {self.dialog!r}{' ended' if self._has_ended else ''}>"
+
+
+def _agreement_in(response: Response) -> Agreement | None:
+    """What a 2xx to a refresh states; None where it states nothing that can be read: then the old one holds."""
+    try:
+        return agree_as_client(response)
+    except RemoteError:
+        return None
 
 
 def challenges(response: Response) -> list[tuple[str, str]]:

@@ -64,7 +64,7 @@ def agree_as_server(request: Request, policy: TimerPolicy) -> tuple[Agreement | 
     if value is None:
         if not peer_knows or not policy.session_expires:
             return None, []
-        interval, refresher = max(policy.session_expires, _min_se(request)), ""
+        interval, refresher = max(policy.session_expires, min_se_of(request)), ""
     else:
         # §9: "The UAS MUST NOT increase the value of the Session-Expires header field", not even to our floor,
         # when it is a proxy's and a 422 would not be understood; below the RFC's own floor nothing is kept.
@@ -88,6 +88,7 @@ def agree_as_client(response: Response) -> Agreement | None:
     return Agreement(max(stated.interval, FLOOR), stated.refresher != "uas")
 
 
-def _min_se(message: Message) -> int:
+def min_se_of(message: Message) -> int:
+    """Min-SE (§5) in seconds; 0 where there is none that can be read."""
     value = (message.get("min-se") or "0").split(";")[0].strip()
     return int(value) if value.isascii() and value.isdigit() and len(value) < 10 else 0

@@ -33,13 +33,6 @@ _RANKING: tuple[tuple[int, ...], ...] = (
     (487,),
 )
 _RANK = {status: rank for rank, statuses in enumerate(_RANKING) for status in statuses}
-_ONLY_FOR_ONE = (
-    401,
-    407,
-    415,
-    420,
-    484,
-)  # §16.7 (6): a caller can act on these only when he has rung one recipient
 _REST, _SERVER, _REDIRECT = len(_RANKING), len(_RANKING) + 1, len(_RANKING) + 2
 
 _UPSTREAM = {
@@ -60,8 +53,7 @@ _UPSTREAM = {
 
 def best(finals: Sequence[Final]) -> Final | None:
     """The best of the branches' final responses; None when there is none. The first among equals."""
-    is_alone = len(finals) == 1
-    return min(finals, key=lambda final: (not final.is_real, _rank(final.status, is_alone)), default=None)
+    return min(finals, key=lambda final: (not final.is_real, _rank(final.status)), default=None)
 
 
 def upstream(status: int) -> int:
@@ -71,9 +63,7 @@ def upstream(status: int) -> int:
     return status if 400 <= status < 500 else 480
 
 
-def _rank(status: int, is_alone: bool) -> int:
-    if is_alone and status in _ONLY_FOR_ONE:
-        return -1
+def _rank(status: int) -> int:
     if status in _RANK:
         return _RANK[status]
     if status < 400:

@@ -77,7 +77,7 @@ class Branch:
         "_redirects",
         "_targets",
         "_timers",
-        "_tried",
+        "tried",
         "_uri",
         "call",
         "client",
@@ -117,7 +117,7 @@ class Branch:
         self.sip_call_id = call.server.request.call_id if recipient.keep_call_id else stack.token()
         self._uri = recipient.uri
         self._targets: list[Flow] = []
-        self._tried: set[str] = {recipient.uri}
+        self.tried: set[str] = {recipient.uri}
         self._redirects: list[str] = []
         self._digest: DigestClient | None = None
         self._min_se = 0
@@ -346,9 +346,9 @@ class Branch:
 
     def _follow(self, response: Response, now: float) -> bool:
         """Ring where a 3xx points to, if this recipient may be forwarded (FRK-10)."""
-        if self.recipient.follow_redirects >= len(self._tried):
+        if self.recipient.follow_redirects >= len(self.tried):
             self._redirects = [
-                uri for uri in _redirects(response) if uri not in self._tried and self.call.may_ring_uri(uri)
+                uri for uri in _redirects(response) if self.call.may_ring_uri(uri)
             ]
         return self._follow_next(now)
 
@@ -356,7 +356,7 @@ class Branch:
         if not self._redirects:
             return False
         self._uri = self._redirects.pop(0)
-        self._tried.add(self._uri)
+        self.tried.add(self._uri)
         self._targets, self.client, self.is_located = [], None, False
         self.call.locate(self, self._uri, now)
         return True

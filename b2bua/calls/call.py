@@ -189,7 +189,9 @@ class Call:
         return self.state is State.RINGING and self.winner is None
 
     def may_ring_uri(self, uri: str) -> bool:
-        return self.switchboard.directory.may_ring(uri)
+        """Whether a recipient may forward the call there: no target is rung twice (FRK-10)."""
+        is_new = not any(uri in branch.tried for branch in self.branches)
+        return is_new and self.switchboard.directory.may_ring(uri)
 
     def locate(self, branch: Branch, uri: str, now: float) -> None:
         self.switchboard.locate(branch, uri, now)
@@ -445,7 +447,12 @@ class Call:
         if self.state is State.OVER:
             return
         if self.winner is not None:
-            self.end(CallOutcome.ANSWERED, now, by="caller", reason="hung up", fields=reasons.HUNG_UP)
+            # Somebody has answered, but the caller's 200 waited for his PRACK: to him nobody has.
+            self.winner.record.outcome = RecipientOutcome.CALLER_HUNG_UP
+            self.record.answered_by = self.record.answered_leg = self.record.answered_at = None
+            self.record.status = 487
+            fields = reasons.passed_on(list(reason_values)) or reasons.HUNG_UP
+            self.end(CallOutcome.ABANDONED, now, by="caller", reason="hung up while it rang", fields=fields)
             return
         self._stop_open(RecipientOutcome.CALLER_HUNG_UP, reasons.passed_on(list(reason_values)), now)
         self.record.status = 487

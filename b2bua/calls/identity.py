@@ -59,7 +59,8 @@ class Identity:
         if recipe.asserted_identity:
             fields.append(("P-Asserted-Identity", _name_addr("", self._shown(recipe), host)))
         if recipe.diversion:
-            fields.append(("Diversion", f"<sip:{self._plan.dialled}@{host}>;reason=unconditional"))
+            diverted = _name_addr("", self._plan.dialled, host)
+            fields.append(("Diversion", f"{diverted};reason=unconditional"))
         for name in recipe.pass_headers:
             fields += [(name.title(), value) for value in self._request.get_all(name)]
         return fields + list(recipe.add)

@@ -24,20 +24,30 @@ class Leg:
         "interface",
         "latch",
         "number",
-        "session",
+        "_session",
         "source_hosts",
     )
 
     def __init__(self, number: int, interface: str, latch: bool, session_id: int) -> None:
+        self._session: Session | None = None
         self.number = number
         self.interface = interface
         self.latch = latch
-        self.session: Session | None = None
         self.exchange = OfferAnswer()
         self.ends: list[End | None] = []
         self.source_hosts: tuple[str, ...] = ()  # where its SIP comes from, while there is no session yet
         self._origin: Origin | None = None
         self._session_id = session_id
+
+    @property
+    def session(self) -> Session | None:
+        return self._session
+
+    @session.setter
+    def session(self, session: Session) -> None:
+        """Every description in a dialog names the same origin, one that the session itself must give included."""
+        self._session = session
+        session.origin = self.origin()
 
     def lend(self, medium: int, end: End) -> None:
         while len(self.ends) <= medium:

@@ -70,7 +70,7 @@ class Media:
                 learn_from=leg.signalling_hosts,
                 clock_rates=tuple(medium.clock_rates.items()),
             )
-            if self._directed.get((leg.number, index)) != direct:
+            if relatch or self._directed.get((leg.number, index)) != direct:
                 self._directed[leg.number, index] = direct
                 self._commands.append(direct)
 
@@ -91,6 +91,7 @@ class Media:
 
     def restore(self, legs: Iterable[Leg]) -> None:
         """Say everything again to a relay that was restarted, with the very ports that the far ends know."""
+        lent = {leg.number: leg for leg in legs if leg.ends}
         requests = tuple(
             [
                 LegRequest(
@@ -99,12 +100,11 @@ class Media:
                     len(leg.ends),
                     tuple([end.port if end else 0 for end in leg.ends]),
                 )
-                for leg in legs
-                if leg.ends
+                for leg in lent.values()
             ]
         )
         if requests:
             self._commands.append(Reserve(self.call_id, requests))
-            self._commands.extend(self._directed.values())
+            self._commands.extend([direct for direct in self._directed.values() if direct.leg in lent])
             if self._bridge is not None:
                 self._commands.append(self._bridge)

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from sip_stack.events import Answered, Failed, LateAnswer, Progress
 from sip_stack.invite_client import ROWS, Input, InviteClient, State
+from sip_stack.message import Response, parse
 from tests.sip_stack.rig import (
+    LISTENERS,
     OFFER,
     PEER,
     TCP_PEER,
@@ -58,8 +60,6 @@ def give(bench: Rig, client: InviteClient, what: Input) -> None:
         client.handle_timer(0, bench.now)
     else:
         answer = response(bench.last("INVITE").request, STATUSES[what], tag=f"tag{next(_tags)}", body=OFFER)
-        from sip_stack.message import Response, parse
-
         message = parse(answer)
         assert isinstance(message, Response)
         client.handle_response(client.transaction, message, bench.now)
@@ -464,11 +464,7 @@ def test_the_callee_may_ask_within_the_early_dialog() -> None:
 )  # fmt: skip
 @pytest.mark.parametrize("with_tcp", [True, False])
 def test_a_strange_answer_is_acknowledged_told_and_can_be_ended(more: dict[str, object], with_tcp: bool) -> None:
-    bench = rig()
-    if not with_tcp:
-        from tests.sip_stack.rig import LISTENERS
-
-        bench = rig(LISTENERS[:1])
+    bench = rig(LISTENERS if with_tcp else LISTENERS[:1])
     invite(bench)
     say(bench, 200, **more)
     assert bench.names() == ["INVITE", "ACK"]
