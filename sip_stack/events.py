@@ -115,6 +115,12 @@ class Ended(NamedTuple):
     cause: str
 
 
+class Gone(NamedTuple):
+    """Our BYE has its response, or never got one: nothing more comes of this dialog."""
+
+    session: Session
+
+
 # Outside of calls.
 
 
@@ -126,5 +132,5 @@ class Asked(NamedTuple):
 
 Event = (
     Progress | Answered | LateAnswer | Failed | Invited | Cancelled | Acknowledged | NeverAcknowledged | Received
-    | NeverReceived | Requested | Replied | Ended | Asked
+    | NeverReceived | Requested | Replied | Ended | Gone | Asked
 )  # fmt: skip

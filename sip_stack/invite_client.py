@@ -96,7 +96,7 @@ class InviteClient:
         self, stack: Stack, owner: EventOwner, invitation: Invitation, flow: Flow, trace: Trace | None
     ) -> None:
         self.stack = stack
-        self.owner = owner
+        self.owner: EventOwner | None = owner
         self.invitation = invitation
         self.flow = flow
         self.trace = trace
@@ -173,7 +173,7 @@ class InviteClient:
             flow = self.stack.flow_of(dialog)
             via, branch = self.stack.via(flow)
             data = dialog.request(
-                "ACK", self.request.cseq, via, branch, self._authorization(), body, content_type
+                "ACK", self.request.cseq, via, branch, self.request.credentials, body, content_type
             ).data
             self._acknowledgements[tag] = (flow, data)
             self.stack.send(flow, data, self.trace, now)
@@ -307,18 +307,6 @@ class InviteClient:
         # A dialog that had our PRACK counts on from it, should its 2xx come after another one has won.
         dialog.local_cseq = max(dialog.local_cseq, self._counted.get(response.to_tag, 0))
         return Session(stack, dialog, self.owner, self.trace, owns_call_id=True)
-
-    def _authorization(self) -> str:
-        """§13.2.2.4: the ACK "MUST contain the same credentials as the INVITE"."""
-        fields = self.invitation.fields
-        if "uthorization: " not in fields:
-            return ""
-        kept = [
-            line
-            for line in fields.split("\r\n")
-            if line.startswith(("Authorization:", "Proxy-Authorization:"))
-        ]
-        return "".join([f"{line}\r\n" for line in kept])
 
     def __repr__(self) -> str:
         return f"<invite {self.invitation.uri} {self.state.name.lower()} {self.request.branch}>"

@@ -166,6 +166,16 @@ class InviteServer:
     def is_acknowledged(self) -> bool:
         return self.state is State.CONFIRMED
 
+    @property
+    def is_awaiting_acknowledgement(self) -> bool:
+        """Our 2xx is out, and no ACK has come yet."""
+        return self.state is State.ANSWERED
+
+    def forget_owner(self) -> None:
+        """Tell nobody any more; what has been sent is still repeated until it is acknowledged."""
+        self.owner = None
+        self._last_progress = None
+
     # From the stack.
 
     def handle_cancel(self, request: Request, now: float) -> None:
@@ -209,6 +219,7 @@ class InviteServer:
         if after is not self.state:
             self.state = after
             self._cancel(*[name for name in self._timers if name not in _LISTENS[after]])
+            self._last_progress = None
         for action in actions:
             action(self, now, argument)
 

@@ -60,6 +60,18 @@ class OutgoingRequest:
         self.max_forwards = max_forwards
         self.data = self._encode(method, to_value, fields, body, content_type)
 
+    @property
+    def credentials(self) -> str:
+        """Its Authorization and Proxy-Authorization lines.
+
+        RFC 3261 §13.2.2.4: the ACK of a 2xx "MUST contain the same credentials as the INVITE".
+        """
+        if b"uthorization: " not in self.data:
+            return ""
+        head = self.data.partition(b"\r\n\r\n")[0].decode("utf-8", "surrogateescape")
+        names = ("Authorization:", "Proxy-Authorization:")
+        return "".join([f"{line}\r\n" for line in head.split("\r\n") if line.startswith(names)])
+
     def cancel(self, fields: str = "") -> OutgoingRequest:
         """RFC 3261 §9.1: same Request-URI, Call-ID, To, From, CSeq number, and the one Via of the INVITE.
 

@@ -15,10 +15,10 @@ from sip_stack.client_transaction import ClientTransaction
 from sip_stack.dialog import Dialog
 from sip_stack.digest import DigestClient
 from sip_stack.errors import LocalError, RemoteError
-from sip_stack.events import Ended, Replied, Requested
+from sip_stack.events import Ended, Gone, Replied, Requested
 from sip_stack.flow import Flow
 from sip_stack.message import Message, Request, Response
-from sip_stack.outgoing import lines
+from sip_stack.outgoing import OutgoingRequest, lines
 from sip_stack.sdp import Origin, parse, reject
 from sip_stack.server_transaction import ServerTransaction
 from sip_stack.session_timer import Agreement, agree_as_client, min_se_of
@@ -104,7 +104,7 @@ class Session:
         self.remote_offer = b""
         self._received_rseq = 0
         self._asked: dict[ClientTransaction, _Asked] = {}
-        self._unfinished: set[int] = set()  # CSeq of offerless INVITEs of ours whose ACK waits for SDP
+        self._unfinished: list[OutgoingRequest] = []  # offerless INVITEs of ours whose ACK waits for SDP
         self._acknowledgements: dict[int, tuple[Flow, bytes]] = {}  # by CSeq of our INVITE, the newest few
         self._timers: dict[int, Timer] = {}
         self._bye_fields: str | None = None
@@ -127,6 +127,11 @@ class Session:
     def is_invited(self) -> bool:
         """The peer's INVITE waits for our final response, or our 2xx for its ACK."""
         return (self.serving is not None and not self.serving.is_over) or bool(self.unacknowledged)
+
+    @property
+    def is_gone(self) -> bool:
+        """It has ended, and a BYE of ours has been answered: nothing more comes of it."""
+        return not self._is_known
 
     def confirm(self, message: Message) -> None:
         """A 2xx was sent or received; message is what the peer said with it."""
@@ -156,9 +161,9 @@ class Session:
 
     def acknowledge(self, now: float, body: bytes = b"", content_type: str = "application/sdp") -> None:
         """Send the ACK, with our answer, of an INVITE that we sent without an offer."""
-        for cseq in list(self._unfinished):
-            self._unfinished.discard(cseq)
-            self._acknowledge(cseq, now, body, content_type)
+        unfinished, self._unfinished = self._unfinished, []
+        for invite in unfinished:
+            self._acknowledge(invite, now, body, content_type)
 
     def bye(self, fields: str, now: float) -> None:
         """End the session. A caller that has yet to acknowledge our 2xx is told after its ACK.
@@ -172,7 +177,6 @@ class Session:
             self._bye_fields = fields
             return
         self._end()
-        self.owner = None
         self._send(_Asked("BYE", fields, b"", "", _BYE), now)
 
     def forget(self) -> None:
@@ -348,19 +352,24 @@ class Session:
         self, asked: _Asked, transaction: ClientTransaction, response: Response, now: float
     ) -> None:
         self.dialog.refresh_target(response, self.stack.source)
-        cseq = transaction.request.cseq
+        invite = transaction.request
         if asked.body:
-            self._acknowledge(cseq, now, b"", "")
-        elif self._has_ended:
-            # T25: acknowledged even when a BYE has ended the call meanwhile; an offer is refused.
-            self.remote_offer = response.body
-            self._acknowledge(cseq, now, self.rejection_of_offer(), "application/sdp")
-        else:
-            self._unfinished.add(cseq)
+            self._acknowledge(invite, now, b"", "")
+            return
+        self._unfinished.append(invite)
+        self.remote_offer = response.body
+        if self._has_ended:
+            self._finish_refusing(now)
+
+    def _finish_refusing(self, now: float) -> None:
+        # T25: acknowledged even when a BYE has ended the call meanwhile; an offer is refused.
+        if self._unfinished:
+            self.acknowledge(now, self.rejection_of_offer())
 
     def _tell(self, asked: _Asked, response: Response | None, now: float) -> None:
         if asked.tag is _BYE:
             self._leave()
+            self.stack.emit(self.owner, Gone(self))
             return
         if self._has_ended:
             self._leave_if_done()
@@ -417,7 +426,11 @@ class Session:
             if asked.method == "INVITE" and not asked.body:
                 self.acknowledge(now)
             self.agree(_agreement_in(response) or self.agreement, now)
-        elif response.status == 422 and self.agreement is not None and min_se_of(response) > self.agreement.interval:
+        elif (
+            response.status == 422
+            and self.agreement is not None
+            and min_se_of(response) > self.agreement.interval
+        ):
             # RFC 4028 §7.4: sent once more with the interval that is asked for.
             self.agreement = Agreement(min_se_of(response), we_refresh=True)
             self._refresh(now)
@@ -445,10 +458,11 @@ class Session:
         self._asked[transaction] = asked
         stack.begin(transaction, now)
 
-    def _acknowledge(self, cseq: int, now: float, body: bytes, content_type: str) -> None:
+    def _acknowledge(self, invite: OutgoingRequest, now: float, body: bytes, content_type: str) -> None:
         flow = self.stack.flow_of(self.dialog)
         via, branch = self.stack.via(flow)
-        data = self.dialog.request("ACK", cseq, via, branch, "", body, content_type).data
+        cseq = invite.cseq
+        data = self.dialog.request("ACK", cseq, via, branch, invite.credentials, body, content_type).data
         self._acknowledgements[cseq] = (flow, data)
         if len(self._acknowledgements) > _MOST_ACKNOWLEDGEMENTS:
             del self._acknowledgements[next(iter(self._acknowledgements))]
@@ -457,6 +471,7 @@ class Session:
     def _end(self) -> None:
         self._has_ended = True
         self._cancel_timers()
+        self._finish_refusing(self.stack.now)
         if self.is_inviting:
             # A 2xx may still come and wants its ACK; a peer that has said 100 and then nothing is given up.
             self._set(_Timers.ABANDON, self.stack.now + self.stack.intervals.timeout)

@@ -102,7 +102,9 @@ class Stack:
         self.events: deque[tuple[EventOwner, Event]] = deque()
         self.front: EventOwner | None = None
         self.dialogs: dict[Key, Session] = {}
-        self.inviting: dict[tuple[str, str], InviteClient] = {}  # by Call-ID and our tag, until its final response
+        self.inviting: dict[
+            tuple[str, str], InviteClient
+        ] = {}  # by Call-ID and our tag, until its final response
         self.now = 0.0
         self.source = Flow("UDP", listeners[0].name, "0.0.0.0", 0)
         self.dropped: dict[str, int] = {}  # reason -> how many messages
@@ -117,6 +119,7 @@ class Stack:
         self._dice = dice
         self._clients: dict[tuple[str, str], ClientTransaction] = {}
         self._servers: dict[ServerKey, ServerTransaction] = {}
+        self._invites: dict[str, ServerTransaction] = {}  # by branch alone
         self._merge_keys: dict[tuple[str, str, int, str], ServerTransaction] = {}
         self._vias = {
             name: (f"SIP/2.0/{listener.transport} {listener.sent_by};branch=", ";rport")
@@ -208,7 +211,11 @@ class Stack:
         """
         flow = dialog.flow
         listener = self.listeners.get(flow.local)
-        if listener is not None and listener.transport == flow.transport and listener.is_ipv6 == (":" in flow.host):
+        if (
+            listener is not None
+            and listener.transport == flow.transport
+            and listener.is_ipv6 == (":" in flow.host)
+        ):
             return flow
         try:
             return self.flow_to(flow.transport, flow.host, flow.port)
@@ -269,6 +276,7 @@ class Stack:
         self._servers.pop(transaction.key, None)
         if transaction.request.method == "INVITE":
             self._merge_keys.pop(_merge_key(transaction.request), None)
+            self._invites.pop(transaction.request.branch, None)
 
     # Responses.
 
@@ -324,30 +332,34 @@ class Stack:
     def _receive_cancel(
         self, request: Request, key: ServerKey, data: bytes, source: Flow, now: float
     ) -> None:
-        invite = self._servers.get((key[0], "INVITE", key[2])) or self._find_moved_invite(request, source)
-        trace = invite.trace if invite is not None else None
-        transaction = self._serve(request, source, key, trace, data, now)
+        invite = self._servers.get((key[0], "INVITE", key[2])) or self._moved_invite(request, source)
         server = invite.user if invite is not None else None
-        if not isinstance(server, InviteServer):
-            transaction.respond(481, now, to_tag=self._stateless_tag(request))
+        if invite is None or not isinstance(server, InviteServer):
+            self._refuse_stray_cancel(request, key, source, now)
             return
+        transaction = self._serve(request, source, key, invite.trace, data, now)
         # §9.2: the To tag of the response to the CANCEL and of that to the INVITE "SHOULD be the same".
         transaction.respond(200, now, to_tag=server.local_tag)
         server.handle_cancel(request, now)
 
-    def _find_moved_invite(self, request: Request, source: Flow) -> ServerTransaction | None:
+    def _refuse_stray_cancel(self, request: Request, key: ServerKey, source: Flow, now: float) -> None:
+        """§9.2: a CANCEL that matches nothing gets 481. A stranger's leaves no state: nobody can fill us.
+
+        One that has overtaken its INVITE is repeated, and must get the same answer again.
+        """
+        if self.admit is not None and self.admit(request, source) is not None:
+            self._answer_statelessly(request, RemoteError(481, "a stranger's CANCEL"), source, now)
+        else:
+            self._serve(request, source, key, None, b"", now).respond(481, now, to_tag=self._stateless_tag(request))
+
+    def _moved_invite(self, request: Request, source: Flow) -> ServerTransaction | None:
         """A CANCEL whose sent-by changed on the way (NAT): same branch, source, Call-ID and CSeq (T09)."""
-        for transaction in self._servers.values():
-            invite = transaction.request
-            if (
-                invite.method == "INVITE"
-                and invite.branch == request.branch
-                and invite.call_id == request.call_id
-                and invite.cseq == request.cseq
-                and transaction.source.host == source.host
-            ):
-                return transaction
-        return None
+        transaction = self._invites.get(request.branch)
+        if transaction is None:
+            return None
+        invite = transaction.request
+        is_same = invite.call_id == request.call_id and invite.cseq == request.cseq
+        return transaction if is_same and transaction.source.host == source.host else None
 
     def _receive_within_dialog(
         self, request: Request, key: ServerKey, data: bytes, source: Flow, now: float
@@ -392,6 +404,7 @@ class Stack:
         trace = Trace(0, [])
         transaction = self._serve(request, source, key, trace, data, now)
         self._merge_keys[merge_key] = transaction
+        self._invites[request.branch] = transaction
         if self._lacks_extension(transaction, now):
             return
         server = InviteServer(self, transaction, self._dice.token(), None, None)

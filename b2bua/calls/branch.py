@@ -12,6 +12,7 @@ import enum
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from b2bua.calls import reasons
 from b2bua.calls.best_response import Final
 from b2bua.calls.leg import Leg
 from b2bua.calls.recipient import Recipient
@@ -25,6 +26,7 @@ from sip_stack.events import (
     Ended,
     Event,
     Failed,
+    Gone,
     LateAnswer,
     NeverAcknowledged,
     Progress,
@@ -100,7 +102,7 @@ class Branch:
     def __init__(self, call: Call, number: int, recipient: Recipient, session_id: int) -> None:
         self.call = call
         self.recipient = recipient
-        self.leg = Leg(number, recipient.media_interface, recipient.nat, session_id)
+        self.leg = Leg(number, recipient.media_interface, recipient.nat, session_id, call.retry_after())
         self.trace = Trace(number, call.messages) if call.plan.keep_trace else None
         self.record = RecipientRecord(number, recipient.name, recipient.uri)
         self.client: InviteClient | None = None
@@ -159,6 +161,8 @@ class Branch:
         if not self.is_open:
             return
         self.is_stopped = True
+        if outcome is RecipientOutcome.FAILED and self.record.invited_at is None:
+            outcome = RecipientOutcome.SKIPPED
         self._close(outcome, Final(487, is_real=False), now)
         if self.client is not None:
             self.client.cancel(fields, now)
@@ -175,10 +179,26 @@ class Branch:
         else:
             self.record.outcome = outcome
 
+    def abandon(self, now: float) -> None:
+        """After a bug: take back whatever is out, in the plainest way."""
+        self._cancel_all()
+        if self.client is not None:
+            self.client.cancel(reasons.FAILED, now)
+            if self.client.session is not None:
+                self.client.refuse(self.client.session, reasons.FAILED, now)
+
     @property
     def is_quiet(self) -> bool:
         """Nothing more is to be expected from the wire that the record would tell of."""
-        return not self.is_open and (self.client is None or self.client.is_final)
+        is_final = self.client is None or self.client.is_final
+        return not self.is_open and is_final and self.leg.is_gone
+
+    def dissolve(self) -> None:
+        """The record is closed. Whatever the wire may still bring is the stack's alone; no ring of references stays."""
+        if self.client is not None:
+            self.client.owner = None
+            self.client = None
+        self.leg.dissolve()
 
     # From the stack.
 
@@ -246,6 +266,9 @@ class Branch:
 
     def _on_cancelled(self, event: Cancelled, now: float) -> None:
         """A re-INVITE was taken back; what is on its way across is sorted out when its answer comes."""
+
+    def _on_gone(self, event: Gone, now: float) -> None:
+        self.call.branch_is_quiet(now)
 
     def _on_ended(self, event: Ended, now: float) -> None:
         self.call.leg_ended(self.leg, event, now)
@@ -347,9 +370,7 @@ class Branch:
     def _follow(self, response: Response, now: float) -> bool:
         """Ring where a 3xx points to, if this recipient may be forwarded (FRK-10)."""
         if self.recipient.follow_redirects >= len(self.tried):
-            self._redirects = [
-                uri for uri in _redirects(response) if self.call.may_ring_uri(uri)
-            ]
+            self._redirects = [uri for uri in _redirects(response) if self.call.may_ring_uri(uri)]
         return self._follow_next(now)
 
     def _follow_next(self, now: float) -> bool:
@@ -398,9 +419,7 @@ class Branch:
         self.final = final
         self.record.outcome = outcome
         self.record.ended_at = self.call.microseconds(now)
-        for timer in self._timers.values():
-            self.call.stack.wheel.cancel(timer)
-        self._timers.clear()
+        self._cancel_all()
         if outcome is not RecipientOutcome.ANSWERED:
             self.call.notify("recipient.ended", now, recipient=self.record)
 
@@ -412,6 +431,11 @@ class Branch:
         timer = self._timers.pop(name, None)
         if timer is not None:
             self.call.stack.wheel.cancel(timer)
+
+    def _cancel_all(self) -> None:
+        for timer in self._timers.values():
+            self.call.stack.wheel.cancel(timer)
+        self._timers.clear()
 
     def __repr__(self) -> str:
         outcome = self.record.outcome.value if self.record.outcome else "open"
@@ -450,6 +474,7 @@ _HANDLE: dict[type, Callable[[Branch, Any, float], None]] = {
     Requested: Branch._on_crossing,
     Replied: Branch._on_crossing,
     Ended: Branch._on_ended,
+    Gone: Branch._on_gone,
 }
 
 _ON_TIMER: dict[int, Callable[[Branch, None, float], None]] = {

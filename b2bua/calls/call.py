@@ -13,7 +13,7 @@ quiet and the relay has given its figures, or a second later.
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from b2bua.calls import reasons
@@ -34,6 +34,7 @@ from sip_stack.events import (
     Cancelled,
     Ended,
     Event,
+    Gone,
     NeverAcknowledged,
     NeverReceived,
     Received,
@@ -87,7 +88,7 @@ class Call:
         trace = server.transaction.trace
         self.messages = trace.messages if trace is not None else []
         self.identity = Identity(request, plan)
-        self.caller = Leg(0, plan.interface, plan.nat, switchboard.next_session_id())
+        self.caller = Leg(0, plan.interface, plan.nat, switchboard.next_session_id(), self.retry_after())
         self.caller.source_hosts = (server.transaction.source.host,)
         self.media = Media(identifier, switchboard.commands)
         self.crossing = Crossing(self)
@@ -224,6 +225,10 @@ class Call:
     def _caller_supports_100rel(self) -> bool:
         request = self.server.request
         return "100rel" in request.tokens("supported") or "100rel" in request.tokens("require")
+
+    def retry_after(self) -> int:
+        """RFC 3261 §14.2: "a randomly chosen value of between 0 and 10 seconds", one a dialog."""
+        return int(self.stack.fraction() * 11)
 
     # What branches tell.
 
@@ -423,6 +428,9 @@ class Call:
     def _on_crossing(self, event: Requested | Replied, now: float) -> None:
         self.crossing.handle(self.caller, event, now)
 
+    def _on_gone(self, event: Gone, now: float) -> None:
+        self.branch_is_quiet(now)
+
     def _on_ended(self, event: Ended, now: float) -> None:
         self.leg_ended(self.caller, event, now)
 
@@ -516,6 +524,11 @@ class Call:
         if self.state is State.OVER:
             return
         self.state = State.OVER
+        record = self.record
+        record.outcome, record.ended_by, record.reason = outcome, by, reason
+        record.ended_at = self.microseconds(now)
+        if self.winner is not None and self.winner.record.ended_at is None:
+            self.winner.record.ended_at = record.ended_at
         self._stop_open(RecipientOutcome.FAILED, fields, now)
         if not self.server.is_over:
             self.server.reject(500, now)
@@ -525,11 +538,6 @@ class Call:
                 leg.session.bye(fields, now)
         for timer in list(self._timers):
             self._cancel(timer)
-        record = self.record
-        record.outcome, record.ended_by, record.reason = outcome, by, reason
-        record.ended_at = self.microseconds(now)
-        if self.winner is not None and self.winner.record.ended_at is None:
-            self.winner.record.ended_at = record.ended_at
         if self.media.is_asked:
             self.media.release_all()
             self._figures_due = True
@@ -569,12 +577,27 @@ class Call:
             self.media.restore(legs)
 
     def _close_if_quiet(self, now: float) -> None:
-        if not self._figures_due and all(branch.is_quiet for branch in self.branches):
+        if self._figures_due or not self.caller.is_gone or self.server.is_awaiting_acknowledgement:
+            return
+        if all(branch.is_quiet for branch in self.branches):
             self._close(now)
 
     def _close(self, now: float) -> None:
         self._cancel(_Timers.RECORD)
         self.switchboard.finished(self)
+
+    def dissolve(self) -> None:
+        """The record has been taken: let go of all parts, so that none waits for the garbage collector.
+
+        What the wire may still bring (a repeated 2xx, a late BYE) is finished by the stack alone.
+        """
+        for branch in self.branches:
+            branch.dissolve()
+        self.server.forget_owner()
+        self.caller.dissolve()
+        self.branches = []
+        self.winner = None
+        del self.crossing, self.early
 
     # Timers.
 
@@ -620,10 +643,34 @@ class Call:
         except Exception as error:
             self.switchboard.failed(self, error, now)
 
-    def collapse(self, now: float) -> None:
-        """After a bug: let go of everything in the plainest way."""
-        if self.state is not State.OVER:
-            self.end(CallOutcome.FAILED, now, by="service", reason="internal error", fields=reasons.FAILED)
+    def farewells(self) -> Iterator[Callable[[float], None]]:
+        """After a bug: what lets go of everything, piece by piece, so that one that breaks spares no other.
+
+        The ordinary end comes first; what it has done, those after it find done.
+        """
+        yield self._collapse
+        yield lambda now: self.server.reject(500, now)
+        yield from [branch.abandon for branch in self.branches]
+        yield self._bye_caller
+        yield self._let_go
+
+    def _collapse(self, now: float) -> None:
+        self.end(CallOutcome.FAILED, now, by="service", reason=self.record.reason, fields=reasons.FAILED)
+
+    def _bye_caller(self, now: float) -> None:
+        session = self.caller.session
+        if session is not None and session.is_confirmed:
+            session.bye(reasons.FAILED, now)
+
+    def _let_go(self, now: float) -> None:
+        """Close the call at once, unless its end has come so far that it closes by itself."""
+        if _Timers.RECORD in self._timers or self.id not in self.switchboard.calls:
+            return
+        for timer in list(self._timers):
+            self._cancel(timer)
+        if self.media.is_asked:
+            self.media.release_all()
+        self._close(now)
 
     def _new_record(self, now: float) -> CallRecord:
         request, source = self.server.request, self.server.transaction.source
@@ -662,6 +709,7 @@ _HANDLE: dict[type, Callable[[Call, Any, float], None]] = {
     Requested: Call._on_crossing,
     Replied: Call._on_crossing,
     Ended: Call._on_ended,
+    Gone: Call._on_gone,
 }
 
 _ON_TIMER: dict[int, Callable[[Call, None, float], None]] = {

@@ -118,7 +118,10 @@ class Crossing:
         if leg.session is None:
             leg.session = event.session
         other = self._other(leg)
-        if request.method == "REFER":
+        if request.method == "PRACK":
+            # Only one with an offer comes here (RFC 3262 §5); the INVITE's own exchange is still open.
+            _refuse(event.server, 488, now, "", [])
+        elif request.method == "REFER":
             # RFC 3515 §2.4.2. Transfers are not done; a REFER that is let through would be worse.
             _refuse(event.server, 603, now, "", [])
         elif request.method in ("INVITE", "UPDATE"):

@@ -28,12 +28,12 @@ class Leg:
         "source_hosts",
     )
 
-    def __init__(self, number: int, interface: str, latch: bool, session_id: int) -> None:
+    def __init__(self, number: int, interface: str, latch: bool, session_id: int, retry_after: int) -> None:
         self._session: Session | None = None
         self.number = number
         self.interface = interface
         self.latch = latch
-        self.exchange = OfferAnswer()
+        self.exchange = OfferAnswer(retry_after)
         self.ends: list[End | None] = []
         self.source_hosts: tuple[str, ...] = ()  # where its SIP comes from, while there is no session yet
         self._origin: Origin | None = None
@@ -74,6 +74,17 @@ class Leg:
     def signalling_hosts(self) -> tuple[str, ...]:
         """Where the far end's SIP comes from: media of a far end behind NAT may be learnt from there as well."""
         return (self.session.dialog.source.host,) if self.session is not None else self.source_hosts
+
+    @property
+    def is_gone(self) -> bool:
+        """No session, or one that nothing more is to come from."""
+        return self._session is None or self._session.is_gone
+
+    def dissolve(self) -> None:
+        """The call is forgotten: let go of the session, which may have to finish a BYE by itself."""
+        if self._session is not None:
+            self._session.owner = None
+            self._session = None
 
     @property
     def is_up(self) -> bool:

@@ -54,7 +54,9 @@ class Media:
         for index, medium in enumerate(description.media[: len(leg.ends)]):
             if leg.ends[index] is None:
                 continue
-            mux = medium.is_mux and other is not None and index < len(other.media) and other.media[index].is_mux
+            mux = (
+                medium.is_mux and other is not None and index < len(other.media) and other.media[index].is_mux
+            )
             direct = Direct(
                 self.call_id,
                 leg.number,

@@ -20,6 +20,7 @@ from rtp_relay import control
 from sip_stack.errors import LocalError, RemoteError
 from sip_stack.events import Asked, Event, Invited
 from sip_stack.flow import Flow
+from sip_stack.invite_server import InviteServer
 from sip_stack.message import Request
 from sip_stack.outgoing import lines
 from sip_stack.server_location import numeric_target
@@ -119,10 +120,10 @@ class Switchboard:
 
     def relay_lost(self, now: float) -> None:
         """The relay process is gone: calls that wait for it are told, the others keep their legs."""
-        self._each_call(lambda call: call.relay_lost(now), now)
+        self._each_call(_relay_lost, now)
 
     def relay_is_back(self, now: float) -> None:
-        self._each_call(lambda call: call.relay_is_back(now), now)
+        self._each_call(_relay_is_back, now)
 
     def located(self, query_id: int, targets: Sequence[Flow], now: float) -> None:
         """The answer to a Question; no targets: not found."""
@@ -198,18 +199,24 @@ class Switchboard:
             server.reject(482, now)
             return
         try:
-            plan = self.directory.plan(server.request, server.transaction.source)
+            call = self._call_of(server, now)
         except RemoteError as error:
             server.reject(error.status, now, reason=error.reason, fields=error.fields)
             return
-        identifier = self.stack.token()
+        except Exception as error:  # the edge of a call that could not even begin
+            self._note_failure(server.request.call_id, error)
+            server.reject(500, now)
+            return
+        self.calls[call.id] = call
+        self.total += 1
+        call.guard(_start, call, None, now)
+
+    def _call_of(self, server: InviteServer, now: float) -> Call:
+        plan = self.directory.plan(server.request, server.transaction.source)
         if not plan.keep_trace:
             server.transaction.trace = None
         server.nat = plan.nat
-        call = Call(self, server, plan, identifier, now)
-        self.calls[identifier] = call
-        self.total += 1
-        call.guard(_start, call, None, now)
+        return Call(self, server, plan, self.stack.token(), now)
 
     def _asked_outside(self, event: Asked, now: float) -> None:
         transaction = event.transaction
@@ -223,7 +230,7 @@ class Switchboard:
         status = 481 if transaction.request.method in ("BYE", "PRACK", "UPDATE", "INFO") else 405
         if transaction.request.method not in _KNOWN_METHODS:
             status = 501
-        transaction.respond(status, now, to_tag=self.stack.token(), fields=[("Allow", self.allow)])
+        transaction.respond(status, now, to_tag=self.stack.token(), fields=[("Allow", _ALLOWED_OUTSIDE)])
 
     # What calls ask for.
 
@@ -294,21 +301,25 @@ class Switchboard:
         if self.calls.pop(call.id, None) is None:
             return
         record = call.record
+        self._records.append(record)
+        record.trace = [self._entry(traced) for traced in call.messages]
         for recipient in record.recipients:
             recipient.sentence = recipient_sentence(recipient, record)
         record.sentence = call_sentence(record)
-        record.trace = [self._entry(traced) for traced in call.messages]
-        self._records.append(record)
+        call.dissolve()
 
     def failed(self, call: Call, error: Exception, now: float) -> None:
         """A bug in one call: keep its trace, end that call, go on."""
-        self.failures.append(Failure(call.id, "".join(traceback.format_exception(error))))
+        self._note_failure(call.id, error)
         call.record.reason = f"internal error: {error}"
-        try:
-            call.collapse(now)
-        except Exception as second:
-            self.failures.append(Failure(call.id, "".join(traceback.format_exception(second))))
-            self.finished(call)
+        for farewell in call.farewells():
+            try:
+                farewell(now)
+            except Exception as another:
+                self._note_failure(call.id, another)
+
+    def _note_failure(self, call: str, error: Exception) -> None:
+        self.failures.append(Failure(call, "".join(traceback.format_exception(error))))
 
     def _entry(self, traced: Traced) -> TraceEntry:
         flow = traced.flow
@@ -318,13 +329,14 @@ class Switchboard:
         at = round((traced.at + self.wall_offset) * 1_000_000)
         return TraceEntry(at, traced.leg, traced.received, flow.transport, local, remote, traced.data)
 
-    def _each_call(self, step: Callable[[Call], None], now: float) -> None:
+    def _each_call(self, step: Callable[[Call, None, float], None], now: float) -> None:
         self.stack.now = now
         for call in list(self.calls.values()):
-            step(call)
+            call.guard(step, call, None, now)
             self.stack.dispatch_events()
 
 
+_ALLOWED_OUTSIDE = "INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO"
 _KNOWN_METHODS = frozenset((*METHODS, "SUBSCRIBE", "PUBLISH", "REGISTER"))
 
 
@@ -338,6 +350,14 @@ def _located(branch: Branch, targets: Sequence[Flow], now: float) -> None:
 
 def _hang_up(call: Call, _: None, now: float) -> None:
     call.hang_up(now)
+
+
+def _relay_lost(call: Call, _: None, now: float) -> None:
+    call.relay_lost(now)
+
+
+def _relay_is_back(call: Call, _: None, now: float) -> None:
+    call.relay_is_back(now)
 
 
 def _stream_record(figures: control.StreamFigures) -> StreamRecord:
