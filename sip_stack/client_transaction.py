@@ -132,6 +132,8 @@ class ClientTransaction:
             self._enter(after)
         for action in actions:
             action(self, now, response)
+        if after is State.TERMINATED:
+            self.user = NOBODY  # lets go of who may hold us: no ring is left to the garbage collector
 
     def set_timer(self, name: Input, deadline: float) -> None:
         self._timers[name] = self.layer.wheel.set(self, name, deadline)
@@ -172,6 +174,18 @@ class ClientTransaction:
     def __repr__(self) -> str:
         return f"<{self.request.method} {self.request.uri} {self.state.name.lower()} {self.request.branch}>"
 
+
+class _Nobody:
+    """The user of a transaction that nobody waits for any more."""
+
+    def handle_response(self, transaction: ClientTransaction, response: Response, now: float) -> None:
+        return
+
+    def handle_no_response(self, transaction: ClientTransaction, cause: str, now: float) -> None:
+        return
+
+
+NOBODY = _Nobody()
 
 Action = Callable[[ClientTransaction, float, "Response | None"], None]
 Rows = dict[int, tuple[tuple[Action, ...], State]]

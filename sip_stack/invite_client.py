@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sip_stack.client_transaction import ClientTransaction
+from sip_stack.client_transaction import NOBODY, ClientTransaction
 from sip_stack.dialog import dialog_of_answer
 from sip_stack.errors import RemoteError
 from sip_stack.events import Answered, Failed, LateAnswer, Progress
@@ -253,7 +253,8 @@ class InviteClient:
     def send_cancel(self, now: float, response: Response | None) -> None:
         self.cancelled_at = now
         cancel = self.request.cancel(self._cancel_fields)
-        self.stack.begin(ClientTransaction(self.stack, _DEAF, cancel, self.flow, self.trace), now)
+        # Its response says nothing that the INVITE's own does not (T14).
+        self.stack.begin(ClientTransaction(self.stack, NOBODY, cancel, self.flow, self.trace), now)
         # §9.1: "If there is no final response for the original request in 64*T1 seconds ... the client
         # SHOULD then consider the original transaction cancelled and SHOULD destroy" it.
         self._give_up = self.stack.wheel.set(self, 0, now + self.stack.intervals.timeout)
@@ -311,18 +312,6 @@ class InviteClient:
     def __repr__(self) -> str:
         return f"<invite {self.invitation.uri} {self.state.name.lower()} {self.request.branch}>"
 
-
-class _Deaf:
-    """The user of a CANCEL: its response says nothing that the INVITE's own does not (T14)."""
-
-    def handle_response(self, transaction: ClientTransaction, response: Response, now: float) -> None:
-        return
-
-    def handle_no_response(self, transaction: ClientTransaction, cause: str, now: float) -> None:
-        return
-
-
-_DEAF = _Deaf()
 
 Action = Callable[[InviteClient, float, "Response | None"], None]
 _c, _S, _I = InviteClient, State, Input

@@ -368,8 +368,8 @@ class Session:
 
     def _tell(self, asked: _Asked, response: Response | None, now: float) -> None:
         if asked.tag is _BYE:
-            self._leave()
             self.stack.emit(self.owner, Gone(self))
+            self._leave()
             return
         if self._has_ended:
             self._leave_if_done()
@@ -401,7 +401,8 @@ class Session:
 
     # Refreshes (RFC 4028 §7.4, §10).
 
-    def _refresh(self, now: float) -> None:
+    def _refresh(self, now: float, min_se: int = 0) -> None:
+        """min_se: as a 422 has asked for it, else 0."""
         if "UPDATE" in self.peer_allows:
             method, body = "UPDATE", b""
         elif self.is_inviting or self.is_invited:
@@ -410,14 +411,14 @@ class Session:
         else:
             method, body = "INVITE", self.local_body
         assert self.agreement is not None
-        fields = lines(
-            [
-                ("Contact", self.dialog.contact),
-                ("Supported", "timer"),
-                ("Session-Expires", f"{self.agreement.interval};refresher=uac"),
-            ]
-        )
-        self._send(_Asked(method, fields, body, "application/sdp", _REFRESH), now)
+        fields = [
+            ("Contact", self.dialog.contact),
+            ("Supported", "timer"),
+            ("Session-Expires", f"{self.agreement.interval};refresher=uac"),
+        ]
+        if min_se:
+            fields.append(("Min-SE", str(min_se)))
+        self._send(_Asked(method, lines(fields), body, "application/sdp", _REFRESH), now)
 
     def _refreshed(self, asked: _Asked, response: Response | None, now: float) -> None:
         if response is None:
@@ -433,7 +434,7 @@ class Session:
         ):
             # RFC 4028 §7.4: sent once more with the interval that is asked for.
             self.agreement = Agreement(min_se_of(response), we_refresh=True)
-            self._refresh(now)
+            self._refresh(now, min_se_of(response))
         elif response.status == 491:
             # RFC 3261 §14.1: 2.1 to 4 s for the owner of the Call-ID, else 0 to 2 s.
             wait = 2.1 + self.stack.fraction() * 1.9 if self.owns_call_id else self.stack.fraction() * 2.0
@@ -483,6 +484,8 @@ class Session:
     def _leave(self) -> None:
         if self._is_known:
             self._is_known = False
+            self.serving = None
+            self.owner = None
             self.stack.dialogs.pop(self.dialog.key, None)
 
     def _set(self, name: int, deadline: float) -> None:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Protocol
 from zlib import crc32
 
-from sip_stack.client_transaction import ClientTransaction
+from sip_stack.client_transaction import NOBODY, ClientTransaction
 from sip_stack.dialog import Dialog, Key
 from sip_stack.errors import LocalError, MalformedMessage, RemoteError
 from sip_stack.events import Asked, Event, Invited
@@ -238,7 +238,7 @@ class Stack:
 
     def drop_client(self, transaction: ClientTransaction) -> None:
         """Destroy a client transaction whose user has given up."""
-        transaction.user = _NOBODY
+        transaction.user = NOBODY
         transaction.handle_transport_error("given up", self.now)
         self._clients.pop(transaction.key, None)
 
@@ -473,17 +473,6 @@ class Stack:
         if listener is not None and listener.transport == flow.transport:
             return flow.local
         return self.flow_to(flow.transport, flow.host, flow.port).local
-
-
-class _Nobody:
-    def handle_response(self, transaction: ClientTransaction, response: Response, now: float) -> None:
-        return
-
-    def handle_no_response(self, transaction: ClientTransaction, cause: str, now: float) -> None:
-        return
-
-
-_NOBODY = _Nobody()
 
 
 def _contact(listener: Listener) -> str:

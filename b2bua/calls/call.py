@@ -597,6 +597,7 @@ class Call:
         self.caller.dissolve()
         self.branches = []
         self.winner = None
+        self.messages.clear()  # transactions live for 32 s more, and hold the trace
         del self.crossing, self.early
 
     # Timers.

@@ -3,6 +3,10 @@
 asyncio's own datagram transport reads one datagram a turn of the loop, which costs some ten times as much
 as reading until the socket is empty. Unconnected sockets learn of ICMP errors only through the error queue
 (IP_RECVERR), where the kernel also quotes the datagram that could not be delivered.
+
+An entry in the error queue raises EPOLLERR, at which some loops (libuv's, and so uvloop) stop watching a
+descriptor for good. So the loop watches an epoll of our own with the socket in it: that one is readable, for
+whatever reason the socket wants to be looked at, and never in error.
 """
 
 from __future__ import annotations
@@ -10,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import select
 import socket
 from collections import deque
 from collections.abc import Callable
@@ -48,7 +53,9 @@ class UdpListener:
         self._socket = _bound(host, port)
         self.port: int = self._socket.getsockname()[1]
         self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(self._socket, self._read)
+        self._readiness = select.epoll(1)
+        self._readiness.register(self._socket, select.EPOLLIN)
+        self._loop.add_reader(self._readiness.fileno(), self._turn)
 
     def send(self, flow: Flow, data: bytes) -> None:
         address = (flow.host, flow.port)
@@ -61,9 +68,14 @@ class UdpListener:
             self._not_sent(error, data, address)
 
     def close(self) -> None:
-        self._loop.remove_reader(self._socket)
-        self._loop.remove_writer(self._socket)
+        self._loop.remove_reader(self._readiness.fileno())
+        self._readiness.close()
         self._socket.close()
+
+    def _turn(self) -> None:
+        if self._unsent:
+            self._write()
+        self._read()
 
     def _read(self) -> None:
         receive, name, tell = self._socket.recvfrom, self.name, self._on_datagram
@@ -116,7 +128,7 @@ class UdpListener:
             self.dropped += 1
             return
         if not self._unsent:
-            self._loop.add_writer(self._socket, self._write)
+            self._readiness.modify(self._socket, select.EPOLLIN | select.EPOLLOUT)
         self._unsent.append((data, address))
 
     def _write(self) -> None:
@@ -128,7 +140,7 @@ class UdpListener:
                 if error.errno in _NO_ROOM:
                     return
             self._unsent.popleft()
-        self._loop.remove_writer(self._socket)
+        self._readiness.modify(self._socket, select.EPOLLIN)
 
 
 def _bound(host: str, port: int) -> socket.socket:

@@ -12,7 +12,7 @@ from tests.sipp_scenarios import ports, script, wire
 from tests.sipp_scenarios.waiting import until
 
 SIPP: Final = "/usr/bin/sipp"
-PATIENCE: Final = 20  # seconds for a scenario; each has its own limit where it needs more
+PATIENCE: Final = 10  # seconds for a scenario; each has its own limit where it needs more
 READY: Final = 5.0  # seconds for SIPp to open its socket
 _SAID: Final = 3000  # characters of a log that are shown
 
@@ -41,7 +41,9 @@ class Party:
     def start(self) -> None:
         """Start SIPp; returns when its socket is open (a callee's) or at once (a caller's)."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        (self.directory / "scenario.xml").write_text(script.render(self.scenario, self.terms), encoding="utf-8")
+        (self.directory / "scenario.xml").write_text(
+            script.render(self.scenario, self.terms), encoding="utf-8"
+        )
         (self.directory / "command").write_text(" ".join(self._command()) + "\n", encoding="utf-8")
         with (self.directory / "screen").open("wb") as screen:
             self.process = subprocess.Popen(
@@ -127,7 +129,16 @@ class Party:
 
     def _command(self) -> list[str]:
         host = self.address
-        command = [SIPP, *([self.target] if self.target else []), "-sf", "scenario.xml", "-i", host, "-mi", host]
+        command = [
+            SIPP,
+            *([self.target] if self.target else []),
+            "-sf",
+            "scenario.xml",
+            "-i",
+            host,
+            "-mi",
+            host,
+        ]
         command += ["-p", str(self.port), "-t", TRANSPORTS[self.transport], "-m", str(self.calls), "-nostdin"]
         command += ["-timeout", f"{self.patience:g}", "-timeout_error", "-fd", "1"]
         # What is not in the scenario ends the call with failure, and with no message of SIPp's own.

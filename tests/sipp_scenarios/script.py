@@ -200,9 +200,7 @@ def _block(words: list[str]) -> str:
         case ["withdraw", cseq]:
             return _INITIAL.format(method="CANCEL", cseq=cseq, branch=f"INVITE-{cseq}", tag="")
         case ["confirm", cseq]:
-            return _INITIAL.format(
-                method="ACK", cseq=cseq, branch=f"INVITE-{cseq}", tag="[peer_tag_param]"
-            )
+            return _INITIAL.format(method="ACK", cseq=cseq, branch=f"INVITE-{cseq}", tag="[peer_tag_param]")
         case ["within", method, cseq]:
             return _WITHIN.format(method=method, cseq=cseq, branch=f"{method}-{cseq}")
         case ["within", "failed", "ACK", cseq]:

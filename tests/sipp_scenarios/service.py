@@ -76,7 +76,9 @@ class Service:
         self.started_in = time.monotonic() - began
 
     def wait_for_relay(self) -> None:
-        until(lambda: self.status()["relay"] != "not there", START, "the relay is there", alive=[self.process])
+        until(
+            lambda: self.status()["relay"] != "not there", START, "the relay is there", alive=[self.process]
+        )
 
     # Speaking to it.
 

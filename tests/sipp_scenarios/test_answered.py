@@ -36,7 +36,9 @@ def test_of_three_who_answer_at_once_one_has_the_call_and_two_are_hung_up(stage:
     stage.play()
     assert len(caller.received("200 INVITE")) == 1
     # A 200 before any 1xx: there was never a moment for a CANCEL (RFC 3261 §9.1).
-    assert [callee.story for callee in callees] == [["< INVITE", "> 200 INVITE", "< ACK", "< BYE", "> 200 BYE"]] * 3
+    assert [callee.story for callee in callees] == [
+        ["< INVITE", "> 200 INVITE", "< ACK", "< BYE", "> 200 BYE"]
+    ] * 3
     assert sorted(callee.only("BYE").is_elsewhere for callee in callees) == [False, True, True]
     outcomes = stage.outcomes()
     assert outcomes.pop("") == "answered"

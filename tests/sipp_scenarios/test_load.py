@@ -27,10 +27,14 @@ def test_a_thousand_calls_leave_a_record_each_and_nothing_else(quick_stage: Stag
         stage.callee("Ben", "is_stopped", **many),
         stage.callee("Carl", "is_stopped", **many),
     ]
-    caller = stage.caller("everyone", "talks_and_hangs_up", options=("-r", str(RATE), "-l", str(CALLS)), **many)
+    caller = stage.caller(
+        "everyone", "talks_and_hangs_up", options=("-r", str(RATE), "-l", str(CALLS)), **many
+    )
     stage.play()
     for party in (caller, *callees):
-        assert (party.figure("SuccessfulCall(C)"), party.figure("FailedCall(C)")) == (CALLS, 0), party.report()
+        assert (party.figure("SuccessfulCall(C)"), party.figure("FailedCall(C)")) == (CALLS, 0), (
+            party.report()
+        )
     assert service.status()["total"] - before == CALLS
     until(lambda: service.status()["records_waiting"] == 0, 5.0, "all records are written")
     listed = service.command(

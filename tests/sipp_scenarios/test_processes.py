@@ -34,7 +34,9 @@ def test_it_starts_in_less_than_two_seconds(own_house: House) -> None:
     assert min(took) < START
 
 
-def test_a_killed_relay_comes_back_and_the_call_has_its_audio_again_on_the_same_ports(own_stage: Stage) -> None:
+def test_a_killed_relay_comes_back_and_the_call_has_its_audio_again_on_the_same_ports(
+    own_stage: Stage,
+) -> None:
     service = own_stage.service
     with Earpiece(1) as dana, Earpiece(2) as ana:
         callee = own_stage.callee("Ana", "answers", rtp_port=ana.port)
@@ -152,8 +154,10 @@ def test_sighup_with_a_bad_file_keeps_the_last_good_one(own_stage: Stage) -> Non
     own_stage.callee("Ana", "answers")
     own_stage.caller("ana", "talks_and_hangs_up")
     own_stage.play()
-    service.file.write_text(good.replace('[numbers."ana"]', '[numbers."anna"]').replace(
-        'numbers."ana".', 'numbers."anna".'), encoding="utf-8")
+    service.file.write_text(
+        good.replace('[numbers."ana"]', '[numbers."anna"]').replace('numbers."ana".', 'numbers."anna".'),
+        encoding="utf-8",
+    )
     assert service.command("check", str(service.file)).returncode == 0
     service.process.send_signal(signal.SIGHUP)
     until(lambda: service.status()["configuration"] != version, 2.0, "the good file is taken")

@@ -95,7 +95,9 @@ def read(path: Path) -> list[Message]:
     heads = list(_HEAD.finditer(text))
     ends = [*(head.start() for head in heads), len(text)][1:]
     return [
-        Message(_seconds(head["at"]), head["direction"] == "received", text[head.end() : end].rstrip("\n") + "\n")
+        Message(
+            _seconds(head["at"]), head["direction"] == "received", text[head.end() : end].rstrip("\n") + "\n"
+        )
         for head, end in zip(heads, ends, strict=True)
     ]
 
