@@ -175,6 +175,8 @@ class InviteServer:
         """Tell nobody any more; what has been sent is still repeated until it is acknowledged."""
         self.owner = None
         self._last_progress = None
+        if self.session is not None:
+            self.session.owner = None
 
     # From the stack.
 

@@ -239,9 +239,9 @@ class Session:
             self.serving.reject(487, now)
         for server in self.unacknowledged.values():
             server.owner = None  # the ACK that the BYE has overtaken is still due, but nobody waits for it
-        self._leave_if_done()
         if not was_over:
             self.stack.emit(self.owner, Ended(self, transaction.request, "bye"))
+        self._leave_if_done()
 
     def _serve_invite(self, transaction: ServerTransaction, now: float) -> None:
         if self.serving is not None and not self.serving.is_over:
@@ -485,7 +485,6 @@ class Session:
         if self._is_known:
             self._is_known = False
             self.serving = None
-            self.owner = None
             self.stack.dialogs.pop(self.dialog.key, None)
 
     def _set(self, name: int, deadline: float) -> None:

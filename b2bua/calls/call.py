@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from b2bua.calls import reasons
 from b2bua.calls.best_response import Final, best, upstream
 from b2bua.calls.branch import Branch
-from b2bua.calls.crossing import Crossing
+from b2bua.calls.crossing import Crossing, refuse
 from b2bua.calls.early import EarlyMediaPolicy
 from b2bua.calls.identity import Identity
 from b2bua.calls.leg import Leg
@@ -642,16 +642,18 @@ class Call:
         try:
             step(who, event, now)
         except Exception as error:
-            self.switchboard.failed(self, error, now)
+            self.switchboard.failed(self, error, event, now)
 
-    def farewells(self) -> Iterator[Callable[[float], None]]:
-        """After a bug: what lets go of everything, piece by piece, so that one that breaks spares no other.
+    def farewells(self, event: object) -> Iterator[Callable[[float], None]]:
+        """After a bug in the handling of an event: what lets go of everything, piece by piece.
 
-        The ordinary end comes first; what it has done, those after it find done.
+        Each is to be tried, so that one that breaks spares no other. The callees come before the ordinary end, which may close the call. What one has done the next find done.
         """
+        if isinstance(event, Requested):
+            yield lambda now: refuse(event.server, 500, now)
+        yield from [branch.abandon for branch in self.branches]
         yield self._collapse
         yield lambda now: self.server.reject(500, now)
-        yield from [branch.abandon for branch in self.branches]
         yield self._bye_caller
         yield self._let_go
 

@@ -9,6 +9,7 @@ across, an offer from the other side meets 491: two exchanges never overlap.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -66,7 +67,7 @@ class Crossing:
         try:
             self._requested(leg, event, now)
         except RemoteError as error:
-            _refuse(event.server, error.status, now, error.reason, list(error.fields))
+            refuse(event.server, error.status, now, error.reason, error.fields)
 
     def acknowledged(self, event: Acknowledged, now: float) -> None:
         """The ACK of a re-INVITE: it brings the answer when the offer was in our 200."""
@@ -100,13 +101,13 @@ class Crossing:
         passed, self._waiting = self._waiting, None
         if passed is not None:
             passed.asker.exchange.fail()
-            _refuse(passed.server, 488, now, "", [])
+            refuse(passed.server, 488, now)
 
     def abandon(self, now: float) -> None:
         """The call is over: whoever still waits for an answer is told so."""
         waiting = [self._waiting] if self._waiting is not None else []
         for passed in [*self._passed, *waiting]:
-            _refuse(passed.server, 487, now, "", [])
+            refuse(passed.server, 487, now)
         if self._late is not None:
             _refuse_offer(self._late.other, now)
         self._passed, self._waiting, self._late = [], None, None
@@ -120,14 +121,14 @@ class Crossing:
         other = self._other(leg)
         if request.method == "PRACK":
             # Only one with an offer comes here (RFC 3262 §5); the INVITE's own exchange is still open.
-            _refuse(event.server, 488, now, "", [])
+            refuse(event.server, 488, now)
         elif request.method == "REFER":
             # RFC 3515 §2.4.2. Transfers are not done; a REFER that is let through would be worse.
-            _refuse(event.server, 603, now, "", [])
+            refuse(event.server, 603, now)
         elif request.method in ("INVITE", "UPDATE"):
             self._offered(leg, other, event, now)
         elif other is None or not other.is_up:
-            _refuse(event.server, 480 if other is None else 481, now, "", [])
+            refuse(event.server, 480 if other is None else 481, now)
         else:
             self._pass_plain(_Passed(leg, other, request, event.server, None), now)
 
@@ -183,7 +184,7 @@ class Crossing:
         other, session = passed.other, passed.other.session
         if session is None or session.has_ended or self._is_busy(other):
             passed.asker.exchange.fail()
-            _refuse(passed.server, 491, now, "", [])
+            refuse(passed.server, 491, now)
             return
         body = other.describe(offer)
         method = "INVITE"
@@ -234,7 +235,7 @@ class Crossing:
             passed.other.exchange.fail()
             passed.asker.exchange.fail()
         status = 408 if response is None else response.status
-        _refuse(passed.server, 500 if status == 408 else status, now, "", _warning(response))
+        refuse(passed.server, 500 if status == 408 else status, now, "", _warning(response))
 
     def _accepted(self, passed: _Passed, response: Response, now: float) -> None:
         try:
@@ -342,9 +343,14 @@ def _relay_reply(passed: _Passed, response: Response | None, now: float) -> None
     )  # fmt: skip
 
 
-def _refuse(
-    server: InviteServer | ServerTransaction, status: int, now: float, reason: str, fields: Fields
+def refuse(
+    server: InviteServer | ServerTransaction,
+    status: int,
+    now: float,
+    reason: str = "",
+    fields: Sequence[tuple[str, str]] = (),
 ) -> None:
+    """Refuse a request that crosses, unless it has its final response."""
     if isinstance(server, InviteServer):
         server.reject(status, now, reason=reason, fields=fields)
     elif not server.is_answered:

@@ -308,11 +308,11 @@ class Switchboard:
         record.sentence = call_sentence(record)
         call.dissolve()
 
-    def failed(self, call: Call, error: Exception, now: float) -> None:
+    def failed(self, call: Call, error: Exception, event: object, now: float) -> None:
         """A bug in one call: keep its trace, end that call, go on."""
         self._note_failure(call.id, error)
         call.record.reason = f"internal error: {error}"
-        for farewell in call.farewells():
+        for farewell in call.farewells(event):
             try:
                 farewell(now)
             except Exception as another:

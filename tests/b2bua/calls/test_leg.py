@@ -16,7 +16,7 @@ VIDEO = b"m=video 4002 RTP/AVP 31\r\n"
 
 
 def leg(*ends: End | None) -> Leg:
-    made = Leg(2, "north", True, 77)
+    made = Leg(2, "north", True, 77, 5)
     made.ends = list(ends)
     return made
 

@@ -31,7 +31,7 @@ class Rig:
 
     def __post_init__(self) -> None:
         self.media = Media("c1", self.said)
-        self.caller, self.ana, self.ben = (Leg(number, "", number != 2, number) for number in range(3))
+        self.caller, self.ana, self.ben = (Leg(number, "", number != 2, number, 5) for number in range(3))
         for leg in (self.caller, self.ana, self.ben):
             leg.lend(0, End("192.0.2.2", 30000 + 2 * leg.number, 30001 + 2 * leg.number))
             leg.source_hosts = (f"203.0.113.{leg.number}",)
@@ -59,7 +59,7 @@ def test_all_legs_are_asked_for_in_one_message() -> None:
     said: list[Command] = []
     media = Media("c1", said)
     assert not media.is_asked
-    media.reserve([Leg(0, "", True, 1), Leg(1, "v6", True, 2)], 2)
+    media.reserve([Leg(0, "", True, 1, 5), Leg(1, "v6", True, 2, 5)], 2)
     assert said == [Reserve("c1", (LegRequest(0, "", 2), LegRequest(1, "v6", 2)))]
     assert media.is_asked
 
