@@ -12,7 +12,7 @@ import enum
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from sip_stack.errors import LocalError
+from sip_stack.errors import LocalError, RemoteError
 from sip_stack.flow import Flow
 from sip_stack.message import ReplyTemplate, Request, response_destination
 from sip_stack.timers import Intervals, Timer, TimerWheel
@@ -184,9 +184,16 @@ def reply_flow(request: Request, source: Flow) -> Flow:
     the received parameter, using the port in the sent-by value".
     """
     if source.transport != "UDP":
-        return source._replace(port=request.top_via.port or 5060)
+        return source._replace(port=_sent_by_port(request))
     host, port = response_destination(request, source.host, source.port)
     return source if port == source.port and host == source.host else source._replace(host=host, port=port)
+
+
+def _sent_by_port(request: Request) -> int:
+    try:
+        return request.top_via.port or 5060
+    except RemoteError:  # what is being refused for it, maybe; the connection itself leads back
+        return 5060
 
 
 Action = Callable[[ServerTransaction, float], None]

@@ -11,12 +11,14 @@ found by its identity alone, never by the source address (peers come back from o
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 from zlib import crc32
 
+from sip_stack import grammar
 from sip_stack.client_transaction import NOBODY, ClientTransaction
 from sip_stack.dialog import Dialog, Key
 from sip_stack.errors import LocalError, MalformedMessage, RemoteError
@@ -48,6 +50,7 @@ METHODS = (
 )
 EXTENSIONS = ("timer", "100rel")
 _EXTENSIONS = frozenset(EXTENSIONS)
+_BRANCH = re.compile(rb"[;]branch=(" + MAGIC_COOKIE.encode() + rb"[^;,\s]*)")
 
 ServerKey = tuple[str, str, str]
 
@@ -164,13 +167,10 @@ class Stack:
     def transport_failed(self, flow: Flow, cause: str, now: float, quoted: bytes = b"") -> None:
         """ICMP said no, or a connection is refused or lost (§18.4). quoted: the datagram that ICMP quotes."""
         self.now = now
-        branch = _branch_of(quoted)
+        branch, method = _quoted_key(quoted)
         if branch:
-            failed = [
-                tx
-                for method in ("INVITE", *METHODS)
-                if (tx := self._clients.get((branch, method))) is not None
-            ][:1]
+            found = self._clients.get((branch, method))
+            failed = [found] if found is not None else []
         else:
             failed = [tx for tx in self._clients.values() if _is_same_way(tx.flow, flow)]
         for transaction in failed:
@@ -429,7 +429,8 @@ class Stack:
         unknown = sorted(request.tokens("require") - _EXTENSIONS)
         if unknown:
             tag = self._stateless_tag(request)
-            transaction.respond(420, now, to_tag=tag, fields=[("Unsupported", ", ".join(unknown))])
+            named = ", ".join([name for name in unknown if grammar.is_token(name)])
+            transaction.respond(420, now, to_tag=tag, fields=[("Unsupported", named)] if named else ())
         return bool(unknown)
 
     # Refusals that keep no state.
@@ -509,15 +510,11 @@ def _is_same_way(ours: Flow, failed: Flow) -> bool:
     return (ours.transport, ours.host, ours.port) == (failed.transport, failed.host, failed.port)
 
 
-def _branch_of(quoted: bytes) -> str:
-    start = quoted.find(b"branch=" + MAGIC_COOKIE.encode())
-    if start < 0:
-        return ""
-    start += len(b"branch=")
-    end = start
-    while end < len(quoted) and quoted[end : end + 1] not in b";\r\n \t,":
-        end += 1
-    return quoted[start:end].decode("ascii", "replace")
+def _quoted_key(quoted: bytes) -> tuple[str, str]:
+    """The branch and method of a datagram of ours as ICMP quotes it, perhaps cut short; an ACK is its INVITE's."""
+    found = _BRANCH.search(quoted)
+    method = quoted.partition(b" ")[0].decode("ascii", "replace")
+    return (found[1].decode("ascii", "replace") if found else ""), "INVITE" if method == "ACK" else method
 
 
 __all__ = ["Dice", "EventOwner", "Listener", "Stack"]

@@ -647,7 +647,8 @@ class Call:
     def farewells(self, event: object) -> Iterator[Callable[[float], None]]:
         """After a bug in the handling of an event: what lets go of everything, piece by piece.
 
-        Each is to be tried, so that one that breaks spares no other. The callees come before the ordinary end, which may close the call. What one has done the next find done.
+        Each is to be tried, so that one that breaks spares no other; what one has done the next find done.
+        The callees come before the ordinary end, which may close the call.
         """
         if isinstance(event, Requested):
             yield lambda now: refuse(event.server, 500, now)

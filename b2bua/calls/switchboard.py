@@ -86,6 +86,7 @@ class Switchboard:
         self._notices: list[dict[str, object]] = []
         self._session_ids = int(wall_offset) << 16
         self._question_ids = 0
+        self._ways: dict[Flow, tuple[str, str, str]] = {}
         self._timer_lines: dict[tuple[TimerPolicy, int], str] = {}
         stack.front = self
         stack.admit = self.admit
@@ -302,7 +303,7 @@ class Switchboard:
             return
         record = call.record
         self._records.append(record)
-        record.trace = [self._entry(traced) for traced in call.messages]
+        record.trace = self._entries(call.messages)
         for recipient in record.recipients:
             recipient.sentence = recipient_sentence(recipient, record)
         record.sentence = call_sentence(record)
@@ -321,13 +322,26 @@ class Switchboard:
     def _note_failure(self, call: str, error: Exception) -> None:
         self.failures.append(Failure(call, "".join(traceback.format_exception(error))))
 
-    def _entry(self, traced: Traced) -> TraceEntry:
-        flow = traced.flow
+    def _entries(self, messages: Sequence[Traced]) -> list[TraceEntry]:
+        """The trace of a call as its record keeps it."""
+        offset, ways = self.wall_offset, self._ways
+        entries = []
+        for at, leg, received, flow, data in messages:
+            way = ways.get(flow)
+            if way is None:
+                way = self._way(flow)
+            entries.append(TraceEntry(round((at + offset) * 1_000_000), leg, received, *way, data))
+        return entries
+
+    def _way(self, flow: Flow) -> tuple[str, str, str]:
+        """Transport, our address and the peer's, as they stand in a trace; kept, for peers come again."""
         listener = self.stack.listeners.get(flow.local)
         local = listener.sent_by if listener is not None else flow.local
         remote = f"[{flow.host}]:{flow.port}" if ":" in flow.host else f"{flow.host}:{flow.port}"
-        at = round((traced.at + self.wall_offset) * 1_000_000)
-        return TraceEntry(at, traced.leg, traced.received, flow.transport, local, remote, traced.data)
+        if len(self._ways) > 10_000:
+            self._ways.clear()
+        way = self._ways[flow] = (flow.transport, local, remote)
+        return way
 
     def _each_call(self, step: Callable[[Call, None, float], None], now: float) -> None:
         self.stack.now = now

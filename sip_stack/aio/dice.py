@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from random import SystemRandom
 
 _TOKEN = 16  # hexadecimal digits: 64 bits; RFC 3261 §19.3 asks for at least 32 of a tag
 _POOL = 4096  # octets drawn from the system at once: a call needs a dozen tokens
@@ -12,12 +11,11 @@ _POOL = 4096  # octets drawn from the system at once: a call needs a dozen token
 class SystemDice:
     """The system's own source, read in large pieces."""
 
-    __slots__ = ("_at", "_pool", "_random")
+    __slots__ = ("_at", "_pool")
 
     def __init__(self) -> None:
         self._pool = ""
         self._at = 0
-        self._random = SystemRandom()
 
     def token(self) -> str:
         at = self._at
@@ -29,4 +27,4 @@ class SystemDice:
         return token
 
     def fraction(self) -> float:
-        return self._random.random()
+        return int(self.token()[:13], 16) / (1 << 52)

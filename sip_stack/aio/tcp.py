@@ -4,23 +4,35 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import cast
 
 from sip_stack.errors import RemoteError
 from sip_stack.flow import Flow
 from sip_stack.framing import StreamFraming
 
-CONNECT_PATIENCE = 4.0  # seconds
-HALF_MESSAGE_PATIENCE = 10.0  # seconds for the rest of a message that has begun: no slow reader holds us
-IDLE_LIMIT = 3600.0  # seconds without a message or keep-alive
-CONNECTION_LIMIT = 2000
-CONNECTIONS_OF_ONE_HOST = 200
-UNSENT_LIMIT = 1 << 20  # octets that a peer may leave unread before its connection is given up
 PING, PONG = b"\r\n\r\n", b"\r\n"  # RFC 5626 §3.5.1
 
 OnMessage = Callable[[bytes, Flow], None]
 OnError = Callable[[Flow, str, bytes], None]
 OnUnframed = Callable[[bytes, RemoteError, Flow], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a peer may take of our patience (seconds) and of our memory.
+
+    half_message: for a message that has begun to be whole, however its octets drip in.
+    idle: without a message or keep-alive.
+    unsent: octets that a peer may leave unread before its connection is given up.
+    """
+
+    connect: float = 4.0
+    half_message: float = 10.0
+    idle: float = 3600.0
+    connections: int = 2000
+    connections_of_one_host: int = 200
+    unsent: int = 1 << 20
 
 
 class TcpListener:
@@ -35,6 +47,7 @@ class TcpListener:
         on_batch: Callable[[], None],
         on_error: OnError,
         on_unframed: OnUnframed,
+        limits: Limits | None = None,
     ) -> None:
         self.name = name
         self.host = host
@@ -43,6 +56,7 @@ class TcpListener:
         self.on_batch = on_batch
         self.on_error = on_error
         self.on_unframed = on_unframed
+        self.limits = limits or Limits()
         self.connections: dict[int, Connection] = {}
         self._by_peer: dict[tuple[str, int], Connection] = {}
         self._connecting: dict[tuple[str, int], tuple[asyncio.Task[None], list[bytes]]] = {}
@@ -67,8 +81,10 @@ class TcpListener:
 
     def send(self, flow: Flow, data: bytes) -> None:
         """By the connection of the flow; when it is gone, by another to that address, or a new one."""
-        connection = self.connections.get(flow.connection) or self._by_peer.get((flow.host, flow.port))
-        if connection is not None:
+        connection = self.connections.get(flow.connection)
+        if connection is None or connection.is_closing:
+            connection = self._by_peer.get((flow.host, flow.port))
+        if connection is not None and not connection.is_closing:
             connection.write(data)
             return
         waiting = self._connecting.get((flow.host, flow.port))
@@ -82,25 +98,32 @@ class TcpListener:
         peer = (flow.host, flow.port)
         loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout(CONNECT_PATIENCE):
+            async with asyncio.timeout(self.limits.connect):
                 _, connection = await loop.create_connection(
                     lambda: Connection(self, peer), flow.host, flow.port, local_addr=(self.host, 0)
                 )
         except (OSError, TimeoutError) as error:
             self._connecting.pop(peer)
-            self.on_error(flow._replace(connection=0), f"TCP: {error or 'no answer'}", b"")
-            self.on_batch()
+            self._tell_not_connected(flow, str(error) or "no answer")
             return
         _, waiting = self._connecting.pop(peer)
+        if not connection.number:
+            self._tell_not_connected(flow, "too many connections")
+            return
         for data in waiting:
             connection.write(data)
+
+    def _tell_not_connected(self, flow: Flow, cause: str) -> None:
+        self.on_error(flow._replace(connection=0), f"TCP: {cause}", b"")
+        self.on_batch()
 
     # From connections.
 
     def opened(self, connection: Connection) -> int:
         """The number of a new connection; 0 when there are too many and it is to be closed."""
         of_this_host = sum(1 for each in self.connections.values() if each.peer[0] == connection.peer[0])
-        if len(self.connections) >= CONNECTION_LIMIT or of_this_host >= CONNECTIONS_OF_ONE_HOST:
+        limits = self.limits
+        if len(self.connections) >= limits.connections or of_this_host >= limits.connections_of_one_host:
             return 0
         self._last += 1
         self.connections[self._last] = connection
@@ -128,22 +151,28 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._loop = asyncio.get_running_loop()
         self._deadline: asyncio.TimerHandle | None = None
+        self._is_halfway = False  # within a message, whose deadline stands until it is whole
+
+    @property
+    def is_closing(self) -> bool:
+        return self._transport is None or self._transport.is_closing()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         stream = cast(asyncio.Transport, transport)  # uvloop's is one in all but its class
         self._transport = stream
-        stream.set_write_buffer_limits(high=UNSENT_LIMIT)
+        stream.set_write_buffer_limits(high=self._listener.limits.unsent)
         host, port = stream.get_extra_info("peername")[:2]
         self.peer = (host, port)
         self.number = self._listener.opened(self)
         if not self.number:
             stream.abort()
             return
-        self._wait(IDLE_LIMIT)
+        self._wait(self._listener.limits.idle)
 
     def data_received(self, data: bytes) -> None:
         flow = Flow("TCP", self._listener.name, *self.peer, self.number)
-        for message in self._framing.feed(data):
+        messages = self._framing.feed(data)
+        for message in messages:
             self._listener.on_message(message, flow)
         for _ in range(min(self._framing.take_pings(), 16)):
             self.write(PONG)
@@ -153,8 +182,12 @@ class Connection(asyncio.Protocol):
         self._listener.on_batch()
         if failure is not None:
             self.close()
-        else:
-            self._wait(IDLE_LIMIT if self._framing.is_idle else HALF_MESSAGE_PATIENCE)
+        elif self._framing.is_idle:
+            self._is_halfway = False
+            self._wait(self._listener.limits.idle)
+        elif messages or not self._is_halfway:
+            self._is_halfway = True
+            self._wait(self._listener.limits.half_message)
 
     def connection_lost(self, error: Exception | None) -> None:
         if self._deadline is not None:
