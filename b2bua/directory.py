@@ -6,6 +6,7 @@ from b2bua.calls.plan import CallPlan
 from b2bua.config import Config, Trunk
 from sip_stack.errors import RemoteError
 from sip_stack.flow import Flow
+from sip_stack.grammar import ip_address
 from sip_stack.message import Request
 from sip_stack.sdp import CODECS
 from sip_stack.session_timer import TimerPolicy
@@ -23,8 +24,11 @@ class ConfiguredDirectory:
         self.config = config
         self._plans: dict[tuple[str, str, str, str], CallPlan] = {}
         self._hosts = {listener.name: listener.advertised for listener in config.sip.listeners}
-        self._own = {(listener.advertised, listener.port) for listener in config.sip.listeners}
-        self._own |= {(listener.host, listener.port) for listener in config.sip.listeners}
+        self._own = {
+            (_spelt(host), listener.port)
+            for listener in config.sip.listeners
+            for host in (listener.advertised, listener.host)
+        }
         self._timer = TimerPolicy(config.sip.session_expires, config.sip.min_se)
         self._codecs = tuple([CODECS[name] for name in config.media.late_offer_codecs])
 
@@ -57,7 +61,7 @@ class ConfiguredDirectory:
             parsed = Uri.parse(uri)
         except RemoteError:
             return False
-        return parsed.scheme == "sip" and (parsed.host, parsed.port or 5060) not in self._own
+        return parsed.scheme == "sip" and (_spelt(parsed.host), parsed.port or 5060) not in self._own
 
     def _make_plan(self, trunk: Trunk, dialled: str, source: Flow) -> CallPlan:
         config = self.config
@@ -77,3 +81,9 @@ class ConfiguredDirectory:
             late_offer=self._codecs,
             keep_trace=config.records.trace != "off",
         )
+
+
+def _spelt(host: str) -> str:
+    """A host in the one spelling that is compared: an IPv6 address has many (PAR-11)."""
+    address = ip_address(host)
+    return host if address is None else str(address)

@@ -14,7 +14,6 @@ import gc
 import signal
 import sys
 import time
-from collections.abc import Callable
 from typing import Any, Final
 
 import structlog
@@ -37,11 +36,17 @@ from sip_stack.stack import Listener, Stack
 from sip_stack.timers import Intervals
 
 HEARTBEAT: Final = 0.5  # seconds between looks at the loop's lateness, and signs of life to systemd
-RELAY_PATIENCE: Final = 5.0  # seconds to wait for the relay at start before saying so
+RELAY_PATIENCE: Final = 1.5  # seconds to wait for the relay at start before saying so
 FAREWELL_PATIENCE: Final = 2.0  # seconds for the BYEs of calls that outlived the drain
+YOUNG_OBJECTS: Final = 30_000  # between collections of the youngest: some 2 ms each
+IDLE_COLLECTION: Final = 600.0  # seconds between full collections, while there is no call
 EXIT_FAILURE: Final = 1
 
 log = structlog.get_logger("core")
+
+
+class ListenError(Exception):
+    """An address of sip.listen cannot be listened on. The text is for a person."""
 
 
 class Core:
@@ -52,20 +57,24 @@ class Core:
         self.notifier = Notifier()
         self.listeners: list[Listener] = []
         self._stopped = asyncio.Event()
+        self._opened = contextlib.AsyncExitStack()  # what is to be closed, the last one first
         self._loop = asyncio.get_running_loop()
         self._questions: set[asyncio.Task[None]] = set()
         self._heartbeat: asyncio.TimerHandle | None = None
         self._relay_form = ""
         self._is_started = False
+        self._relay_is_there = asyncio.Event()
+        self._collected_at = 0.0
         self._beat_due = time.monotonic()
 
     async def start(self) -> None:
-        """Open everything and take calls. OSError, StoreError, ControlError say what could not be opened."""
+        """Open everything and take calls. ListenError, StoreError, ControlError say what could not be opened."""
         config = self.config
         # The socket first: whoever holds it is the one service of this configuration, and a second one must
         # not touch the first one's records.
         self.control = ControlServer(config.service.control_socket, self._answer)
         await self.control.start()
+        self._opened.push_async_callback(self.control.close)
         records = config.records
         self.store = await Store.open(
             records.database,
@@ -73,12 +82,10 @@ class Core:
             trace=records.trace,
             keep_traces=records.keep_traces,
         )
+        self._opened.push_async_callback(self.store.close)
         self.driver = Driver(self._take)
-        wanted = [
-            (each.host, Listener(each.name, each.transport, each.advertised, each.port))
-            for each in config.sip.listeners
-        ]
-        self.listeners = await self.driver.listen(wanted)
+        self._opened.push_async_callback(self.driver.close)
+        await self._listen()
         dice = SystemDice()
         stack = Stack(
             self.listeners, dice, intervals=Intervals(t1=config.sip.t1), product=config.sip.user_agent
@@ -98,6 +105,8 @@ class Core:
             config.media.relay_socket, self._on_relay_event, self._on_relay_lost, self._on_relay_ready
         )
         self.relay.start()
+        self._opened.callback(self.relay.close)
+        await self._wait_for_relay()
         self.driver.drive(self.switchboard)
         self._loop.add_signal_handler(signal.SIGTERM, self.stop)
         self._loop.add_signal_handler(signal.SIGINT, self.stop)
@@ -108,6 +117,25 @@ class Core:
         places = [f"{each.transport.lower()}:{each.sent_by}" for each in self.listeners]
         log.info("taking calls", listen=places, numbers=len(config.numbers), trunks=len(config.trunks))
         self.notifier.ready(f"taking calls on {', '.join(places)}")
+
+    async def _wait_for_relay(self) -> None:
+        """Calls that come meanwhile wait in the sockets; a relay that stays away refuses them, until it comes."""
+        try:
+            async with asyncio.timeout(RELAY_PATIENCE):
+                await self._relay_is_there.wait()
+        except TimeoutError:
+            path = self.config.media.relay_socket
+            log.error("no relay answers: calls are refused until one does", socket=path, seconds=RELAY_PATIENCE)
+
+    async def _listen(self) -> None:
+        wanted = [
+            (each.host, Listener(each.name, each.transport, each.advertised, each.port))
+            for each in self.config.sip.listeners
+        ]
+        try:
+            self.listeners = await self.driver.listen(wanted)
+        except OSError as problem:
+            raise ListenError(problem.strerror) from problem
 
     async def run_until_stopped(self) -> None:
         await self._stopped.wait()
@@ -134,11 +162,12 @@ class Core:
         self.driver.pump()
         for task in list(self._questions):
             task.cancel()
-        await self.driver.close()
-        self.relay.close()
-        await self.store.close()
-        await self.control.close()
+        await self.abandon()
         log.info("stopped", calls=self.switchboard.total)
+
+    async def abandon(self) -> None:
+        """Close what is open, be it all or what a start that failed has come to."""
+        await self._opened.aclose()
         self.notifier.close()
 
     async def _wait_for_farewells(self) -> None:
@@ -149,8 +178,8 @@ class Core:
                 async with asyncio.timeout(FAREWELL_PATIENCE):
                     await self._stopped.wait()
 
-    def reload(self) -> None:
-        """SIGHUP: read the file again; a bad one changes nothing and is said so."""
+    def reload(self) -> str:
+        """SIGHUP: read the file again. A bad one changes nothing: what is wrong with it is said, and given."""
         self.notifier.reloading()
         try:
             config = load(self.config.path)
@@ -159,7 +188,7 @@ class Core:
                 "the configuration is bad and was not taken; the last good one stays", problem=str(problem)
             )
             self.notifier.ready("the new configuration is bad; running with the last good one")
-            return
+            return str(problem)
         fixed = _needing_restart(self.config, config)
         self.config = config
         self.directory.replace(config)
@@ -169,6 +198,7 @@ class Core:
         if fixed:
             log.warning("these settings are taken only by a restart", settings=fixed)
         self.notifier.ready(f"configuration {config.version}")
+        return ""
 
     def _apply_limits(self, config: Config) -> None:
         limits = config.limits
@@ -230,14 +260,28 @@ class Core:
         self._beat_due = now + HEARTBEAT
         self.switchboard.wall_offset = time.time() - now  # the time of day may be set while we run
         self.switchboard.is_watched = self.control.has_listeners
+        if not self.switchboard.calls and now - self._collected_at > IDLE_COLLECTION:
+            self._collected_at = now
+            gc.collect()
         self.notifier.watchdog()
         self._heartbeat = self._loop.call_later(HEARTBEAT, self._beat)
 
     # The relay.
 
     def _on_relay_event(self, event: control.Event) -> None:
+        if isinstance(event, control.Holdings):
+            self._release_strays(event)
+            return
         self.switchboard.relay_event(event, time.monotonic())
         self.driver.pump()
+
+    def _release_strays(self, holdings: control.Holdings) -> None:
+        """Give back what a core before this one has left: its calls died with it, their ports need not wait."""
+        strays = [name for name in holdings.calls if name not in self.switchboard.calls]
+        for name in strays:
+            self.relay.send(control.Release(name))
+        if strays:
+            log.warning("ports of calls that are no more were given back", calls=len(strays))
 
     def _on_relay_lost(self) -> None:
         log.error("the relay is gone: calls have no audio and new ones are refused until it is back")
@@ -247,8 +291,11 @@ class Core:
     def _on_relay_ready(self, welcome: control.Welcome) -> None:
         log.info("the relay is there", form=welcome.form, reason=welcome.reason)
         self._relay_form = welcome.form
+        self._relay_is_there.set()
         self.switchboard.relay_is_back(time.monotonic())
         self.driver.pump()
+        if welcome.calls:
+            self.relay.send(control.Inventory())
 
     # The control socket.
 
@@ -262,7 +309,9 @@ class Core:
             case "hangup":
                 return self._hang_up(str(command.get("call", "")))
             case "reload":
-                self.reload()
+                problem = self.reload()
+                if problem:
+                    raise ValueError(problem)
                 return {"configuration": self.config.version}
             case "status":
                 return self._status()
@@ -300,39 +349,31 @@ def run(path: str) -> int:
     logs.set_up(config.service.log_level, config.service.mask_numbers)
     for finding in config.findings:
         log.warning(str(finding))
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        return runner.run(_run(config))
+    return asyncio.run(_run(config))
 
 
 async def _run(config: Config) -> int:
     core = Core(config)
     try:
         await core.start()
-    except (OSError, StoreError, ControlError) as problem:
+    except (ListenError, StoreError, ControlError) as problem:
         log.error("cannot start", problem=str(problem))
-        return EXIT_FAILURE
+        await core.abandon()
+        return EX_CONFIG if isinstance(problem, ListenError) else EXIT_FAILURE
     await core.run_until_stopped()
     await core.close()
     return 0
 
 
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """uvloop where it is installed: a turn of the loop costs a third, and a call takes some twenty turns."""
-    try:
-        import uvloop
-    except ImportError:
-        return None
-    return uvloop.new_event_loop
-
-
 def _tune_collector() -> None:
-    """What is there at start stays; what calls leave in cycles is looked for seldom and in young objects.
+    """Only young objects are ever looked at: calls leave no rings behind (a test says so), libraries few.
 
-    With the default thresholds and 5,000 calls a full collection stops the loop for 47 ms.
+    A collection of all that 500 calls a second keep alive (transactions, for 32 s) would stop the loop for
+    a tenth of a second or more. What survives being young is collected when no call is there to be stopped.
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 1_000)
+    gc.set_threshold(YOUNG_OBJECTS, 1_000_000, 1_000_000)
 
 
 def _needing_restart(old: Config, new: Config) -> list[str]:

@@ -565,6 +565,8 @@ class Call:
         elif self._figures_due:
             self._figures_due = False
             self._close_if_quiet(now)
+        else:
+            self.crossing.not_lent(now)
 
     def relay_is_back(self, now: float) -> None:
         """A new relay: lend the same ports again, so that the media goes on without a word on the wire."""

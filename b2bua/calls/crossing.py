@@ -22,7 +22,7 @@ from sip_stack.invite_server import InviteServer
 from sip_stack.message import Message, Request, Response
 from sip_stack.outgoing import lines
 from sip_stack.sdp import Session as Description
-from sip_stack.sdp import find_sdp, parse, reject
+from sip_stack.sdp import find_sdp, is_answer_to, parse, reject
 from sip_stack.server_transaction import ServerTransaction
 from sip_stack.session_timer import agree_as_server, refuse_too_small
 
@@ -247,6 +247,9 @@ class Crossing:
             else:
                 self._answer_came_back(passed, description, now)
         except (RemoteError, LocalError) as error:
+            refuse(passed.server, 500, now)
+            if passed.other.session is not None:
+                passed.other.session.acknowledge(now)  # if its 2xx waits for that still: BYE must not come first
             self._call.end(CallOutcome.ANSWERED, now, by="service", reason=str(error), fields=reasons.FAILED)
 
     def _answer_came_back(self, passed: _Passed, answer: Description, now: float) -> None:
@@ -274,10 +277,26 @@ class Crossing:
 
     def _offer_came_back(self, passed: _Passed, offer: Description, now: float) -> None:
         passed.other.exchange.receive_offer(offer)
+        if isinstance(passed.server, InviteServer) and passed.server.is_over:
+            self._keep(passed, offer, now)
+            return
         body = passed.asker.describe(offer)
         passed.asker.exchange.send_offer(body)
         self._late = passed
         self._accept(passed.asker, passed.request, passed.server, body, now)
+
+    def _keep(self, passed: _Passed, offer: Description, now: float) -> None:
+        """The asker took his re-INVITE back, which had asked for this offer: it is answered as he spoke before."""
+        other, before = passed.other, passed.asker.exchange.remote
+        assert other.session is not None
+        if before is None or is_answer_to(offer, before):
+            _refuse_offer(other, now)
+            other.exchange.fail()
+            return
+        body = other.describe(before)
+        other.exchange.send_answer(body)
+        other.session.acknowledge(now, body)
+        self._agreed(passed, now)
 
     def _agreed(self, passed: _Passed, now: float) -> None:
         media = self._call.media

@@ -51,11 +51,8 @@ class Resolver:
             task = self._asking.get(uri)
             if task is None:
                 task = self._asking[uri] = asyncio.create_task(self._ask(uri))
-            try:
-                kept = await asyncio.shield(task)
-            finally:
-                if task.done():
-                    self._asking.pop(uri, None)
+                task.add_done_callback(lambda _: self._asking.pop(uri, None))
+            kept = await asyncio.shield(task)
         flows = []
         for transport, host, port in kept.targets:
             try:
@@ -69,17 +66,18 @@ class Resolver:
             wanted = enquiry(uri)
         except RemoteError:
             return _Kept(time.monotonic() + KEPT_NOT_FOUND, ())
-        services: list[tuple[Service, str]] = []
+        # RFC 3263 §4.2: only "if no SRV records were found" is the name itself looked up for addresses.
+        hosts = [(wanted.host, wanted.port, wanted.transport)]
         ttl = LONGEST
         for name, transport in wanted.services:
             found, seconds = await self._services(name)
-            services += [(service, transport) for service in order(found, self._fraction)]
             ttl = min(ttl, seconds)
-            if services:
+            if found is not None:
+                hosts = [(each.target, each.port, transport) for each in order(found, self._fraction)]
+            if found:
                 break
-        hosts = [(service.target, service.port, transport) for service, transport in services]
         targets: list[tuple[str, str, int]] = []
-        for host, port, transport in hosts or [(wanted.host, wanted.port, wanted.transport)]:
+        for host, port, transport in hosts:
             addresses, seconds = await self._addresses(host)
             targets += [(transport, address, port) for address in addresses]
             ttl = min(ttl, seconds)
@@ -90,10 +88,14 @@ class Resolver:
         self._kept[uri] = kept
         return kept
 
-    async def _services(self, name: str) -> tuple[list[Service], float]:
+    async def _services(self, name: str) -> tuple[list[Service] | None, float]:
+        """The SRV records of a name and their TTL; None where it has none.
+
+        RFC 2782: a target of "." "means that the service is decidedly not available at this domain".
+        """
         answer = await self._query(name, "SRV")
         if answer is None or answer.rrset is None:
-            return [], LONGEST
+            return None, LONGEST
         services = [
             Service(record.priority, record.weight, str(record.target).rstrip("."), record.port)
             for record in answer

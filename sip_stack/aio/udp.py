@@ -107,8 +107,9 @@ class UdpListener:
         if error.errno in _NO_ROOM:
             self._queue(data, address)
             return
-        # An error that an earlier datagram has left on the socket: read it, then this one is tried again.
-        self._read_errors()
+        # An error that ICMP has left for an earlier datagram is raised but once, so this one goes now. What the
+        # error queue says is told in a turn of its own: our caller is in the midst of sending.
+        self._loop.call_soon(self._tell_errors)
         try:
             self._socket.sendto(data, address)
         except OSError as second:
@@ -118,6 +119,11 @@ class UdpListener:
             cause = errno.errorcode.get(second.errno or 0, str(second))
             flow = Flow("UDP", self.name, address[0], address[1])
             self._loop.call_soon(self._tell_error, flow, cause, data)
+
+    def _tell_errors(self) -> None:
+        if self._socket.fileno() >= 0:
+            self._read_errors()
+            self._on_batch()
 
     def _tell_error(self, flow: Flow, cause: str, data: bytes) -> None:
         self._on_error(flow, cause, data)
@@ -132,15 +138,15 @@ class UdpListener:
         self._unsent.append((data, address))
 
     def _write(self) -> None:
-        while self._unsent:
-            data, address = self._unsent[0]
+        waiting, self._unsent = self._unsent, deque()
+        self._readiness.modify(self._socket, select.EPOLLIN)
+        while waiting and not self._unsent:
+            data, address = waiting.popleft()
             try:
                 self._socket.sendto(data, address)
             except OSError as error:
-                if error.errno in _NO_ROOM:
-                    return
-            self._unsent.popleft()
-        self._readiness.modify(self._socket, select.EPOLLIN)
+                self._not_sent(error, data, address)
+        self._unsent += waiting
 
 
 def _bound(host: str, port: int) -> socket.socket:

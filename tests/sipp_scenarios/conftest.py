@@ -12,6 +12,7 @@ from tests.sipp_scenarios.service import MEDIA_PORTS, Service, configuration, nu
 from tests.sipp_scenarios.stage import NAMES, Stage
 
 LOAD_PORTS = 5000
+HALF_OF_SHORTEST = 45.0  # seconds: half of the shortest session interval there is (RFC 4028 §4)
 PARTIES = 8  # ports for callees and callers
 
 
@@ -87,6 +88,35 @@ def own_house(tmp_path: Path) -> Iterator[House]:
 @pytest.fixture
 def own_stage(own_house: House, tmp_path: Path) -> Iterator[Stage]:
     yield from _stage(own_house, tmp_path)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def long_call(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stage | None]:
+    """A call that lasts until its refresh. It begins with the first test and goes on while the others run."""
+    if not any(_waits_for_long_call(item) for item in request.session.items):
+        yield None
+        return
+    house = build(tmp_path_factory.mktemp("long-call"))
+    house.service.start()
+    stage = Stage(house.service, house.first_party, tmp_path_factory.mktemp("long-call-parties"))
+    patience = HALF_OF_SHORTEST + 200  # there is no hurry to look at it
+    stage.callee("Ana", "answers", patience=patience)
+    fields = "Supported: timer\nSession-Expires: 90;refresher=uas\nAllow: INVITE, ACK, BYE, CANCEL, UPDATE"
+    stage.caller("ana", "is_refreshed", patience=patience, terms={"fields": fields})
+    yield stage
+    stage.close()
+    house.service.stop()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The test that looks at the long call is the last."""
+    items.sort(key=_waits_for_long_call)
+
+
+def _waits_for_long_call(item: pytest.Item) -> bool:
+    return isinstance(item, pytest.Function) and "long_call" in item.function.__code__.co_varnames
 
 
 def _running(house: House) -> Iterator[House]:

@@ -2,36 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
-from tests.sipp_scenarios.conftest import House, build
+from tests.sipp_scenarios.conftest import HALF_OF_SHORTEST
 from tests.sipp_scenarios.stage import Stage
 
 pytestmark = pytest.mark.sipp
-
-HALF = 45.0  # seconds: half of the shortest session interval there is
-
-
-@pytest.fixture(scope="session", autouse=True)
-def long_call(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Stage | None]:
-    """A call that lasts until its refresh; it goes on while other tests run, and needs no look meanwhile."""
-    wanted = test_the_service_refreshes_when_half_the_interval_is_over.__name__
-    if not any(item.name == wanted for item in request.session.items):
-        yield None
-        return
-    house: House = build(tmp_path_factory.mktemp("long-call"))
-    house.service.start()
-    stage = Stage(house.service, house.first_party, tmp_path_factory.mktemp("long-call-parties"))
-    stage.callee("Ana", "answers", patience=HALF + 20)
-    fields = "Supported: timer\nSession-Expires: 90;refresher=uas\nAllow: INVITE, ACK, BYE, CANCEL, UPDATE"
-    stage.caller("ana", "is_refreshed", patience=HALF + 20, terms={"fields": fields})
-    yield stage
-    stage.close()
-    house.service.stop()
 
 
 def test_the_caller_refreshes_and_the_callee_is_not_troubled(stage: Stage) -> None:
@@ -71,6 +47,6 @@ def test_the_service_refreshes_when_half_the_interval_is_over(long_call: Stage |
     long_call.play()
     _, caller = long_call.parties
     refresh = caller.only("UPDATE")
-    assert refresh.at - caller.only("200 INVITE").at == pytest.approx(HALF, abs=1.0)
+    assert refresh.at - caller.only("200 INVITE").at == pytest.approx(HALF_OF_SHORTEST, abs=1.0)
     assert refresh.header("Session-Expires") == "90;refresher=uac"
     assert refresh.body.strip() == ""

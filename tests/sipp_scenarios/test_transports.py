@@ -9,18 +9,15 @@ from tests.sipp_scenarios.stage import Stage
 
 pytestmark = pytest.mark.sipp
 
-TCP = {"transport": "tcp"}
-SIX = {"address": "::1"}
-
 
 def via(party: Party) -> str:
     return party.only("INVITE").header("Via").split()[0]
 
 
 def test_a_call_over_tcp_on_both_sides(stage: Stage) -> None:
-    ana = stage.callee("Ana", "answers", **TCP)
-    losers = [stage.callee(name, "is_stopped", **TCP) for name in ("Ben", "Carl")]
-    caller = stage.caller("everyone-tcp", "talks_and_hangs_up", **TCP)
+    ana = stage.callee("Ana", "answers", transport="tcp")
+    losers = [stage.callee(name, "is_stopped", transport="tcp") for name in ("Ben", "Carl")]
+    caller = stage.caller("everyone-tcp", "talks_and_hangs_up", transport="tcp")
     stage.play()
     assert [via(each) for each in (ana, *losers)] == ["SIP/2.0/TCP"] * 3
     assert [loser.only("CANCEL").is_elsewhere for loser in losers] == [True, True]
@@ -30,22 +27,22 @@ def test_a_call_over_tcp_on_both_sides(stage: Stage) -> None:
 
 def test_a_call_from_tcp_to_udp(stage: Stage) -> None:
     ana = stage.callee("Ana", "answers")
-    stage.caller("ana", "talks_and_hangs_up", **TCP)
+    stage.caller("ana", "talks_and_hangs_up", transport="tcp")
     stage.play()
     assert via(ana) == "SIP/2.0/UDP"
 
 
 def test_a_caller_gives_up_over_tcp(stage: Stage) -> None:
-    callees = [stage.callee(name, "is_stopped", **TCP) for name in ("Ana", "Ben", "Carl")]
-    stage.caller("everyone-tcp", "gives_up", **TCP)
+    callees = [stage.callee(name, "is_stopped", transport="tcp") for name in ("Ana", "Ben", "Carl")]
+    stage.caller("everyone-tcp", "gives_up", transport="tcp")
     stage.play()
     assert not any(callee.only("CANCEL").is_elsewhere for callee in callees)
 
 
 def test_a_call_over_ipv6_on_both_sides(stage: Stage) -> None:
-    ana = stage.callee("Ana", "answers", **SIX)
-    losers = [stage.callee(name, "is_stopped", **SIX) for name in ("Ben", "Carl")]
-    caller = stage.caller("everyone-six", "talks_and_hangs_up", **SIX)
+    ana = stage.callee("Ana", "answers", address="::1")
+    losers = [stage.callee(name, "is_stopped", address="::1") for name in ("Ben", "Carl")]
+    caller = stage.caller("everyone-six", "talks_and_hangs_up", address="::1")
     stage.play()
     assert "c=IN IP6 ::1" in ana.only("INVITE").body  # SDP has no brackets (PAR-11)
     assert "[::1]" in caller.only("200 INVITE").header("Contact")
@@ -54,6 +51,6 @@ def test_a_call_over_ipv6_on_both_sides(stage: Stage) -> None:
 
 def test_a_call_from_ipv6_to_ipv4(stage: Stage) -> None:
     ana = stage.callee("Ana", "answers")
-    stage.caller("ana", "talks_and_hangs_up", **SIX)
+    stage.caller("ana", "talks_and_hangs_up", address="::1")
     stage.play()
     assert "c=IN IP4 127.0.0.1" in ana.only("INVITE").body

@@ -34,7 +34,9 @@ def invite(caller: str = '"Zoë" <sip:+15550199@198.51.100.1>', *lines: str) -> 
     return request
 
 
-def identity(caller: str = '"Zoë" <sip:+15550199@198.51.100.1>', *lines: str, host: str = "192.0.2.1") -> Identity:
+def identity(
+    caller: str = '"Zoë" <sip:+15550199@198.51.100.1>', *lines: str, host: str = "192.0.2.1"
+) -> Identity:
     plan = CallPlan("trunk", "+15550100", "Sales", DialStep(()), host)
     return Identity(invite(caller, *lines), plan)
 

@@ -41,7 +41,9 @@ class Rig:
         self.said.clear()
         return taken
 
-    def directs(self, leg: Leg, description: Session, other: Session | None = None, **more: bool) -> list[Direct]:
+    def directs(
+        self, leg: Leg, description: Session, other: Session | None = None, **more: bool
+    ) -> list[Direct]:
         self.media.direct(leg, description, other, **more)
         taken = self.take()
         assert all(isinstance(each, Direct) for each in taken)

@@ -154,7 +154,7 @@ RINGING: list[tuple[object, str]] = [
 @pytest.mark.parametrize(("where", "name"), RINGING, ids=lambda value: getattr(value, "__name__", value))
 def test_while_it_rings(monkeypatch: pytest.MonkeyPatch, where: object, name: str) -> None:
     world = World()
-    ana, ben = world.phone("ana"), world.phone("ben", fails_after=1.0)
+    ana, _ben = world.phone("ana"), world.phone("ben", fails_after=1.0)
     plant(monkeypatch, where, name, times=1)
     call = world.caller().call()
     record = settle(world)
@@ -265,7 +265,10 @@ def world_call(world: World) -> str:
     ("where", "name", "act"), CONNECTED, ids=[f"{number}-{row[1]}" for number, row in enumerate(CONNECTED)]
 )
 def test_while_they_talk(
-    monkeypatch: pytest.MonkeyPatch, where: object, name: str, act: Callable[[World, Phone, TrunkCall], object]
+    monkeypatch: pytest.MonkeyPatch,
+    where: object,
+    name: str,
+    act: Callable[[World, Phone, TrunkCall], object],
 ) -> None:
     world = World()
     ana, call = talking(world)
@@ -325,7 +328,7 @@ def test_while_it_ends_unanswered(monkeypatch: pytest.MonkeyPatch, where: object
 
 def test_a_bug_in_the_sentences_keeps_the_record(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World()
-    ana, call = talking(world)
+    _ana, call = talking(world)
     from b2bua.calls import switchboard as module
 
     plant(monkeypatch, module, "call_sentence", times=1)
@@ -473,7 +476,7 @@ def test_hang_up_while_they_talk() -> None:
 
 def test_hang_up_twice_is_one_end() -> None:
     world = World()
-    ana, call = talking(world)
+    ana, _call = talking(world)
     identifier = world_call(world)
     world.relay.delay = 0.5
     assert board(world).hang_up(identifier, world.clock.now)
@@ -621,7 +624,11 @@ def test_a_record_is_told_of_at_the_begin_and_at_the_end() -> None:
 
 def test_the_record_of_an_answered_call_is_whole() -> None:
     world = World()
-    ana, ben, eve = world.phone("ana", answers_after=2.0), world.phone("ben"), world.phone("eve", fails_after=0.5)
+    ana, ben, eve = (
+        world.phone("ana", answers_after=2.0),
+        world.phone("ben"),
+        world.phone("eve", fails_after=0.5),
+    )
     call = world.connect(ana)
     world.run(4.0)
     world.finish_after(call)
@@ -697,5 +704,3 @@ def test_what_is_taken_is_taken_once() -> None:
     assert made.take_commands() == [control.Inventory()] and made.take_commands() == []
     assert made.commands is held, "calls append to this very list"
     assert made.take_questions() == [] == made.take_records() == made.take_notices() == made.take_datagrams()
-
-

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 from collections.abc import Awaitable, Callable
 
 import pytest
 
+from sip_stack.aio import udp
 from sip_stack.aio.udp import UdpListener
 from sip_stack.flow import Flow
 
@@ -30,12 +32,13 @@ class Ear:
     def __init__(self) -> None:
         self.datagrams: asyncio.Queue[tuple[bytes, Flow]] = asyncio.Queue()
         self.errors: asyncio.Queue[tuple[Flow, str, bytes]] = asyncio.Queue()
+        self.batches: asyncio.Queue[int] = asyncio.Queue()  # how many datagrams had come by then
         self.listener = UdpListener(
             "udp",
             HOST,
             0,
             lambda data, flow: self.datagrams.put_nowait((data, flow)),
-            lambda: None,
+            lambda: self.batches.put_nowait(self.datagrams.qsize()),
             self._failed,
         )
 
@@ -93,3 +96,119 @@ def test_more_than_a_batch_is_heard_to_the_last(
             assert heard == [b"%d" % number for number in range(200)]
 
     play(loop_factory, scene)
+
+
+LOOP = asyncio.new_event_loop
+
+
+def test_icmp_is_told_in_a_turn_of_its_own_and_not_while_another_datagram_is_being_sent() -> None:
+    """The one who sends is in the midst of something; an event born there would wait for the next packet."""
+
+    async def scene(ear: Ear) -> None:
+        nobody = [closed_port(), closed_port()]
+        for number, port in enumerate(nobody):
+            ear.listener.send(Flow("UDP", "udp", HOST, port), b"%d" % number)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+            peer.bind((HOST, 0))
+            peer.settimeout(SOON)
+            ear.listener.send(Flow("UDP", "udp", HOST, peer.getsockname()[1]), b"live")
+            assert ear.errors.empty()
+            assert peer.recv(100) == b"live"
+        told = [await ear.errors.get() for _ in nobody]
+        assert [(flow.port, quoted) for flow, _, quoted in told] == [(nobody[0], b"0"), (nobody[1], b"1")]
+        assert ear.batches.qsize() >= 1
+
+    play(LOOP, scene)
+
+
+def test_what_is_too_large_is_told_with_what_could_not_be_sent() -> None:
+    async def scene(ear: Ear) -> None:
+        flow, data = Flow("UDP", "udp", HOST, closed_port()), b"x" * 70000
+        ear.listener.send(flow, data)
+        assert ear.errors.empty()
+        assert await ear.errors.get() == (flow, "EMSGSIZE", data)
+
+    play(LOOP, scene)
+
+
+class Full:
+    """A socket whose send buffer is full for a while."""
+
+    def __init__(self, real: socket.socket, times: int, last: OSError | None = None) -> None:
+        self.real = real
+        self.times = times
+        self.last = last
+
+    def sendto(self, data: bytes, address: tuple[str, int]) -> int:
+        if self.times:
+            self.times -= 1
+            raise BlockingIOError(errno.EAGAIN, "full")
+        if self.last is not None:
+            error, self.last = self.last, None
+            raise error
+        return self.real.sendto(data, address)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.real, name)
+
+
+@pytest.mark.parametrize("last", [None, ConnectionRefusedError(errno.ECONNREFUSED, "of an earlier one")])
+def test_what_finds_no_room_waits_and_keeps_its_order(last: OSError | None) -> None:
+    async def scene(ear: Ear) -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+            peer.bind((HOST, 0))
+            peer.setblocking(False)
+            ear.listener._socket = Full(ear.listener._socket, 3, last)  # type: ignore[assignment]
+            flow = Flow("UDP", "udp", HOST, peer.getsockname()[1])
+            for number in range(20):
+                ear.listener.send(flow, b"%d" % number)
+            loop = asyncio.get_running_loop()
+            heard = [await loop.sock_recv(peer, 100) for _ in range(20)]
+            assert heard == [b"%d" % number for number in range(20)]
+            assert ear.listener.dropped == 0
+
+    play(LOOP, scene)
+
+
+def test_there_is_an_end_to_what_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(udp, "UNSENT_LIMIT", 5)
+
+    async def scene(ear: Ear) -> None:
+        ear.listener._socket = Full(ear.listener._socket, 100)  # type: ignore[assignment]
+        for _ in range(8):
+            ear.listener.send(Flow("UDP", "udp", HOST, ear.listener.port), b"x")
+        assert ear.listener.dropped == 3
+
+    play(LOOP, scene)
+
+
+def test_a_batch_is_told_once_after_its_datagrams() -> None:
+    async def scene(ear: Ear) -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+            for _ in range(10):
+                peer.sendto(b"x", (HOST, ear.listener.port))
+        assert await ear.batches.get() == 10
+
+    play(LOOP, scene)
+
+
+def test_ipv6_flows_have_no_brackets() -> None:
+    async def run() -> None:
+        heard: asyncio.Queue[Flow] = asyncio.Queue()
+        listener = UdpListener(
+            "six", "::1", 0, lambda data, flow: heard.put_nowait(flow), lambda: None, lambda *_: None
+        )
+        listener.send(Flow("UDP", "six", "::1", listener.port), b"to myself")
+        async with asyncio.timeout(SOON):
+            assert await heard.get() == Flow("UDP", "six", "::1", listener.port)
+        listener.close()
+
+    asyncio.run(run())
+
+
+def test_an_address_that_is_taken_is_an_os_error() -> None:
+    async def scene(ear: Ear) -> None:
+        with pytest.raises(OSError, match="in use"):
+            UdpListener("udp", HOST, ear.listener.port, lambda *_: None, lambda: None, lambda *_: None)
+
+    play(LOOP, scene)

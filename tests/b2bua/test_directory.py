@@ -1,0 +1,189 @@
+"""What the configuration answers to calls: strangers, numbers, plans that are kept, and where not to forward to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from b2bua.config import Config, parse
+from b2bua.directory import ConfiguredDirectory
+from sip_stack.errors import RemoteError
+from sip_stack.flow import Flow
+from sip_stack.message import Request
+from sip_stack.message import parse as parse_message
+from sip_stack.sdp import CODECS
+from sip_stack.session_timer import TimerPolicy
+
+SMALL = """\
+[sip]
+listen = ["udp:192.0.2.1:5060", "tcp:192.0.2.1:5061", "udp:[2001:db8::1]:5060"]
+session_expires = 1800
+
+[media]
+late_offer_codecs = ["G722", "PCMA"]
+interfaces = [{ name = "north", address = "192.0.2.2" }, { name = "south", address = "198.51.100.2" }]
+
+[trunks.carrier]
+sources = ["198.51.100.0/24"]
+interface = "south"
+nat = false
+
+[trunks.pbx]
+sources = ["203.0.113.7", "2001:db8:7::/48"]
+
+[numbers."+15550100"]
+name = "Sales"
+recipients = [{ name = "Ana", destination = "sip:ana@192.0.2.9" }]
+
+[numbers."+15550101"]
+trunks = ["pbx"]
+recipients = [{ name = "Ben", destination = "sip:ben@192.0.2.9" }]
+"""
+CARRIER = Flow("UDP", "udp:192.0.2.1:5060", "198.51.100.4", 5060)
+PBX = Flow("UDP", "udp:192.0.2.1:5060", "203.0.113.7", 5060)
+STRANGER = Flow("UDP", "udp:192.0.2.1:5060", "203.0.113.8", 5060)
+
+
+def config(text: str = SMALL) -> Config:
+    return parse(text.encode(), Path("/etc/multiring/multiring.toml"), lambda version: "192.0.2.1")
+
+
+def directory(text: str = SMALL) -> ConfiguredDirectory:
+    return ConfiguredDirectory(config(text))
+
+
+def invite(uri: str = "sip:+15550100@192.0.2.1", method: str = "INVITE") -> Request:
+    lines = [f"{method} {uri} SIP/2.0", "Via: SIP/2.0/UDP 198.51.100.4;branch=z9hG4bK1", "From: <sip:a@b>;tag=1"]
+    lines += ["To: <sip:c@d>", "Call-ID: 1", f"CSeq: 1 {method}", "", ""]
+    request = parse_message("\r\n".join(lines).encode())
+    assert isinstance(request, Request)
+    return request
+
+
+# Strangers.
+
+
+@pytest.mark.parametrize("source", [CARRIER, PBX, PBX._replace(host="2001:db8:7::1", local="udp:[2001:db8::1]:5060")])
+@pytest.mark.parametrize("method", ["INVITE", "OPTIONS", "REGISTER"])
+def test_a_trunk_may_ask(source: Flow, method: str) -> None:
+    assert directory().admit(invite(method=method), source) is None
+
+
+@pytest.mark.parametrize("method", ["INVITE", "OPTIONS", "REGISTER"])
+@pytest.mark.parametrize(("setting", "status"), [("refuse", 403), ("drop", 0)])
+def test_a_stranger_is_refused_or_not_even_answered(method: str, setting: str, status: int) -> None:
+    """OVL-5: status 0 is silence."""
+    text = SMALL.replace("session_expires", f'unknown_sources = "{setting}"\nsession_expires')
+    refused = directory(text).admit(invite(method=method), STRANGER)
+    assert refused is not None
+    assert refused.status == status and STRANGER.host in refused.detail
+
+
+def test_a_stranger_has_no_plan() -> None:
+    with pytest.raises(RemoteError) as refused:
+        directory().plan(invite(), STRANGER)
+    assert refused.value.status == 403
+
+
+# Numbers.
+
+
+@pytest.mark.parametrize(
+    ("uri", "source", "status"),
+    [
+        ("sip:+15559999@192.0.2.1", CARRIER, 404),
+        ("sip:192.0.2.1", CARRIER, 404),
+        ("sip:+15550101@192.0.2.1", CARRIER, 404),
+        ("sip:%%%@192.0.2.1", CARRIER, 400),
+    ],
+)
+def test_what_may_not_be_dialled(uri: str, source: Flow, status: int) -> None:
+    with pytest.raises(RemoteError) as refused:
+        directory().plan(invite(uri), source)
+    assert refused.value.status == status
+
+
+def test_a_number_of_one_trunk_alone() -> None:
+    plan = directory().plan(invite("sip:+15550101@192.0.2.1"), PBX)
+    assert [recipient.name for recipient in plan.step.recipients] == ["Ben"]
+
+
+def test_the_plan_of_a_call() -> None:
+    made = config()
+    plan = ConfiguredDirectory(made).plan(invite(), CARRIER)
+    assert (plan.trunk, plan.dialled, plan.number_name) == ("carrier", "+15550100", "Sales")
+    assert (plan.host, plan.interface, plan.nat) == ("192.0.2.1", "south", False)
+    assert plan.configuration == made.version
+    assert plan.late_offer == (CODECS["G722"], CODECS["PCMA"])
+    assert (plan.timer, plan.keep_trace) == (TimerPolicy(1800, made.sip.min_se), True)
+    assert [(each.name, each.uri) for each in plan.step.recipients] == [("Ana", "sip:ana@192.0.2.9")]
+
+
+def test_the_host_is_that_of_the_socket_that_the_call_came_in_by() -> None:
+    flow = PBX._replace(host="2001:db8:7::1", local="udp:[2001:db8::1]:5060")
+    assert directory().plan(invite(), flow).host == "2001:db8::1"
+
+
+def test_calls_without_trace() -> None:
+    text = SMALL + '[records]\ntrace = "off"\n'
+    assert directory(text).plan(invite(), CARRIER).keep_trace is False
+
+
+# Plans are made once.
+
+
+def test_the_next_call_of_that_kind_has_the_same_plan() -> None:
+    made = directory()
+    first = made.plan(invite(), CARRIER)
+    assert made.plan(invite(), CARRIER._replace(host="198.51.100.99", port=9)) is first
+    assert made.plan(invite(), PBX) is not first
+
+
+def test_another_configuration_counts_from_the_next_call_on() -> None:
+    made = directory()
+    before = made.plan(invite(), CARRIER)
+    other = config(SMALL.replace('name = "Ana"', 'name = "Eve"'))
+    made.replace(other)
+    after = made.plan(invite(), CARRIER)
+    assert after.step.recipients[0].name == "Eve" and before.step.recipients[0].name == "Ana"
+    assert after.configuration == other.version != before.configuration
+
+
+def test_plans_do_not_grow_without_end() -> None:
+    """Anybody behind a trunk may dial anything where "*" is a number."""
+    made = directory(SMALL.replace('"+15550100"', '"*"'))
+    for number in range(10_100):
+        made.plan(invite(f"sip:{number}@192.0.2.1"), CARRIER)
+    assert len(made._plans) <= 10_001
+
+
+# Forwarding.
+
+
+@pytest.mark.parametrize(
+    ("uri", "may"),
+    [
+        ("sip:eve@192.0.2.9", True),
+        ("sip:eve@192.0.2.1:5090", True),
+        ("sip:eve@pbx.example;transport=tcp", True),
+        ("sip:eve@192.0.2.1", False),
+        ("sip:eve@192.0.2.1:5060;transport=tcp", False),
+        ("sip:eve@192.0.2.1:5061", False),
+        ("sip:eve@[2001:db8::1]", False),
+        ("sip:eve@[2001:DB8:0::1]:5060", False),
+        ("sips:eve@192.0.2.9", False),
+        ("tel:+15550100", False),
+        ("http://192.0.2.9", False),
+        ("", False),
+        ("sip:eve@", False),
+    ],
+)
+def test_where_a_call_may_be_forwarded(uri: str, may: bool) -> None:
+    """FRK-10: only to SIP, and never back to us."""
+    assert directory().may_ring(uri) is may
+
+
+def test_behind_nat_both_our_addresses_are_our_own() -> None:
+    made = directory(SMALL.replace("session_expires", 'advertised = ["203.0.113.200"]\nsession_expires'))
+    assert not made.may_ring("sip:eve@203.0.113.200") and not made.may_ring("sip:eve@192.0.2.1")
