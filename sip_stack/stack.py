@@ -350,7 +350,9 @@ class Stack:
         if self.admit is not None and self.admit(request, source) is not None:
             self._answer_statelessly(request, RemoteError(481, "a stranger's CANCEL"), source, now)
         else:
-            self._serve(request, source, key, None, b"", now).respond(481, now, to_tag=self._stateless_tag(request))
+            self._serve(request, source, key, None, b"", now).respond(
+                481, now, to_tag=self._stateless_tag(request)
+            )
 
     def _moved_invite(self, request: Request, source: Flow) -> ServerTransaction | None:
         """A CANCEL whose sent-by changed on the way (NAT): same branch, source, Call-ID and CSeq (T09)."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -46,6 +46,7 @@ class Driver:
         self._loop = asyncio.get_running_loop()
         self._udp: dict[str, UdpListener] = {}
         self._tcp: dict[str, TcpListener] = {}
+        self._ipv6: set[str] = set()  # names of the listeners of that family
         self._timer: asyncio.TimerHandle | None = None
         self._armed_for = float("inf")
 
@@ -64,6 +65,8 @@ class Driver:
         return bound
 
     async def _bind(self, host: str, listener: Listener) -> int:
+        if ":" in host:
+            self._ipv6.add(listener.name)
         if listener.transport == "UDP":
             udp = UdpListener(listener.name, host, listener.port, self._receive, self.pump, self._failed)
             self._udp[listener.name] = udp
@@ -103,21 +106,19 @@ class Driver:
 
     def _send(self, core: Core) -> None:
         for flow, data in core.take_datagrams():
-            udp = self._udp.get(flow.local) if flow.transport == "UDP" else None
-            if udp is not None:
-                udp.send(flow, data)
-            elif (tcp := self._tcp.get(flow.local)) is not None:
-                tcp.send(flow, data)
-            else:
-                other: UdpListener | TcpListener | None = self._of(flow)
-                if other is not None:
-                    other.send(flow, data)
+            listeners: Mapping[str, UdpListener | TcpListener] = (
+                self._udp if flow.transport == "UDP" else self._tcp
+            )
+            listener = listeners.get(flow.local) or self._of_family(listeners, flow)
+            if listener is not None:
+                listener.send(flow, data)
 
-    def _of(self, flow: Flow) -> UdpListener | TcpListener | None:
-        """A listener of the flow's transport and family, for a dialog that has moved to another transport."""
+    def _of_family(
+        self, listeners: Mapping[str, UdpListener | TcpListener], flow: Flow
+    ) -> UdpListener | TcpListener | None:
+        """A listener of the flow's family, for a dialog that has moved to another transport."""
         is_ipv6 = ":" in flow.host
-        listeners = self._udp if flow.transport == "UDP" else self._tcp
-        return next((each for name, each in listeners.items() if ("[" in name) == is_ipv6), None)
+        return next((each for name, each in listeners.items() if (name in self._ipv6) == is_ipv6), None)
 
     def _arm(self, deadline: float) -> None:
         if self._timer is not None:

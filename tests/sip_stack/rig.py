@@ -195,7 +195,13 @@ def response(
 
 
 def invite(
-    bench: Rig, *, body: bytes = OFFER, fields: str = "", flow: Flow = PEER, call_id: str = "ours1", **more: object
+    bench: Rig,
+    *,
+    body: bytes = OFFER,
+    fields: str = "",
+    flow: Flow = PEER,
+    call_id: str = "ours1",
+    **more: object,
 ) -> InviteClient:
     """An INVITE of ours, started."""
     invitation = Invitation(
@@ -302,4 +308,3 @@ class WheelLayer:
 
     def timer_names(self) -> set[int]:
         return {timer.name for timer in self.wheel.waiting()}
-

@@ -268,7 +268,9 @@ def test_in_proceeding_timer_e_is_reset_with_t2_and_timer_f_goes_on() -> None:
     transaction.start(START)
     give(transaction, I.PROVISIONAL, START + 0.1)
     end = layer.run(START + 0.1, START + 100)
-    assert [at - START for at, _ in layer.sent] == pytest.approx([0, 0.5, 4.5, 8.5, 12.5, 16.5, 20.5, 24.5, 28.5])
+    assert [at - START for at, _ in layer.sent] == pytest.approx(
+        [0, 0.5, 4.5, 8.5, 12.5, 16.5, 20.5, 24.5, 28.5]
+    )
     assert end - START == pytest.approx(32.0)
     assert user.causes == ["timeout"]
 

@@ -13,7 +13,10 @@ from tests.sip_stack import rig
 from tests.sip_stack.rig import PEER, TCP_PEER
 
 OURS = "<sip:192.0.2.1:5060>"
-ROUTED = [("Record-Route", "<sip:192.0.2.21;lr>, <sip:192.0.2.22;lr>"), ("Record-Route", "<sip:192.0.2.23;lr>")]
+ROUTED = [
+    ("Record-Route", "<sip:192.0.2.21;lr>, <sip:192.0.2.22;lr>"),
+    ("Record-Route", "<sip:192.0.2.23;lr>"),
+]
 HOPS = ("<sip:192.0.2.21;lr>", "<sip:192.0.2.22;lr>", "<sip:192.0.2.23;lr>")
 
 
@@ -128,7 +131,9 @@ def test_a_strict_router_gets_its_own_uri_and_the_target_goes_last(route: str) -
     assert dialog.flow.host == "192.0.2.23"
 
 
-@pytest.mark.parametrize("route", ["<sip:192.0.2.23;lr>", "<sip:192.0.2.23;LR>", "<sip:192.0.2.23;lr=on;ftag=x>"])
+@pytest.mark.parametrize(
+    "route", ["<sip:192.0.2.23;lr>", "<sip:192.0.2.23;LR>", "<sip:192.0.2.23;lr=on;ftag=x>"]
+)
 def test_a_loose_router_is_known_however_it_spells_lr(route: str) -> None:
     message = request_of(of_answer(fields=[("Record-Route", route)]))
     assert message.get_all("route") == [route]

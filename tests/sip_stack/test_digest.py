@@ -173,7 +173,7 @@ class TestAnswer:
         [(name, value)] = fields
         assert name == "Authorization"
         assert value.startswith('Digest username="alice", realm="example.com", nonce="n1", uri="sip:bob@')
-        assert ", algorithm=SHA-256, qop=auth, nc=00000001, cnonce=\"cnonce1\", opaque=\"o\"" in value
+        assert ', algorithm=SHA-256, qop=auth, nc=00000001, cnonce="cnonce1", opaque="o"' in value
         ha1 = ha1_of("alice", "example.com", "secret", "SHA-256")
         expected = response_of(
             ha1, "n1", "INVITE", URI, algorithm="SHA-256", qop="auth", nonce_count=1, cnonce="cnonce1"
@@ -225,7 +225,7 @@ class TestAnswer:
         other = answered(client().answer([www(qop="auth-int")], "INVITE", URI, b"2"))
         assert one["response"] != other["response"]
 
-    @pytest.mark.parametrize("value", ["", "Basic realm=\"x\"", challenge(algorithm="X"), challenge(qop="x")])
+    @pytest.mark.parametrize("value", ["", 'Basic realm="x"', challenge(algorithm="X"), challenge(qop="x")])
     def test_no_usable_challenge(self, value: str) -> None:
         assert client().answer([("WWW-Authenticate", value)], "INVITE", URI) is None
         assert client().answer([], "INVITE", URI) is None

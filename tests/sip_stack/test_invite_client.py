@@ -87,7 +87,9 @@ def test_every_state_meets_every_input(state: State, what: Input) -> None:
 
 
 def test_the_table_has_a_row_for_each_line_of_the_figure() -> None:
-    loops = {(state, what) for state, row in ROWS.items() for what, (_, after) in row.items() if after is state}
+    loops = {
+        (state, what) for state, row in ROWS.items() for what, (_, after) in row.items() if after is state
+    }
     assert {(state, what) for state, row in ROWS.items() for what in row} - loops == set(FIGURE)
 
 
@@ -308,7 +310,9 @@ def test_no_final_response_within_64_t1_of_the_cancel_destroys_the_transaction()
 
 
 @pytest.mark.parametrize("said_before", [(), (180,)])
-def test_an_answer_that_crosses_the_cancel_gets_ack_then_bye_by_one_flow(said_before: tuple[int, ...]) -> None:
+def test_an_answer_that_crosses_the_cancel_gets_ack_then_bye_by_one_flow(
+    said_before: tuple[int, ...],
+) -> None:
     """FRK-4: "in that order, in one call from one socket"."""
     bench = rig()
     client = invite(bench)
@@ -422,7 +426,10 @@ def test_each_to_tag_counts_its_own_rseq() -> None:
     say(bench, 183, tag="bob1", fields=RELIABLE)
     say(bench, 183, tag="bob2", fields=[("Require", "100rel"), ("RSeq", "900")])
     pracks = [sent.request for sent in bench.sent if sent.name == "PRACK"]
-    assert [(prack.to_tag, prack.get("rack")) for prack in pracks] == [("bob1", "5 1 INVITE"), ("bob2", "900 1 INVITE")]
+    assert [(prack.to_tag, prack.get("rack")) for prack in pracks] == [
+        ("bob1", "5 1 INVITE"),
+        ("bob2", "900 1 INVITE"),
+    ]
     say(bench, 200, tag="bob2")
     assert set(bench.stack.dialogs) == {("ours1", "us1", "bob2")}
     hang_up(bench, bench.owner.the(Answered).session)
@@ -463,7 +470,9 @@ def test_the_callee_may_ask_within_the_early_dialog() -> None:
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("with_tcp", [True, False])
-def test_a_strange_answer_is_acknowledged_told_and_can_be_ended(more: dict[str, object], with_tcp: bool) -> None:
+def test_a_strange_answer_is_acknowledged_told_and_can_be_ended(
+    more: dict[str, object], with_tcp: bool
+) -> None:
     bench = rig(LISTENERS if with_tcp else LISTENERS[:1])
     invite(bench)
     say(bench, 200, **more)
@@ -476,7 +485,9 @@ def test_a_strange_answer_is_acknowledged_told_and_can_be_ended(more: dict[str, 
     st.booleans(),
     st.lists(
         st.one_of(
-            st.tuples(st.sampled_from([100, 180, 183, 199, 200, 202, 302, 486, 503, 603]), st.sampled_from("ab")),
+            st.tuples(
+                st.sampled_from([100, 180, 183, 199, 200, 202, 302, 486, 503, 603]), st.sampled_from("ab")
+            ),
             st.tuples(st.just(0), st.sampled_from(["cancel", "wait", "long wait", "icmp", "answer cancel"])),
         ),
         max_size=14,
@@ -511,7 +522,11 @@ def test_whatever_comes_the_owner_hears_one_end_and_nothing_is_left(
     assert sum(isinstance(event, Answered | Failed) for event in told) == 1
     names = [sent.name for sent in bench.sent]
     byes = {sent.request.to_tag for sent in bench.sent if sent.name == "BYE"}
-    acked = {sent.request.to_tag for sent in bench.sent if sent.name == "ACK" and sent.request.branch != client.request.branch}
+    acked = {
+        sent.request.to_tag
+        for sent in bench.sent
+        if sent.name == "ACK" and sent.request.branch != client.request.branch
+    }
     assert byes == acked
     assert "CANCEL" not in names or client.cancelled_at is not None
     bench.finish()

@@ -46,7 +46,9 @@ def acknowledge(bench: Rig, server: InviteServer, cseq: int = 1, source: Flow = 
     bench.receive(within(bench, server.session, "ACK", cseq=cseq, branch="z9hG4bKack"), source)
 
 
-def cancel(bench: Rig, via: str = "SIP/2.0/UDP 192.0.2.9:5060;branch=z9hG4bKpeer1", source: Flow = PEER) -> None:
+def cancel(
+    bench: Rig, via: str = "SIP/2.0/UDP 192.0.2.9:5060;branch=z9hG4bKpeer1", source: Flow = PEER
+) -> None:
     bench.receive(request("CANCEL", via=via, contact="", fields=[("Reason", "SIP;cause=487")]), source)
 
 
@@ -536,7 +538,9 @@ STEPS = [
 
 @settings(max_examples=200, deadline=None)
 @given(st.sampled_from([PEER, TCP_PEER]), st.lists(st.sampled_from(STEPS), max_size=16))
-def test_whatever_comes_there_is_one_final_response_and_nothing_is_left(source: Flow, steps: list[str]) -> None:
+def test_whatever_comes_there_is_one_final_response_and_nothing_is_left(
+    source: Flow, steps: list[str]
+) -> None:
     bench = rig()
     server = invited(bench, source=source)
     cseq = 1
@@ -565,7 +569,9 @@ def test_whatever_comes_there_is_one_final_response_and_nothing_is_left(source: 
         elif step == "prack" and session is not None:
             out = [sent for sent in bench.sent if sent.name == "183" and sent.response.get("rseq")]
             rseq = out[-1].response.get("rseq") if out else "1"
-            bench.receive(within(bench, session, "PRACK", cseq=cseq, fields=[("RAck", f"{rseq} 1 INVITE")]), source)
+            bench.receive(
+                within(bench, session, "PRACK", cseq=cseq, fields=[("RAck", f"{rseq} 1 INVITE")]), source
+            )
         elif step == "bye" and session is not None:
             bench.receive(within(bench, session, "BYE", cseq=cseq), source)
         else:

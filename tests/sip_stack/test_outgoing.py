@@ -44,7 +44,7 @@ def test_without_a_body_there_is_no_content_type() -> None:
 
 def test_a_cancel_repeats_the_invite_to_the_letter() -> None:
     """§9.1: Request-URI, Call-ID, To, From with tags, CSeq number and the top Via; Require must not be there."""
-    original, cancel = read(invite()), read(invite().cancel('Reason: SIP;cause=200\r\n'))
+    original, cancel = read(invite()), read(invite().cancel("Reason: SIP;cause=200\r\n"))
     assert (cancel.method, cancel.cseq_method) == ("CANCEL", "CANCEL")
     for attribute in ("uri", "call_id", "to_value", "from_value", "cseq", "via_value"):
         assert getattr(cancel, attribute) == getattr(original, attribute)

@@ -89,7 +89,9 @@ def test_shares_are_in_proportion_to_the_weights() -> None:
 
 
 @given(
-    st.lists(st.builds(Service, st.integers(0, 3), st.integers(0, 5), st.sampled_from("abc"), st.integers(1, 3))),
+    st.lists(
+        st.builds(Service, st.integers(0, 3), st.integers(0, 5), st.sampled_from("abc"), st.integers(1, 3))
+    ),
     st.floats(0, 1, exclude_max=True),
 )
 def test_every_service_is_tried_once_in_order_of_priority(services: list[Service], fraction: float) -> None:

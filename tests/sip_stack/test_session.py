@@ -145,7 +145,9 @@ def test_info_is_no_target_refresh() -> None:
 
 def test_our_requests_count_up_and_their_outcome_is_told_with_the_tag() -> None:
     bench, session = talking()
-    session.request("INFO", bench.now, tag="first", fields="Info-Package: dtmf\r\n", body=b"5", content_type="text/plain")
+    session.request(
+        "INFO", bench.now, tag="first", fields="Info-Package: dtmf\r\n", body=b"5", content_type="text/plain"
+    )
     session.request("MESSAGE", bench.now, tag="second")
     bench.take()
     info, message = bench.last("INFO").request, bench.last("MESSAGE").request
@@ -326,7 +328,9 @@ def test_their_invite_meets_ours_with_491() -> None:
 
 
 @pytest.mark.parametrize(("fraction", "seconds"), [(0.0, "0"), (0.5, "5"), (0.999, "10")])
-def test_their_second_invite_before_our_answer_gets_500_and_retry_after(fraction: float, seconds: str) -> None:
+def test_their_second_invite_before_our_answer_gets_500_and_retry_after(
+    fraction: float, seconds: str
+) -> None:
     """§14.2: "a Retry-After header field with a randomly chosen value of between 0 and 10 seconds"."""
     bench, session = talking()
     bench.stack._dice.next_fraction = fraction  # type: ignore[attr-defined]
@@ -360,7 +364,9 @@ def test_their_bye_is_answered_and_told_with_its_request() -> None:
     bench.receive(within(bench, session, "BYE", cseq=10, fields=[("Reason", "Q.850;cause=16")]))
     assert replies(bench) == [(200, "BYE")]
     event = bench.owner.the(Ended)
-    assert event.cause == "bye" and event.request is not None and event.request.get("reason") == "Q.850;cause=16"
+    assert (
+        event.cause == "bye" and event.request is not None and event.request.get("reason") == "Q.850;cause=16"
+    )
     bench.receive(within(bench, session, "INFO", cseq=11))
     assert replies(bench) == [(481, "INFO")]
     bench.finish()
@@ -392,7 +398,7 @@ def test_between_our_bye_and_its_answer_requests_get_481() -> None:
 def test_a_bye_that_nobody_answers_ends_all_the_same() -> None:
     bench, session = talking()
     start = bench.now
-    session.bye('Reason: SIP;cause=200\r\n', bench.now)
+    session.bye("Reason: SIP;cause=200\r\n", bench.now)
     bench.run(40.0)
     assert bench.times_of("BYE", start)[:4] == [0, 0.5, 1.5, 3.5]
     bench.finish()
@@ -646,7 +652,9 @@ def test_a_refresh_that_finds_nobody_ends_the_session() -> None:
     bench.finish()
 
 
-@pytest.mark.parametrize(("is_caller", "fraction", "wait"), [(True, 0.0, 2.1), (True, 0.99, 3.98), (False, 0.99, 1.98)])
+@pytest.mark.parametrize(
+    ("is_caller", "fraction", "wait"), [(True, 0.0, 2.1), (True, 0.99, 3.98), (False, 0.99, 1.98)]
+)
 def test_a_refresh_that_meets_glare_is_tried_again(is_caller: bool, fraction: float, wait: float) -> None:
     """RFC 3261 §14.1: the owner of the Call-ID waits 2.1 to 4 s, the other 0 to 2 s."""
     bench, session = talking(is_caller)
@@ -716,7 +724,9 @@ STEPS = [
 
 @settings(max_examples=300, deadline=None)
 @given(st.booleans(), st.lists(st.sampled_from(STEPS), max_size=20))
-def test_any_sequence_leaves_nothing_and_never_raises_but_what_is_ours(is_caller: bool, steps: list[str]) -> None:
+def test_any_sequence_leaves_nothing_and_never_raises_but_what_is_ours(
+    is_caller: bool, steps: list[str]
+) -> None:
     bench, session = talking(is_caller)
     cseq, servers = 100, []
     for step in steps:
@@ -729,7 +739,9 @@ def test_any_sequence_leaves_nothing_and_never_raises_but_what_is_ours(is_caller
         except LocalError:
             assert session.has_ended or session.is_inviting or session.is_invited
         if step.isdigit() and ours:
-            bench.receive(response(ours[-1].request, int(step), body=OFFER if step == "200" else b""), ours[-1].flow)
+            bench.receive(
+                response(ours[-1].request, int(step), body=OFFER if step == "200" else b""), ours[-1].flow
+            )
         elif step == "old 200" and ours:
             bench.receive(response(ours[0].request, 200, body=OFFER), ours[0].flow)
         elif step.startswith("their"):

@@ -97,7 +97,9 @@ def test_a_broken_session_expires_is_a_bad_request() -> None:
         ((("Session-Expires", "100"),), 100, True),
     ],
 )
-def test_what_a_server_agrees_to(fields: tuple[tuple[str, str], ...], interval: int, we_refresh: bool) -> None:
+def test_what_a_server_agrees_to(
+    fields: tuple[tuple[str, str], ...], interval: int, we_refresh: bool
+) -> None:
     agreement, said = stated(asked(*fields), TimerPolicy(1800, 120))
     assert agreement == Agreement(interval, we_refresh)
     assert said["Session-Expires"] == f"{interval};refresher={'uas' if we_refresh else 'uac'}"

@@ -73,7 +73,9 @@ def test_every_branch_is_another_and_begins_with_the_magic_cookie() -> None:
     assert len(branches) == 20 and all(branch.startswith("z9hG4bK") for branch in branches)
 
 
-@pytest.mark.parametrize(("transport", "host"), [("UDP", "2001:db8::9"), ("TCP", "192.0.2.9"), ("TLS", "192.0.2.9")])
+@pytest.mark.parametrize(
+    ("transport", "host"), [("UDP", "2001:db8::9"), ("TCP", "192.0.2.9"), ("TLS", "192.0.2.9")]
+)
 def test_what_no_listener_reaches_is_our_own_error(transport: str, host: str) -> None:
     with pytest.raises(LocalError, match="no IPv"):
         Stack(LISTENERS[:1], FixedDice()).flow_to(transport, host, 5060)
@@ -143,7 +145,12 @@ def test_a_merged_request_gets_482() -> None:
 
 @pytest.mark.parametrize(
     "more",
-    [{"uri": "sip:200@192.0.2.1"}, {"cseq": 2}, {"call_id": "other"}, {"from_value": "<sip:ana@192.0.2.9>;tag=other"}],
+    [
+        {"uri": "sip:200@192.0.2.1"},
+        {"cseq": 2},
+        {"call_id": "other"},
+        {"from_value": "<sip:ana@192.0.2.9>;tag=other"},
+    ],
 )
 def test_what_differs_is_another_call(more: dict[str, object]) -> None:
     bench = rig()
@@ -168,7 +175,9 @@ def test_an_unknown_extension_gets_420_with_its_name(method: str) -> None:
     session = called(bench) if method == "BYE" else None
     fields = [("Require", "timer, hypnosis"), ("Require", "100rel,magic")]
     data = (
-        within(bench, session, "BYE", cseq=2, fields=fields) if session else request(method, fields=fields, body=OFFER)
+        within(bench, session, "BYE", cseq=2, fields=fields)
+        if session
+        else request(method, fields=fields, body=OFFER)
     )
     bench.receive(data)
     refusal = only(bench)
@@ -263,7 +272,9 @@ def test_what_cannot_or_may_not_be_answered_is_dropped_with_a_reason(data: bytes
 def test_reasons_from_outside_do_not_fill_the_memory() -> None:
     bench = rig()
     for number in range(1200):
-        bench.receive(request(via="SIP/2.0/UDP 192.0.2.9;branch=z9hG4bK1").replace(b"CSeq: 1 ", b"CSeq: %dx " % number))
+        bench.receive(
+            request(via="SIP/2.0/UDP 192.0.2.9;branch=z9hG4bK1").replace(b"CSeq: 1 ", b"CSeq: %dx " % number)
+        )
     assert len(bench.stack.dropped) <= 1000
 
 
@@ -408,7 +419,9 @@ def test_an_icmp_error_that_quotes_a_cancel_is_not_held_against_its_invite() -> 
     bench.finish()
 
 
-@pytest.mark.parametrize("quoted", [b"\0\0", b"SIP/2.0 200 OK\r\nVia: x;branch=z9hG4bKpeer1\r\n", b"branch=z9hG4bK"])
+@pytest.mark.parametrize(
+    "quoted", [b"\0\0", b"SIP/2.0 200 OK\r\nVia: x;branch=z9hG4bKpeer1\r\n", b"branch=z9hG4bK"]
+)
 def test_an_icmp_error_that_quotes_nothing_of_ours_fails_nobody(quoted: bytes) -> None:
     bench = rig()
     client = invite(bench)
@@ -419,7 +432,10 @@ def test_an_icmp_error_that_quotes_nothing_of_ours_fails_nobody(quoted: bytes) -
 def test_a_lost_connection_fails_what_went_by_it() -> None:
     """§18.4."""
     bench = rig()
-    gone, other = invite(bench, flow=TCP_PEER), invite(bench, flow=TCP_PEER._replace(connection=8, port=40001), call_id="b")
+    gone, other = (
+        invite(bench, flow=TCP_PEER),
+        invite(bench, flow=TCP_PEER._replace(connection=8, port=40001), call_id="b"),
+    )
     bench.stack.transport_failed(TCP_PEER, "TCP: connection lost", bench.now)
     bench.take()
     assert gone.is_final and not other.is_final
@@ -489,7 +505,9 @@ def broken(draw: st.DrawFn) -> bytes:
 
 
 @settings(max_examples=1500, deadline=None)
-@given(st.lists(st.tuples(broken(), st.sampled_from([PEER, TCP_PEER])), min_size=1, max_size=6), st.booleans())
+@given(
+    st.lists(st.tuples(broken(), st.sampled_from([PEER, TCP_PEER])), min_size=1, max_size=6), st.booleans()
+)
 @example([(request(fields=[("Require", "a\0b")]), PEER)], True)
 @example([(request(via="SIP/2.0/TCP [::1:5060;branch=z9hG4bK1", cseq_method="BYE"), TCP_PEER)], True)
 @example([(request(via="SIP/2.0/TCP :;branch=z9hG4bK1"), TCP_PEER)], True)
@@ -521,7 +539,12 @@ def test_nor_for_a_broken_response(answers: list[tuple[int, int, int, bytes]]) -
     bench = rig()
     client = invite(bench)
     sent = bench.last("INVITE")
-    fields = [("Require", "100rel"), ("RSeq", "1"), ("Record-Route", "<sip:192.0.2.8;lr>"), ("Session-Expires", "90")]
+    fields = [
+        ("Require", "100rel"),
+        ("RSeq", "1"),
+        ("Record-Route", "<sip:192.0.2.8;lr>"),
+        ("Session-Expires", "90"),
+    ]
     for status, seed, length, piece in answers:
         data = response(sent.request, status, fields=fields, body=OFFER)
         at = seed % len(data)

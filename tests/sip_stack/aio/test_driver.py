@@ -120,7 +120,9 @@ def test_datagrams_come_with_their_flow_and_the_time_and_replies_leave_in_the_sa
     async def act(scene: Scene) -> None:
         with peer_socket() as peer:
             flow = Flow("UDP", "udp", HOST, peer.getsockname()[1])
-            scene.core.after_turn = lambda: scene.core.outgoing.extend([(flow, b"answer")] * scene.core.heard.qsize())
+            scene.core.after_turn = lambda: scene.core.outgoing.extend(
+                [(flow, b"answer")] * scene.core.heard.qsize()
+            )
             before = time.monotonic()
             peer.sendto(b"question", (HOST, scene.ports["udp"]))
             assert await hear(peer) == b"answer"
@@ -286,7 +288,9 @@ def test_an_invite_to_nobody_fails_at_once() -> None:
         stack = await living.open()
         with peer_socket() as peer:
             port = peer.getsockname()[1]
-        client = InviteClient(stack, living, invitation(f"sip:{HOST}:{port}"), Flow("UDP", "udp", HOST, port), None)
+        client = InviteClient(
+            stack, living, invitation(f"sip:{HOST}:{port}"), Flow("UDP", "udp", HOST, port), None
+        )
         client.start(time.monotonic())
         living.driver.pump()
         async with asyncio.timeout(SOON):
@@ -302,7 +306,9 @@ def test_a_silent_peer_hears_the_invite_again_after_t1() -> None:
         stack = await living.open()
         with peer_socket() as peer:
             port = peer.getsockname()[1]
-            client = InviteClient(stack, living, invitation(f"sip:{HOST}:{port}"), Flow("UDP", "udp", HOST, port), None)
+            client = InviteClient(
+                stack, living, invitation(f"sip:{HOST}:{port}"), Flow("UDP", "udp", HOST, port), None
+            )
             start = time.monotonic()
             client.start(start)
             living.driver.pump()

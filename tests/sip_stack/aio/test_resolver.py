@@ -35,7 +35,9 @@ class Zone(asyncio.DatagramProtocol):
         self.port = 0
 
     async def open(self) -> asyncio.DatagramTransport:
-        transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: self, local_addr=(HOST, 0))
+        transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
+            lambda: self, local_addr=(HOST, 0)
+        )
         self._transport = transport
         self.port = transport.get_extra_info("sockname")[1]
         return transport
@@ -92,7 +94,9 @@ Act = Callable[[Scene], Awaitable[None]]
 
 @pytest.fixture
 def play(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    def play(records: dict[tuple[str, str], list[str]], act: Act, *, fraction: float = 0.0, ttl: int = 300) -> None:
+    def play(
+        records: dict[tuple[str, str], list[str]], act: Act, *, fraction: float = 0.0, ttl: int = 300
+    ) -> None:
         async def run() -> None:
             zone = Zone(records, ttl)
             transport = await zone.open()
@@ -226,7 +230,9 @@ def test_what_is_no_dns_name_is_nowhere(play: Callable[..., None], name: str) ->
 
 
 @pytest.mark.parametrize(("ttl", "kept"), [(300, 300.0), (1, module.SHORTEST), (10**6, module.LONGEST)])
-def test_answers_are_kept_as_long_as_dns_says_within_bounds(play: Callable[..., None], ttl: int, kept: float) -> None:
+def test_answers_are_kept_as_long_as_dns_says_within_bounds(
+    play: Callable[..., None], ttl: int, kept: float
+) -> None:
     async def act(scene: Scene) -> None:
         await scene.locate("sip:pbx.test:5060")
         asked = len(scene.zone.asked)
@@ -302,7 +308,9 @@ def test_the_system_itself_knows_localhost() -> None:
     asyncio.run(run())
 
 
-def test_no_more_names_are_kept_than_allowed(play: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_more_names_are_kept_than_allowed(
+    play: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "MOST_KEPT", 3)
 
     async def act(scene: Scene) -> None:
