@@ -67,7 +67,8 @@ Argument = _Final | Request | None
 class InviteServer:
     """A peer's INVITE and what we answer.
 
-    Tells its owner Cancelled, Acknowledged, NeverAcknowledged, Received, NeverReceived. local_tag is the tag of every response above 100, so that all of them belong to one dialog.
+    Tells its owner Cancelled, Acknowledged, NeverAcknowledged, Received, NeverReceived.
+    local_tag is the tag of every response above 100, so that all of them belong to one dialog.
     """
 
     __slots__ = (

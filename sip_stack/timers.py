@@ -69,12 +69,11 @@ class TimerWheel:
     def set(self, owner: TimerOwner, name: int, deadline: float) -> Timer:
         slot = ceil(deadline * SLOTS_PER_SECOND - _ROUNDING)
         timer = Timer(owner, name, deadline, slot)
-        waiting = self._slots.get(slot)
-        if waiting is None:
+        try:
+            self._slots[slot][timer] = None
+        except KeyError:
             self._slots[slot] = {timer: None}
             heapq.heappush(self._next, slot)
-        else:
-            waiting[timer] = None
         return timer
 
     def cancel(self, timer: Timer) -> None:

@@ -728,7 +728,8 @@ def test_any_sequence_leaves_nothing_and_never_raises_but_what_is_ours(
     is_caller: bool, steps: list[str]
 ) -> None:
     bench, session = talking(is_caller)
-    cseq, servers = 100, []
+    cseq = 100
+    servers: list[InviteServer] = []
     for step in steps:
         cseq += 1
         ours = [sent for sent in bench.sent if not sent.name.isdigit() and sent.name != "ACK"]

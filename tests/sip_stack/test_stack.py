@@ -489,8 +489,8 @@ MESSAGES = [
     request(via="SIP/2.0/TCP 192.0.2.9", fields=[("Session-Expires", "1800"), ("Supported", "timer, 100rel")]),
 ]  # fmt: skip
 PIECES = [
-    b"\0", b"\r", b"\n", b"\r\n ", b";", b",", b"<", b">", b'"', b":", b"[", b"]", b"%", b"\xff", b" ", b"=", b"@", b"999999999999",
-    b"sip:", b"*", b"Via: ", b"a" * 300,
+    b"\0", b"\r", b"\n", b"\r\n ", b";", b",", b"<", b">", b'"', b":", b"[", b"]", b"%", b"\xff", b" ", b"=", b"@",
+    b"999999999999", b"sip:", b"*", b"Via: ", b"a" * 300,
 ]  # fmt: skip
 
 

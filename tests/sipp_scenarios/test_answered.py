@@ -80,3 +80,20 @@ def test_a_silent_loser_is_sent_the_invite_until_it_rings_and_only_then_the_canc
     assert carl.story[:5] == ["< INVITE", "< INVITE", "< INVITE", "> 180 INVITE", "< CANCEL"]
     assert carl.only("CANCEL").is_elsewhere
     assert stage.outcomes()["Carl"] == "stopped"
+
+
+def test_of_two_answers_to_one_invite_the_first_has_the_call_and_the_second_is_hung_up(stage: Stage) -> None:
+    ana = stage.callee("Ana", "is_two")
+    caller = stage.caller("ana", "talks_and_hangs_up")
+    stage.play()
+    assert len(caller.received("200 INVITE")) == 1
+    first, second = ana.received("BYE")
+    assert second.at - first.at > 0.1  # at once, and when the caller hangs up
+    assert first.header("To").endswith(";tag=second")
+    assert not second.header("To").endswith(";tag=second")
+    # RFC 3261 §13.2.2.4: each 2xx has its own ACK.
+    assert {message.header("To").partition(";tag=")[2] == "second" for message in ana.received("ACK")} == {
+        True,
+        False,
+    }
+    assert stage.outcomes() == {"": "answered", "Ana": "answered"}

@@ -94,3 +94,14 @@ def test_a_recipient_who_is_not_there_does_not_hold_up_the_others(stage: Stage) 
     stage.caller("ana-and-ben", "is_refused", terms={"status": "486"})  # nobody listens at Ben's port
     stage.play()
     assert stage.outcomes() == {"": "busy", "Ana": "busy", "Ben": "not reachable"}
+
+
+def test_a_200_that_crosses_the_caller_s_hanging_up_leaves_a_missed_call(stage: Stage) -> None:
+    ana = stage.callee("Ana", "crosses")
+    stage.callee("Ben", "is_stopped")
+    stage.caller("ana-and-ben", "gives_up")
+    stage.play()
+    assert ana.story[-4:] == ["> 200 INVITE", "< ACK", "< BYE", "> 200 BYE"]
+    assert not ana.only("CANCEL").is_elsewhere
+    assert not ana.only("BYE").is_elsewhere
+    assert stage.outcomes()[""] == "abandoned"

@@ -109,7 +109,7 @@ def test_what_cannot_be_bound_is_named() -> None:
     async def act(scene: Scene) -> None:
         other = Driver(lambda: None)
         taken = Listener("the trunk", "UDP", HOST, scene.ports["udp"])
-        with pytest.raises(OSError, match="cannot listen on the trunk: .*in use"):
+        with pytest.raises(OSError, match=r"cannot listen on the trunk: .*in use"):
             await other.listen([(HOST, taken)])
         await other.close()
 
