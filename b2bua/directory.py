@@ -8,7 +8,7 @@ from sip_stack.errors import RemoteError
 from sip_stack.flow import Flow
 from sip_stack.grammar import ip_address
 from sip_stack.message import Request
-from sip_stack.sdp import CODECS
+from sip_stack.sdp_rewriting import CODECS
 from sip_stack.session_timer import TimerPolicy
 from sip_stack.uri import Uri
 

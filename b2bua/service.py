@@ -65,7 +65,7 @@ class Core:
         self._is_started = False
         self._relay_is_there = asyncio.Event()
         self._collected_at = 0.0
-        self._beat_due = time.monotonic()
+        self._beat_due = 0.0
 
     async def start(self) -> None:
         """Open everything and take calls. ListenError, StoreError, ControlError say what could not be opened."""
@@ -111,6 +111,7 @@ class Core:
         self._loop.add_signal_handler(signal.SIGTERM, self.stop)
         self._loop.add_signal_handler(signal.SIGINT, self.stop)
         self._loop.add_signal_handler(signal.SIGHUP, self.reload)
+        self._beat_due = time.monotonic()  # what the start took is no lateness of the loop
         self._beat()
         self._is_started = True
         _tune_collector()
@@ -125,7 +126,9 @@ class Core:
                 await self._relay_is_there.wait()
         except TimeoutError:
             path = self.config.media.relay_socket
-            log.error("no relay answers: calls are refused until one does", socket=path, seconds=RELAY_PATIENCE)
+            log.error(
+                "no relay answers: calls are refused until one does", socket=path, seconds=RELAY_PATIENCE
+            )
 
     async def _listen(self) -> None:
         wanted = [

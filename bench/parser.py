@@ -13,15 +13,9 @@ import platform
 import timeit
 from collections.abc import Callable
 
-from sip_stack.message import (
-    ReplyTemplate,
-    Request,
-    Response,
-    build_request,
-    parse,
-    request_defect,
-    response_destination,
-)
+from sip_stack.message import Request, Response, parse
+from sip_stack.reply import ReplyTemplate, build_request, response_destination
+from sip_stack.request_defect import request_defect
 
 SDP = (
     b"v=0\r\no=- 3902843 3902843 IN IP4 198.51.100.7\r\ns=-\r\nc=IN IP4 198.51.100.7\r\nt=0 0\r\n"

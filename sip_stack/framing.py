@@ -1,9 +1,8 @@
 """Messages out of a byte stream (RFC 3261 §18.3).
 
 Over TCP the Content-Length is all that says where a message ends, so a message without one, or with rubbish
-for
-one, leaves nothing after it that could be trusted: what came before is delivered, `failure` is set, and the
-connection is good for one error response and a close.
+for one, leaves nothing after it that could be trusted: what came before is delivered, `failure` is set, and
+the connection is good for one error response and a close.
 """
 
 from __future__ import annotations
@@ -49,8 +48,10 @@ class StreamFraming:
         return _PING.startswith(bytes(self._buffer[:4]))
 
     def take_pings(self) -> int:
-        """How many keep-alives (RFC 5626 §3.5.1: CRLF CRLF between messages) have come since last asked; each
-        wants one CRLF in reply."""
+        """How many keep-alives have come since last asked; each wants one CRLF in reply.
+
+        RFC 5626 §3.5.1: CRLF CRLF between messages.
+        """
         pings, self._pings = self._pings, 0
         return pings
 

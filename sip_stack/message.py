@@ -6,32 +6,19 @@ transactions and dialogs are found. What is well-formed and plain, as nearly all
 through; the first sign of anything else (a fold, a bare LF, a name not seen before) starts over on the slow
 and careful path. Typed values are parsed when first asked for, and kept.
 
-Whether a request is *valid* is a second question, asked once per new transaction by `request_defect`, so that
+Whether a request is *valid* is a second question, asked once per new transaction (request_defect), so that
 retransmissions, ACKs and responses do not pay for it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from . import grammar
-from .errors import REASONS, LocalError, MalformedMessage, RemoteError
-from .headers import Address, Via, asks_rport, first_element, parameter, split_list, stamp_via
-from .uri import parse_request_uri
+from .errors import REASONS, MalformedMessage, RemoteError
+from .headers import Address, Via, first_element, parameter, split_list
 
-__all__ = [
-    "REASONS",
-    "Message",
-    "ReplyTemplate",
-    "Request",
-    "Response",
-    "build_request",
-    "parameter",
-    "parse",
-    "request_defect",
-    "response_destination",
-]
+__all__ = ["REASONS", "Message", "Request", "Response", "parameter", "parse"]
 
 Fields = list[tuple[str, str]]
 
@@ -52,37 +39,16 @@ _FIRST = (
     "contact",
 )
 
-# Fields that may stand in a message but once. Only those that we act upon: a second Subject does no harm.
-_SINGLE = frozenset(
-    {
-        "call-id",
-        "content-length",
-        "content-type",
-        "cseq",
-        "expires",
-        "from",
-        "max-forwards",
-        "min-se",
-        "rack",
-        "refer-to",
-        "replaces",
-        "rseq",
-        "session-expires",
-        "to",
-    }
-)
-
 
 class Message:
     """What requests and responses share.
 
     fields: (name, value) in the order they came; the name long and in lower case, the value as on the wire,
-    unfolded
-        and without the white space around it. Names given to the methods are of the same form.
+        unfolded and without the white space around it. Names given to the methods are of the same form.
+    first: the first value of each name.
     body: cut to Content-Length.
     call_id, from_tag, to_tag, cseq, cseq_method, branch: what transactions and dialogs are found by; "" for
-    a tag or
-        branch that is not there.
+        a tag or branch that is not there.
     from_value, to_value: From and To as on the wire; via_value: the topmost Via alone.
 
     Typed properties raise RemoteError(400) for what their grammar forbids.
@@ -90,7 +56,6 @@ class Message:
 
     __slots__ = (
         "_contacts",
-        "_first",
         "_from",
         "_record_route",
         "_route",
@@ -103,6 +68,7 @@ class Message:
         "cseq",
         "cseq_method",
         "fields",
+        "first",
         "from_tag",
         "from_value",
         "to_tag",
@@ -123,9 +89,8 @@ class Message:
         """Raises MalformedMessage where Via, From, To, Call-ID or CSeq is missing; a bad CSeq becomes -1."""
         self.fields = fields
         self.body = body
-        # Later entries win in dict(), so the list is gone through from its end to keep the first of each
-        # name.
-        self._first = first = dict(reversed(fields))
+        # Later entries win in dict(): gone through from its end, the list leaves the first of each name.
+        self.first = first = dict(reversed(fields))
         try:
             self.call_id = first["call-id"]
             self.from_value = from_value = first["from"]
@@ -159,11 +124,11 @@ class Message:
 
     def get(self, name: str) -> str | None:
         """The first value of this name, as on the wire."""
-        return self._first.get(name)
+        return self.first.get(name)
 
     def get_all(self, name: str) -> list[str]:
         """Every value of this name, one for each header line, not split."""
-        if name not in self._first:
+        if name not in self.first:
             return []
         return [value for key, value in self.fields if key == name]
 
@@ -176,7 +141,7 @@ class Message:
 
     def tokens(self, name: str) -> frozenset[str]:
         """Option tags in lower case; of Allow, methods as on the wire, for they are case-sensitive."""
-        if name not in self._first:
+        if name not in self.first:
             return frozenset()
         joined = ",".join(self.get_all(name))
         # Peers say the same in every message; but what is long is not kept, for the peer chooses it.
@@ -249,7 +214,7 @@ class Message:
     @property
     def content_type(self) -> str:
         """The media type in lower case without its parameters; "" where the message names none."""
-        return (self._first.get("content-type") or "").partition(";")[0].strip().lower()
+        return (self.first.get("content-type") or "").partition(";")[0].strip().lower()
 
     def _print(self, start: str) -> bytes:
         """The form we send (PAR-9): long names, one hop or address a line, Content-Length last."""
@@ -274,7 +239,7 @@ class Request(Message):
     @property
     def max_forwards(self) -> int | None:
         """None where the request has none, as RFC 2543 allowed."""
-        value = self._first.get("max-forwards")
+        value = self.first.get("max-forwards")
         if value is None:
             return None
         # §20.22: "The Max-Forwards value is an integer in the range 0-255".
@@ -399,7 +364,7 @@ def _message(start: str, fields: Fields, body: bytes, fault: str) -> Request | R
             fault = f"bad method {method[:40]!r}"
     if message.cseq < 0:
         fault = "bad CSeq"
-    length = message._first.get("content-length")
+    length = message.first.get("content-length")
     if length is not None and length != str(len(body)) and not fault:
         fault = _cut_body(message, length)
     if fault:
@@ -434,185 +399,3 @@ def _cut_body(message: Request | Response, length: str) -> str:
         return f"Content-Length {length} with a body of {len(message.body)}"
     message.body = message.body[: int(length)]
     return ""
-
-
-def request_defect(request: Request) -> RemoteError | None:
-    """What is wrong with a request that `parse` let through, with the status it earns; None if it is valid.
-
-    To be asked once of each new request other than ACK, which is never answered. Left to those who know more:
-    420 and 415 (what we support), 483 (only the first to act on Max-Forwards), 405 and 501 (which methods).
-    """
-    try:
-        _check_request_line(request)
-        _check_fields(request)
-        if len(request._first) != len(request.fields):
-            _check_repeated(request)
-    except RemoteError as error:
-        return error
-    return None
-
-
-def _check_request_line(request: Request) -> None:
-    if request.version != "SIP/2.0" and request.version.upper() != "SIP/2.0":
-        # RFC 3261 §21.5.7 for another version of SIP; what is no version at all is a bad request line.
-        status = 505 if grammar.is_version(request.version) else 400
-        raise RemoteError(status, f"bad version {request.version[:40]!r}")
-    # The pattern cannot tell an IPv6 address from its likeness.
-    if "[" in request.uri or not grammar.is_request_uri(request.uri):
-        parse_request_uri(request.uri)
-    # §8.1.1.5: "The method MUST match that of the request."
-    if request.cseq_method != request.method:
-        raise RemoteError(400, f"CSeq is for {request.cseq_method}")
-    if request.cseq >= grammar.MAX_CSEQ:
-        raise RemoteError(400, f"CSeq {request.cseq} is too large")
-
-
-def _check_fields(request: Request) -> None:
-    first = request._first
-    _check_address(request.from_value)
-    _check_address(request.to_value)
-    if not grammar.is_call_id(request.call_id):
-        raise RemoteError(400, f"bad Call-ID {request.call_id!r}")
-    via = first["via"]
-    if "," in via or "[" in via or not grammar.match_via(via):
-        _check_vias(request)
-    contact = first.get("contact")
-    if contact is not None and ("," in contact or contact == "*" or not grammar.is_address(contact)):
-        _check_contacts(request)
-    _ = request.max_forwards
-    for name in ("route", "record-route"):
-        if name in first:
-            for value in request.values(name):
-                _check_address(value)
-
-
-def _check_address(value: str) -> None:
-    if not grammar.is_address(value):
-        raise RemoteError(400, f"bad address {value!r}")
-    if "[" in value or value.count("tag=") > 1:
-        _ = Address.parse(value).parsed_uri
-
-
-def _check_vias(request: Request) -> None:
-    vias = request.vias
-    if not vias:
-        raise RemoteError(400, "an empty Via")
-    if len(vias) > grammar.MAX_VIAS:
-        raise RemoteError(483, f"{len(vias)} Vias")
-
-
-def _check_contacts(request: Request) -> None:
-    values = request.values("contact")
-    if values == ["*"] and request.method == "REGISTER":
-        return
-    if not values:
-        raise RemoteError(400, "an empty Contact")
-    for value in values:
-        _check_address(value)
-
-
-def _check_repeated(request: Request) -> None:
-    first = request._first
-    for name, value in request.fields:
-        if name in _SINGLE and value != first[name]:
-            raise RemoteError(400, f"{grammar.spell(name)} twice, with different values")
-    if sum(name == "via" for name, _ in request.fields) > 1:
-        _check_vias(request)
-    if "contact" in first:
-        _check_contacts(request)
-
-
-def response_destination(request: Request, source_host: str, source_port: int) -> tuple[str, int]:
-    """Where the responses to a request that came over UDP go (RFC 3261 §18.2.2, RFC 3581 §4).
-
-    The host is always the one the request came from, which is sent-by or `received`. maddr is not honoured:
-    it would let anybody aim our responses at a third party.
-    """
-    if asks_rport(request.via_value):
-        return source_host, source_port
-    match = grammar.match_via(request.via_value)
-    return source_host, int(match["port"]) if match and match["port"] else 5060
-
-
-class ReplyTemplate:
-    """All that the responses to one request have in common (RFC 3261 §8.2.6.2), built once."""
-
-    __slots__ = ("_after_tag", "_before_tag", "_record_route", "_timestamp", "_to_is_tagged")
-
-    def __init__(self, request: Request, source_host: str, source_port: int) -> None:
-        first = request._first
-        top = stamp_via(request.via_value, source_host, source_port)
-        if first["via"] is not request.via_value or len(first) != len(request.fields):
-            top = "\r\nVia: ".join([top, *request.values("via")[1:]])
-        self._before_tag = f"Via: {top}\r\nFrom: {request.from_value}\r\nTo: {request.to_value}"
-        self._after_tag = f"\r\nCall-ID: {request.call_id}\r\nCSeq: {first['cseq']}\r\n"
-        self._to_is_tagged = request.to_tag != ""
-        self._timestamp = _lines("Timestamp", request.get_all("timestamp")[:1])
-        self._record_route = _lines("Record-Route", request.get_all("record-route"))
-
-    def build(
-        self,
-        status: int,
-        reason: str = "",
-        to_tag: str = "",
-        fields: Sequence[tuple[str, str]] = (),
-        body: bytes = b"",
-        content_type: str = "application/sdp",
-    ) -> bytes:
-        """One response.
-
-        reason: "" for the RFC's phrase. to_tag: left out of a 100 and where the request had one. fields:
-        further headers, named as they should appear. Raises LocalError for a value with CR, LF or NUL in
-        it.
-        """
-        if status > 100:
-            tag = f";tag={to_tag}" if to_tag and not self._to_is_tagged else ""
-            copied = self._record_route if status < 300 else ""
-        else:
-            tag, copied = "", self._timestamp
-        start = f"SIP/2.0 {status} {reason or REASONS.get(status, '')}\r\n{self._before_tag}{tag}"
-        return _join(start, f"{self._after_tag}{copied}", fields, body, content_type, reason + tag)
-
-
-def _lines(name: str, values: Iterable[str]) -> str:
-    return "".join([f"{name}: {value}\r\n" for value in values])
-
-
-def build_request(
-    method: str,
-    uri: str,
-    fields: Sequence[tuple[str, str]],
-    body: bytes = b"",
-    content_type: str = "application/sdp",
-) -> bytes:
-    """A request with these fields in this order, named as they should appear; Content-Length is put last.
-
-    Raises LocalError for a value with CR, LF or NUL in it (PAR-9: header injection).
-    """
-    return _join(f"{method} {uri} SIP/2.0", "\r\n", fields, body, content_type, method + uri)
-
-
-def _join(
-    start: str,
-    copied: str,
-    fields: Sequence[tuple[str, str]],
-    body: bytes,
-    content_type: str,
-    given: str,
-) -> bytes:
-    """`copied` is from a parsed message, so it is clean; `given` and `fields` are not to be trusted."""
-    added = "".join([f"{name}: {value}\r\n" for name, value in fields])
-    if body:
-        added += f"Content-Type: {content_type}\r\n"
-    count = len(fields) + (1 if body else 0)
-    if added.count("\n") != count or added.count("\r") != count or "\0" in added or _is_unsafe(given):
-        raise LocalError("CR, LF or NUL in a header value")
-    try:
-        head = f"{start}{copied}{added}Content-Length: {len(body)}\r\n\r\n".encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError as error:
-        raise LocalError(f"text that has no UTF-8: {error.reason}") from None
-    return head + body
-
-
-def _is_unsafe(text: str) -> bool:
-    return "\n" in text or "\r" in text or "\0" in text

@@ -1,22 +1,21 @@
-"""Session descriptions (RFC 8866): read once, kept as text, and rewritten for the other leg of a call.
+"""Session descriptions (RFC 8866): read once and kept as text.
 
 Theory. A back-to-back user agent that does not transcode has little to say about media: which address
 and ports are its own. So a description is not taken apart into objects and built up again. `parse` cuts the
 text at its m= lines and reads those and the c= lines, which decide whether it can be used at all; all else
-stays text and is looked up when asked for. `Origin.describe` cuts out what must not cross (addresses,
-ICE, the o= line) and puts our own in; the cutting is done once a session, the putting in once a leg.
+stays text and is looked up when asked for. What is said to the other leg is the matter of sdp_rewriting.
 """
 
 from __future__ import annotations
 
 import enum
-import re
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from sip_stack.errors import LocalError, RemoteError
+from sip_stack.errors import RemoteError
+
+if TYPE_CHECKING:
+    from sip_stack.sdp_rewriting import Template
 
 MOST_MEDIA = 32  # m= lines in one description; each costs the relay ports
 
@@ -74,22 +73,12 @@ class OriginLine(NamedTuple):
     address: str = ""
 
 
-class End(NamedTuple):
-    """What our relay lends for one medium: a numeric address (IPv6 without brackets) and two ports.
-
-    rtcp_port is `port` where RTCP shares it, and 0 where there is none (udptl).
-    """
-
-    address: str
-    port: int
-    rtcp_port: int
-
-
 @dataclass(slots=True, eq=False)
 class Media:
     """One m= section. Ports are UDP ports; what is not in the m= or c= line is looked up when asked for.
 
     connection: the address that media goes to: its own c=, else the session's; "" only where the port is 0.
+    lines: the text of the section after its m= line, "\\n" before and after each line.
     """
 
     kind: str
@@ -97,23 +86,23 @@ class Media:
     protocol: str
     formats: tuple[str, ...]
     connection: str
-    _lines: str = field(repr=False)
+    lines: str = field(repr=False)
     _session_lines: str = field(repr=False)
 
     @property
     def attributes(self) -> tuple[tuple[str, str | None], ...]:
         """(name, value) of each a= line in order; the value of a property attribute is None."""
-        return _attributes(self._lines)
+        return _attributes(self.lines)
 
     @property
     def bandwidth(self) -> tuple[str, ...]:
         """The b= lines, as "AS:64"."""
-        return _values(self._lines, "b=")
+        return _values(self.lines, "b=")
 
     @property
     def direction(self) -> Direction:
         """As written: own, else the session's, else sendrecv (RFC 3264 §5.1: sendrecv is the default)."""
-        return _direction_in(self._lines) or _direction_in(self._session_lines) or Direction.SENDRECV
+        return _direction_in(self.lines) or _direction_in(self._session_lines) or Direction.SENDRECV
 
     @property
     def effective_direction(self) -> Direction:
@@ -143,7 +132,7 @@ class Media:
 
     @property
     def is_mux(self) -> bool:
-        return "\na=rtcp-mux\n" in self._lines
+        return "\na=rtcp-mux\n" in self.lines
 
     @property
     def rtcp_port(self) -> int:
@@ -158,7 +147,7 @@ class Media:
         """
         if not self.port:
             return 0
-        written = _port(_value(self._lines, "a=rtcp:").partition(" ")[0])
+        written = _port(_value(self.lines, "a=rtcp:").partition(" ")[0])
         return written or (self.port + 1) % 65536
 
     @property
@@ -182,7 +171,7 @@ class Media:
     def _encodings(self) -> dict[int, tuple[str, int]]:
         """Payload type to (encoding name in lower case, Hz)."""
         found = {int(f): ("", _STATIC_RATES.get(int(f), 0)) for f in self.formats if _is_payload_type(f)}
-        for value in _values(self._lines, "a=rtpmap:"):
+        for value in _values(self.lines, "a=rtpmap:"):
             payload_type, _, encoding = value.partition(" ")
             name, _, rate = encoding.strip().partition("/")
             rate = rate.partition("/")[0]
@@ -193,47 +182,43 @@ class Media:
 
 @dataclass(slots=True, eq=False)
 class Session:
-    """A whole description, from `parse`. Not to be changed; it keeps templates of its rewritten text.
+    """A whole description, from `parse`. Not to be changed.
 
     connection: the address of the c= line at session level, "" if there is none.
+    lines: the text of the session level, "\\n" before and after each line.
+    templates: of its rewritten text, by whether a=rtcp-mux is kept; for sdp_rewriting.
     """
 
     connection: str
     media: tuple[Media, ...]
-    _lines: str = field(repr=False)
-    _templates: dict[bool, _Template] = field(default_factory=dict, repr=False)
+    lines: str = field(repr=False)
+    templates: dict[bool, Template] = field(default_factory=dict, repr=False)
 
     @property
     def name(self) -> str:
-        return _value(self._lines, "s=")
+        return _value(self.lines, "s=")
 
     @property
     def origin(self) -> OriginLine:
-        return OriginLine(*_value(self._lines, "o=").split()[:6])
+        return OriginLine(*_value(self.lines, "o=").split()[:6])
 
     @property
     def attributes(self) -> tuple[tuple[str, str | None], ...]:
         """(name, value) of each a= line at session level."""
-        return _attributes(self._lines)
+        return _attributes(self.lines)
 
     @property
     def bandwidth(self) -> tuple[str, ...]:
         """The b= lines at session level, as "AS:64"."""
-        return _values(self._lines, "b=")
+        return _values(self.lines, "b=")
 
     def is_same_as(self, other: Session) -> bool:
         """Whether both say the same but for their o= lines: a refresh, which need not reach the other leg."""
         return self._without_origin() == other._without_origin()
 
     def _without_origin(self) -> list[str]:
-        head = [line for line in self._lines.split("\n") if not line.startswith("o=")]
-        return head + [f"{m.kind} {m.port} {m.protocol} {m.formats}{m._lines}" for m in self.media]
-
-    def _template(self, keep_mux: bool) -> _Template:
-        template = self._templates.get(keep_mux)
-        if template is None:
-            template = self._templates[keep_mux] = _template_of(self, keep_mux)
-        return template
+        head = [line for line in self.lines.split("\n") if not line.startswith("o=")]
+        return head + [f"{m.kind} {m.port} {m.protocol} {m.formats}{m.lines}" for m in self.media]
 
 
 def parse(body: bytes) -> Session:
@@ -333,157 +318,6 @@ def _attributes(lines: str) -> tuple[tuple[str, str | None], ...]:
     return tuple([(name, value if colon else None) for name, colon, value in pairs])
 
 
-# Rewriting for the other leg.
-
-# What speaks of the sender's own transport and would lead the far end around our relay (SDP-12, SDP-14).
-_PRIVATE = (
-    "altc", "bundle-only", "candidate", "end-of-candidates", "extmap", "extmap-allow-mixed", "fingerprint",
-    "group", "ice-[^:\n]*", "mid", "msid", "msid-semantic", "remote-candidates", "rtcp", "rtcp-fb",
-    "rtcp-mux-only", "setup", "source-filter", "ssrc", "ssrc-group", "tls-id",
-)  # fmt: skip
-
-
-def _lines_to_drop(private: Sequence[str]) -> re.Pattern[str]:
-    """Matches the lines that do not pass: v=, o= and c=, which we write, private attributes, and no lines."""
-    return re.compile(rf"\n(?:[voc]=[^\n]*|a=(?:{'|'.join(private)})(?![^:\n])[^\n]*|(?![^\n]=)[^\n]+)")
-
-
-_DROPPED = {True: _lines_to_drop(_PRIVATE), False: _lines_to_drop((*_PRIVATE, "rtcp-mux"))}  # by keep_mux
-_ANY_DIRECTION = re.compile(r"\na=(?:sendrecv|sendonly|recvonly|inactive)(?=\n)")
-
-
-class _MediaTemplate(NamedTuple):
-    start: str  # "m=audio "
-    rest_of_m: str  # " RTP/AVP 0 8", and i= lines
-    rest: str  # the b=, k= and a= lines that pass
-    is_rejected: bool
-    has_rtcp: bool
-    keeps_mux: bool
-
-
-class _Template(NamedTuple):
-    before_c: str
-    after_c: str
-    media: tuple[_MediaTemplate, ...]
-
-
-def _template_of(session: Session, keep_mux: bool) -> _Template:
-    lines = [line for line in _DROPPED[keep_mux].sub("", session._lines).split("\n") if line]
-    # RFC 8866 §5: the order of the lines is fixed; s= and t= are not optional.
-    named = [line for line in lines if line[0] == "s" and len(line) > 2][:1] or ["s=-"]
-    timed = [line for line in lines if line[0] in "trz"] or ["t=0 0"]
-    bandwidth = [line for line in lines if line[0] == "b"]
-    return _Template(
-        _text(named + [line for line in lines if line[0] in "iuep"]),
-        _text(bandwidth + timed + [line for line in lines if line[0] not in "siuepbtrz"]),
-        tuple([_media_template_of(medium, keep_mux) for medium in session.media]),
-    )
-
-
-def _media_template_of(medium: Media, keep_mux: bool) -> _MediaTemplate:
-    lines = _DROPPED[keep_mux].sub("", medium._lines)
-    direction = medium.effective_direction
-    if direction is not medium.direction:
-        lines = f"{_ANY_DIRECTION.sub('', lines)}a={direction.value}\n"
-    titles, rest = _titles_first(lines)
-    return _MediaTemplate(
-        f"m={medium.kind} ",
-        f" {' '.join((medium.protocol, *medium.formats))}\r\n{titles}",
-        rest,
-        medium.is_rejected,
-        "RTP" in medium.protocol.upper(),
-        keep_mux and medium.is_mux,
-    )
-
-
-def _titles_first(lines: str) -> tuple[str, str]:
-    """The i= lines, which come before c=, and all others."""
-    if "\ni=" not in lines:
-        return "", lines[1:].replace("\n", "\r\n")
-    every = lines[1:-1].split("\n")
-    return _text([ln for ln in every if ln[0] == "i"]), _text([ln for ln in every if ln[0] != "i"])
-
-
-def _text(lines: Sequence[str]) -> str:
-    return "\r\n".join([*lines, ""])
-
-
-def _connection_line(address: str) -> str:
-    return f"c=IN IP6 {address}\r\n" if ":" in address else f"c=IN IP4 {address}\r\n"
-
-
-class Origin:
-    """What one leg says of itself in the o= line of every description it sends: one of these a leg.
-
-    username, address: non-empty, without blanks; address is numeric, IPv6 without brackets.
-    session_id: not negative; it stays for the life of the leg (RFC 8866 §5.2). Raises LocalError otherwise.
-    """
-
-    __slots__ = ("_address", "_described", "_said", "_start", "version")
-
-    def __init__(self, username: str, session_id: int, address: str) -> None:
-        if username.split() != [username] or address.split() != [address] or session_id < 0:
-            raise LocalError(f"not an origin: {username!r} {session_id} {address!r}")
-        self._address = address
-        self._start = f"v=0\r\no={username} {session_id} "
-        self._said = ""  # the last description, but for its o= line
-        self._described = b""
-        self.version = 0  # of the last description; 0 before the first
-
-    def describe(self, session: Session, ends: Sequence[End | None], *, keep_mux: bool = False) -> bytes:
-        """The description that came from the other leg, rewritten to come from this one.
-
-        ends: what the relay lends, one for each medium; None rejects the medium (port 0), and one that came
-        rejected stays so. Codecs, payload types, fmtp, directions and crypto pass in their order; a=rtcp-mux
-        only with keep_mux. The protocol passes too: we cannot speak DTLS-SRTP for anybody, and without its
-        fingerprint the far end refuses such a medium, which is its right. A hold by 0.0.0.0 is written as
-        our address with `Media.effective_direction`.
-
-        RFC 3264 §8: the version goes up by one if, and only if, the text differs from the last that this
-        origin described; the same text is the same bytes. Raises LocalError if ends do not match the media.
-        """
-        template = session._template(keep_mux)
-        if len(ends) != len(template.media):
-            raise LocalError(f"{len(ends)} ends for {len(template.media)} media")
-        first = next((end.address for end in ends if end), self._address)
-        parts = [template.before_c, _connection_line(first), template.after_c]
-        for medium, end in zip(template.media, ends, strict=True):
-            _write_medium(parts, medium, end, first)
-        return self._say("".join(parts))
-
-    def _say(self, said: str) -> bytes:
-        if said != self._said:
-            self._said = said
-            self.version += 1
-            family = "IP6" if ":" in self._address else "IP4"
-            text = f"{self._start}{self.version} IN {family} {self._address}\r\n{said}"
-            self._described = text.encode("utf-8", "surrogateescape")
-        return self._described
-
-
-def _write_medium(parts: list[str], medium: _MediaTemplate, end: End | None, session_address: str) -> None:
-    start, rest_of_m, rest, is_rejected, has_rtcp, keeps_mux = medium
-    if end is None or is_rejected:
-        parts += (start, "0", rest_of_m, rest)
-        return
-    address, port, rtcp_port = end
-    parts += (start, str(port), rest_of_m)
-    if address != session_address:
-        parts.append(_connection_line(address))
-    parts.append(rest)
-    if rtcp_port != port + 1 and has_rtcp and rtcp_port and not (keeps_mux and rtcp_port == port):
-        parts.append(f"a=rtcp:{rtcp_port}\r\n")
-
-
-def reject(offer: Session, origin: Origin) -> bytes:
-    """An answer that refuses every medium: for the ACK of a late loser's 2xx that carried an offer.
-
-    RFC 3264 §6: "To reject an offered stream, the port number in the corresponding stream in the answer
-    MUST be set to zero."
-    """
-    return origin.describe(offer, [None] * len(offer.media))
-
-
 def is_answer_to(offer: Session, answer: Session) -> str:
     """What is wrong with the answer; "" if nothing is (RFC 3264 §6).
 
@@ -496,165 +330,4 @@ def is_answer_to(offer: Session, answer: Session) -> str:
             return f"medium {number} was offered as {offered.kind}, answered as {answered.kind}"
         if offered.is_rejected and not answered.is_rejected:
             return f"medium {number} was offered with port 0, answered with {answered.port}"
-    return ""
-
-
-# Our own offer, for an INVITE that came without one.
-
-
-class Codec(NamedTuple):
-    """An audio codec to offer. clock_rate in Hz, as in the rtpmap (G722 says 8000: RFC 3551 §4.5.2)."""
-
-    name: str
-    payload_type: int
-    clock_rate: int = 8000
-    channels: int = 1
-    parameters: str = ""  # the fmtp value
-
-
-CODECS = {
-    "PCMU": Codec("PCMU", 0),
-    "PCMA": Codec("PCMA", 8),
-    "G722": Codec("G722", 9),
-    "opus": Codec("opus", 96, 48000, 2, "useinbandfec=1"),
-}
-_FIRST_EVENT = 101  # where most gateways expect telephone-event/8000
-
-
-def offer_of(codecs: Sequence[Codec], end: End, origin: Origin) -> bytes:
-    """An audio offer of these codecs in this order, with telephone-event at each of their clock rates."""
-    return origin.describe(_offered(tuple(codecs)), [end])
-
-
-@lru_cache(maxsize=64)
-def _offered(codecs: tuple[Codec, ...]) -> Session:
-    """The same offer for every leg, for `describe` to put its own address in."""
-    rates = sorted({codec.clock_rate for codec in codecs}, key=lambda rate: (rate != 8000, rate))
-    taken = {codec.payload_type for codec in codecs}
-    free = (number for number in (*range(_FIRST_EVENT, 128), *range(96, _FIRST_EVENT)) if number not in taken)
-    events = [Codec("telephone-event", next(free), rate, 1, "0-16") for rate in rates]
-    lines = ["v=0", "s=-", "c=IN IP4 127.0.0.1", "t=0 0"]
-    every = [*codecs, *events]
-    lines.append(" ".join(["m=audio 9 RTP/AVP", *[str(codec.payload_type) for codec in every]]))
-    for codec in every:
-        channels = f"/{codec.channels}" if codec.channels > 1 else ""
-        lines.append(f"a=rtpmap:{codec.payload_type} {codec.name}/{codec.clock_rate}{channels}")
-        if codec.parameters:
-            lines.append(f"a=fmtp:{codec.payload_type} {codec.parameters}")
-    lines.append("a=ptime:20")
-    return parse(_text(lines).encode())
-
-
-# Where the description is in the body of a message.
-
-
-class Part(NamedTuple):
-    """One part of a body. Types are lower case, without parameters.
-
-    disposition: "" where it is not said; is_required: whether it says handling=required (RFC 3261 §20.11).
-    """
-
-    content_type: str
-    disposition: str
-    is_required: bool
-    fields: tuple[tuple[str, str], ...]  # names in lower case
-    body: bytes
-
-
-_SDP = "application/sdp"
-_ACCEPT = (("Accept", "application/sdp, multipart/mixed, multipart/alternative"),)
-_MOST_PARTS = 32
-_MOST_NESTED = 3
-_PARAMETER = re.compile(r';\s*([^\s;="]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;"]*))')
-
-
-def find_sdp(content_type_header: str, body: bytes, disposition: str = "") -> bytes | None:
-    """The session description in the body of an INVITE, or of a message like it; None if there is none.
-
-    content_type_header, disposition: the values of Content-Type and Content-Disposition; "" if absent.
-    In a multipart/alternative the last one counts, as the sender likes it best (RFC 2046 §5.1.4), else the
-    first. Raises RemoteError: 415 with Accept for a body or a part that must be understood and is not, 400
-    for a multipart body that cannot be read.
-    """
-    if content_type_header == _SDP and not disposition:  # nearly always
-        return body or None
-    parts = parts_of(content_type_header, body, disposition)
-    found = [part.body for part in parts if part.content_type == _SDP and part.disposition in ("", "session")]
-    if not found:
-        return None
-    return found[-1 if _media_type(content_type_header) == "multipart/alternative" else 0]
-
-
-def parts_of(content_type_header: str, body: bytes, disposition: str = "") -> tuple[Part, ...]:
-    """All parts of a body, of parts within parts too; a plain body is one part, an empty one none.
-
-    What the call does not understand (ISUP, PIDF-LO) is there to be passed on or left out. Raises as
-    `find_sdp`. RFC 3261 §20.11 has handling=required where nothing is said. A whole body is held to that;
-    a part only if it says so, since gateways add parts without saying and mean them as optional.
-    """
-    if not body:
-        return ()
-    # RFC 3261 §20.15 wants Content-Type; a body that shows what it is passes without.
-    plain = content_type_header or (_SDP if body.startswith(b"v=0") else "")
-    whole = _part((("content-type", plain), ("content-disposition", disposition)), body)
-    if whole.content_type.startswith("multipart/"):
-        parts = tuple(_parts_within(plain, body, _MOST_NESTED))
-    else:
-        is_optional = _parameter(disposition, "handling").lower() == "optional"
-        parts = (whole._replace(is_required=not is_optional),)
-    for part in parts:
-        if part.is_required and part.content_type != _SDP:
-            raise RemoteError(415, f"body of type {part.content_type[:80]!r}", fields=_ACCEPT)
-    return parts
-
-
-def _parts_within(content_type: str, body: bytes, depth: int) -> Iterator[Part]:
-    boundary = _parameter(content_type, "boundary")
-    if not boundary or len(boundary) > 70 or not depth:
-        raise RemoteError(400, "multipart body without a usable boundary, or nested too deep")
-    delimiter = re.escape(boundary.encode("utf-8", "surrogateescape"))
-    # RFC 2046 §5.1.1: the line end before a delimiter belongs to it, not to the part.
-    pattern = rb"(?:\A|\r?\n)--" + delimiter + rb"(--)?[ \t]*(?=\r?\n|\Z)"
-    sections = re.split(pattern, body, maxsplit=_MOST_PARTS)
-    if len(sections) < 3 or len(sections) > 2 * _MOST_PARTS:
-        raise RemoteError(400, f"multipart body without its boundary, or of {_MOST_PARTS} parts or more")
-    for closing, section in zip(sections[1::2], sections[2::2], strict=True):
-        if closing:
-            return
-        part = _part(*_split_part(section))
-        if part.content_type.startswith("multipart/"):
-            yield from _parts_within(dict(part.fields).get("content-type", ""), part.body, depth - 1)
-        else:
-            yield part
-
-
-def _split_part(section: bytes) -> tuple[tuple[tuple[str, str], ...], bytes]:
-    """Header fields and body of one part; the section begins with the line end of its delimiter."""
-    head, *rest = re.split(rb"\r?\n\r?\n", section, maxsplit=1)
-    unfolded = re.sub(r"\r?\n[ \t]+", " ", head.decode("utf-8", "surrogateescape"))
-    pairs = [line.partition(":") for line in unfolded.split("\n") if ":" in line]
-    fields = tuple([(name.strip().lower(), value.strip()) for name, _, value in pairs])
-    return fields, rest[0] if rest else b""
-
-
-def _part(fields: tuple[tuple[str, str], ...], body: bytes) -> Part:
-    said = dict(fields)
-    disposition = said.get("content-disposition", "")
-    return Part(
-        _media_type(said.get("content-type", "text/plain")),
-        _media_type(disposition),
-        _parameter(disposition, "handling").lower() == "required",
-        fields,
-        body,
-    )
-
-
-def _media_type(value: str) -> str:
-    return value.partition(";")[0].replace(" ", "").lower()
-
-
-def _parameter(value: str, name: str) -> str:
-    for found, quoted, plain in _PARAMETER.findall(value):
-        if found.lower() == name:
-            return plain or re.sub(r"\\(.)", r"\1", quoted)
     return ""

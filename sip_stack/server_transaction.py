@@ -14,7 +14,8 @@ from typing import Protocol
 
 from sip_stack.errors import LocalError, RemoteError
 from sip_stack.flow import Flow
-from sip_stack.message import ReplyTemplate, Request, response_destination
+from sip_stack.message import Request
+from sip_stack.reply import ReplyTemplate, response_destination
 from sip_stack.timers import Intervals, Timer, TimerWheel
 from sip_stack.trace import Trace
 

@@ -19,7 +19,8 @@ from sip_stack.events import Ended, Gone, Replied, Requested
 from sip_stack.flow import Flow
 from sip_stack.message import Message, Request, Response
 from sip_stack.outgoing import OutgoingRequest, lines
-from sip_stack.sdp import Origin, parse, reject
+from sip_stack.sdp import parse
+from sip_stack.sdp_rewriting import Origin, reject
 from sip_stack.server_transaction import ServerTransaction
 from sip_stack.session_timer import Agreement, agree_as_client, min_se_of
 from sip_stack.timers import Timer
@@ -254,6 +255,9 @@ class Session:
             transaction.respond(491, now)
         else:
             self.dialog.refresh_target(transaction.request, transaction.source)
+            if self.owner is not None:
+                # §17.2.1: it may take the other leg longer than 200 ms to answer.
+                transaction.respond(100, now)
             self.serving = self.stack.serve_invite(transaction, self.dialog.local_tag, self.owner, self)
             self._ask(self.serving, transaction, now)
 

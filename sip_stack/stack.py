@@ -26,7 +26,9 @@ from sip_stack.events import Asked, Event, Invited
 from sip_stack.flow import Flow
 from sip_stack.invite_client import InviteClient
 from sip_stack.invite_server import InviteServer
-from sip_stack.message import ReplyTemplate, Request, Response, parse, request_defect
+from sip_stack.message import Request, Response, parse
+from sip_stack.reply import ReplyTemplate
+from sip_stack.request_defect import request_defect
 from sip_stack.server_transaction import Input as ServerInput
 from sip_stack.server_transaction import ServerTransaction, reply_flow
 from sip_stack.server_transaction import State as ServerState

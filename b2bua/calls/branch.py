@@ -79,7 +79,6 @@ class Branch:
         "_redirects",
         "_targets",
         "_timers",
-        "tried",
         "_uri",
         "call",
         "client",
@@ -97,6 +96,7 @@ class Branch:
         "record",
         "sip_call_id",
         "trace",
+        "tried",
     )
 
     def __init__(self, call: Call, number: int, recipient: Recipient, session_id: int) -> None:
@@ -151,10 +151,10 @@ class Branch:
         self.is_located = True
         if not self.is_open:
             return
-        if not targets:
-            self._give_up(RecipientOutcome.UNREACHABLE, Final(480, is_real=False), "address not found", now)
-        else:
+        if targets:
             self._start(now)
+        elif not self._follow_next(now):
+            self._give_up(RecipientOutcome.UNREACHABLE, Final(480, is_real=False), "address not found", now)
 
     def stop(self, outcome: RecipientOutcome, fields: str, now: float) -> None:
         """Take the INVITE back, with these Reason lines on CANCEL (or BYE). What was over stays as it was."""
@@ -458,9 +458,10 @@ def _redirects(response: Response) -> list[str]:
 
 def _q(text: str | None) -> float:
     try:
-        return min(max(float(text or "1"), 0.0), 1.0)
+        q = float(text or "1")
     except ValueError:
         return 0.0
+    return min(q, 1.0) if q > 0.0 else 0.0  # a NaN is not above it either
 
 
 _HANDLE: dict[type, Callable[[Branch, Any, float], None]] = {

@@ -28,6 +28,7 @@ from b2bua.calls.plan import CallPlan
 from b2bua.calls.recipient import Recipient, SixXX
 from b2bua.calls.record import CallOutcome, CallRecord, RecipientOutcome, RecipientRecord
 from rtp_relay import control
+from sip_stack.body import find_sdp
 from sip_stack.errors import RemoteError
 from sip_stack.events import (
     Acknowledged,
@@ -46,7 +47,8 @@ from sip_stack.invite_client import InviteClient
 from sip_stack.invite_server import InviteServer
 from sip_stack.message import Response
 from sip_stack.sdp import Session as Description
-from sip_stack.sdp import find_sdp, is_answer_to, offer_of, parse
+from sip_stack.sdp import is_answer_to, parse
+from sip_stack.sdp_rewriting import offer_of
 from sip_stack.session import Session
 from sip_stack.session_timer import agree_as_client, agree_as_server, refuse_too_small
 from sip_stack.timers import Timer
@@ -523,12 +525,7 @@ class Call:
         """End the call, once: whatever is up is hung up, the endpoints go back, the record is closed."""
         if self.state is State.OVER:
             return
-        self.state = State.OVER
-        record = self.record
-        record.outcome, record.ended_by, record.reason = outcome, by, reason
-        record.ended_at = self.microseconds(now)
-        if self.winner is not None and self.winner.record.ended_at is None:
-            self.winner.record.ended_at = record.ended_at
+        self._note_end(outcome, by, reason, now)
         self._stop_open(RecipientOutcome.FAILED, fields, now)
         if not self.server.is_over:
             self.server.reject(500, now)
@@ -544,6 +541,15 @@ class Call:
         self.notify("call.ended", now)
         self._set(_Timers.RECORD, now + RECORD_PATIENCE)
         self._close_if_quiet(now)
+
+    def _note_end(self, outcome: CallOutcome, by: str, reason: str, now: float) -> None:
+        """First of all, so that the record is whole whatever may break behind it."""
+        self.state = State.OVER
+        record = self.record
+        record.outcome, record.ended_by, record.reason = outcome, by, reason
+        record.ended_at = self.microseconds(now)
+        if self.winner is not None and self.winner.record.ended_at is None:
+            self.winner.record.ended_at = record.ended_at
 
     def hang_up(self, now: float) -> None:
         """End the call from our side, whatever it is doing."""
@@ -672,6 +678,8 @@ class Call:
         """Close the call at once, unless its end has come so far that it closes by itself."""
         if _Timers.RECORD in self._timers or self.id not in self.switchboard.calls:
             return
+        if self.state is not State.OVER:
+            self._note_end(CallOutcome.FAILED, "service", self.record.reason, now)
         for timer in list(self._timers):
             self._cancel(timer)
         if self.media.is_asked:

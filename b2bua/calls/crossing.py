@@ -16,13 +16,15 @@ from typing import TYPE_CHECKING
 from b2bua.calls import reasons
 from b2bua.calls.leg import Leg
 from b2bua.calls.record import CallOutcome
+from sip_stack.body import find_sdp
 from sip_stack.errors import LocalError, RemoteError
 from sip_stack.events import Acknowledged, Replied, Requested
 from sip_stack.invite_server import InviteServer
 from sip_stack.message import Message, Request, Response
 from sip_stack.outgoing import lines
 from sip_stack.sdp import Session as Description
-from sip_stack.sdp import find_sdp, is_answer_to, parse, reject
+from sip_stack.sdp import is_answer_to, parse
+from sip_stack.sdp_rewriting import reject
 from sip_stack.server_transaction import ServerTransaction
 from sip_stack.session_timer import agree_as_server, refuse_too_small
 
@@ -249,7 +251,8 @@ class Crossing:
         except (RemoteError, LocalError) as error:
             refuse(passed.server, 500, now)
             if passed.other.session is not None:
-                passed.other.session.acknowledge(now)  # if its 2xx waits for that still: BYE must not come first
+                # Its 2xx may wait for that still, and a BYE must not come first.
+                passed.other.session.acknowledge(now)
             self._call.end(CallOutcome.ANSWERED, now, by="service", reason=str(error), fields=reasons.FAILED)
 
     def _answer_came_back(self, passed: _Passed, answer: Description, now: float) -> None:

@@ -13,11 +13,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from b2bua.calls.recipient import EarlyMedia
+from sip_stack.body import find_sdp
 from sip_stack.errors import RemoteError
 from sip_stack.message import Response
 from sip_stack.offer_answer import OfferAnswer
 from sip_stack.sdp import Session as Description
-from sip_stack.sdp import find_sdp, parse
+from sip_stack.sdp import parse
 
 if TYPE_CHECKING:
     from b2bua.calls.branch import Branch

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from sip_stack.offer_answer import OfferAnswer
-from sip_stack.sdp import End, Origin
 from sip_stack.sdp import Session as Description
+from sip_stack.sdp_rewriting import End, Origin
 from sip_stack.session import Session
 
 
@@ -18,13 +18,13 @@ class Leg:
 
     __slots__ = (
         "_origin",
+        "_session",
         "_session_id",
         "ends",
         "exchange",
         "interface",
         "latch",
         "number",
-        "_session",
         "source_hosts",
     )
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from b2bua.calls.leg import Leg
 from rtp_relay.control import Bridge, Command, Direct, LegRequest, Release, Reserve, Reserved
-from sip_stack.sdp import End
 from sip_stack.sdp import Session as Description
+from sip_stack.sdp_rewriting import End
 
 
 class Media:

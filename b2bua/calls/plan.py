@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from b2bua.calls.recipient import DialStep
-from sip_stack.sdp import CODECS, Codec
+from sip_stack.sdp_rewriting import CODECS, Codec
 from sip_stack.session_timer import TimerPolicy
 
 _DEFAULT_CODECS = (CODECS["PCMU"], CODECS["PCMA"])

@@ -9,7 +9,6 @@ import sys
 
 from b2bua.commands import Failure, Subparsers
 
-
 _OPTIONS = (
     ("--name", "NAME", "what the phone is called, and the user part of its address"),
     ("--port", "N", "UDP port to listen on; 0 takes a free one"),

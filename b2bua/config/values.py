@@ -58,7 +58,7 @@ class Interface:
 class MediaSettings:
     """ports: first and last, both lent. starts_relay: the supervisor owns the relay at relay_socket.
 
-    late_offer_codecs: keys of sip_stack.sdp.CODECS.
+    late_offer_codecs: keys of sip_stack.sdp_rewriting.CODECS.
     """
 
     interfaces: tuple[Interface, ...]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from b2bua.calls.recipient import Credentials, EarlyMedia, SixXX
 from b2bua.config import Config, ConfigError, Finding, Severity, check, load, parse
 from b2bua.config.settings import Media
-from sip_stack.sdp import CODECS
+from sip_stack.sdp_rewriting import CODECS
 
 ROOT = Path(__file__).parents[2]
 

@@ -12,7 +12,7 @@ from sip_stack.errors import RemoteError
 from sip_stack.flow import Flow
 from sip_stack.message import Request
 from sip_stack.message import parse as parse_message
-from sip_stack.sdp import CODECS
+from sip_stack.sdp_rewriting import CODECS
 from sip_stack.session_timer import TimerPolicy
 
 SMALL = """\
@@ -54,7 +54,11 @@ def directory(text: str = SMALL) -> ConfiguredDirectory:
 
 
 def invite(uri: str = "sip:+15550100@192.0.2.1", method: str = "INVITE") -> Request:
-    lines = [f"{method} {uri} SIP/2.0", "Via: SIP/2.0/UDP 198.51.100.4;branch=z9hG4bK1", "From: <sip:a@b>;tag=1"]
+    lines = [
+        f"{method} {uri} SIP/2.0",
+        "Via: SIP/2.0/UDP 198.51.100.4;branch=z9hG4bK1",
+        "From: <sip:a@b>;tag=1",
+    ]
     lines += ["To: <sip:c@d>", "Call-ID: 1", f"CSeq: 1 {method}", "", ""]
     request = parse_message("\r\n".join(lines).encode())
     assert isinstance(request, Request)
@@ -64,7 +68,9 @@ def invite(uri: str = "sip:+15550100@192.0.2.1", method: str = "INVITE") -> Requ
 # Strangers.
 
 
-@pytest.mark.parametrize("source", [CARRIER, PBX, PBX._replace(host="2001:db8:7::1", local="udp:[2001:db8::1]:5060")])
+@pytest.mark.parametrize(
+    "source", [CARRIER, PBX, PBX._replace(host="2001:db8:7::1", local="udp:[2001:db8::1]:5060")]
+)
 @pytest.mark.parametrize("method", ["INVITE", "OPTIONS", "REGISTER"])
 def test_a_trunk_may_ask(source: Flow, method: str) -> None:
     assert directory().admit(invite(method=method), source) is None

@@ -15,16 +15,9 @@ from hypothesis import strategies as st
 from sip_stack import headers
 from sip_stack.errors import LocalError, MalformedMessage, RemoteError
 from sip_stack.framing import StreamFraming
-from sip_stack.message import (
-    Message,
-    ReplyTemplate,
-    Request,
-    Response,
-    build_request,
-    parse,
-    request_defect,
-    response_destination,
-)
+from sip_stack.message import Message, Request, Response, parse
+from sip_stack.reply import ReplyTemplate, build_request, response_destination
+from sip_stack.request_defect import request_defect
 from sip_stack.uri import Uri, number, parse_request_uri
 from tests.torture.rfc4475 import MESSAGES as RFC4475
 from tests.torture.rfc5118 import MESSAGES as RFC5118

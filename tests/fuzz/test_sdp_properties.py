@@ -7,10 +7,12 @@ import string
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sip_stack.body import find_sdp, parts_of
 from sip_stack.digest import DigestClient, parse_challenges
 from sip_stack.errors import RemoteError
 from sip_stack.offer_answer import Input, OfferAnswer, State
-from sip_stack.sdp import Direction, End, Origin, Session, find_sdp, is_answer_to, parse, parts_of, reject
+from sip_stack.sdp import Direction, Session, is_answer_to, parse
+from sip_stack.sdp_rewriting import End, Origin, reject
 
 FAR = "192.0.2.101"
 TOKEN = st.text(string.ascii_letters + string.digits + "-", min_size=1, max_size=8)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from sip_stack.errors import LocalError
-from sip_stack.message import Request, parse, request_defect
+from sip_stack.message import Request, parse
 from sip_stack.outgoing import OutgoingRequest, lines
+from sip_stack.request_defect import request_defect
 
 
 def invite(**more: object) -> OutgoingRequest:

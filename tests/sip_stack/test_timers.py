@@ -46,6 +46,14 @@ def test_deadlines_are_kept_in_their_order_and_not_before_their_time() -> None:
     assert len(wheel) == 1
 
 
+def test_so_are_those_of_one_slot() -> None:
+    wheel, keeper = TimerWheel(), Keeper()
+    for name, deadline in enumerate((1.008, 1.002, 1.005)):
+        wheel.set(keeper, name, deadline)
+    wheel.expire(1.01)
+    assert [name for name, _ in keeper.kept] == [1, 2, 0]
+
+
 def test_sums_of_floats_do_not_fall_on_the_next_slot() -> None:
     wheel = TimerWheel()
     wheel.set(Keeper(), 0, 0.1 + 0.2)

@@ -7,51 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.sipp_scenarios import ports
-from tests.sipp_scenarios.service import MEDIA_PORTS, Service, configuration, number, recipient
-from tests.sipp_scenarios.stage import NAMES, Stage
-
-LOAD_PORTS = 5000
-HALF_OF_SHORTEST = 45.0  # seconds: half of the shortest session interval there is (RFC 4028 §4)
-PARTIES = 8  # ports for callees and callers
-
-
-class House:
-    """A running service and the ports of those around it."""
-
-    def __init__(self, service: Service, first_party: int) -> None:
-        self.service = service
-        self.first_party = first_party
-
-
-def build(directory: Path, *, media_ports: int = MEDIA_PORTS, **settings: object) -> House:
-    """A service at free ports, not started, whose numbers are numbers_for()."""
-    port = ports.free_ports(media_ports + PARTIES + 2)
-    media = (port + 2, port + 1 + media_ports)
-    parties = port + 2 + media_ports
-    text = configuration(port, media, numbers_for(parties), **settings)  # type: ignore[arg-type]
-    return House(Service(directory, text, port, media), parties)
-
-
-def numbers_for(first_port: int) -> str:
-    """The numbers of every test service: who is rung by what is in their comments in the tests."""
-    four = {name: f"sip:{name.lower()}@127.0.0.1:{first_port + at}" for at, name in enumerate(NAMES)}
-    six = {name: f"sip:{name.lower()}@[::1]:{first_port + at}" for at, name in enumerate(NAMES)}
-    everyone = [recipient(name, uri) for name, uri in four.items()]
-    ana = four["Ana"]
-    return "\n".join(
-        [
-            number("everyone", everyone),
-            number("ana", everyone[:1]),
-            number("ana-and-ben", everyone[:2]),
-            number("one-second", everyone, "ring_time = 1"),
-            number("ana-heard-early", everyone[:1], 'early_media = "single"'),
-            number("ana-with-password", [recipient("Ana", ana, 'username = "ana"\npassword = "example"')]),
-            number("ana-may-forward", [recipient("Ana", ana, "follow_redirects = 1")]),
-            number("everyone-tcp", [recipient(name, f"{uri};transport=tcp") for name, uri in four.items()]),
-            number("everyone-six", [recipient(name, uri, 'interface = "six"') for name, uri in six.items()]),
-        ]
-    )
+from tests.sipp_scenarios.house import HALF_OF_SHORTEST, LOAD_PORTS, House, build
+from tests.sipp_scenarios.stage import Stage
 
 
 @pytest.fixture(scope="session")

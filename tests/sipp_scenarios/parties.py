@@ -11,7 +11,7 @@ from typing import Final
 from tests.sipp_scenarios import ports, script, wire
 from tests.sipp_scenarios.waiting import until
 
-SIPP: Final = "/usr/bin/sipp"
+SIPP: Final = "sipp"
 PATIENCE: Final = 10  # seconds for a scenario; each has its own limit where it needs more
 READY: Final = 5.0  # seconds for SIPp to open its socket
 _SAID: Final = 3000  # characters of a log that are shown

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import random
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 _LOWEST, _HIGHEST = 10_240, 32_000  # Linux lends ports from 32768 on to whoever asks for any
 _TABLES = {"udp": ("udp", "udp6"), "tcp": ("tcp", "tcp6")}
+_claimed: set[int] = set()
 _LISTEN = "0A"  # of TCP, include/net/tcp_states.h
 
 
 def free_ports(count: int) -> int:
-    """The first of `count` neighbouring ports, an even one, free for UDP and TCP, IPv4 and IPv6."""
-    for _ in range(200):
+    """The first of `count` neighbouring ports, an even one, free for UDP and TCP, IPv4 and IPv6.
+
+    None of them was given out before: a relay opens its ports as it needs them, so that free is not unclaimed.
+    """
+    for _ in range(1000):
         first = random.randrange(_LOWEST, _HIGHEST - count, 2)
-        if all(_is_free(port) for port in range(first, first + count)):
+        wanted = range(first, first + count)
+        if _claimed.isdisjoint(wanted) and all(_is_free(port) for port in wanted):
+            _claimed.update(wanted)
             return first
     raise OSError(f"no {count} neighbouring ports are free")
 
@@ -31,29 +38,27 @@ def _is_free(port: int) -> bool:
     return True
 
 
-def bound(transport: str) -> dict[int, set[int]]:
-    """Ports with a socket of "udp", or that listens of "tcp", each with the inodes of its sockets."""
-    found: dict[int, set[int]] = {}
+def is_bound(port: int, transport: str) -> bool:
+    """Whether some socket of "udp" has this port, or one of "tcp" listens on it."""
+    return any(
+        int(fields[1].rpartition(":")[2], 16) == port
+        for fields in _sockets(transport)
+        if transport == "udp" or fields[3] == _LISTEN
+    )
+
+
+def sockets_of(pid: int) -> set[int]:
+    """The inodes of all sockets that a process holds."""
+    targets = [str(entry.readlink()) for entry in Path(f"/proc/{pid}/fd").iterdir() if entry.is_symlink()]
+    return {int(target[8:-1]) for target in targets if target.startswith("socket:[")}
+
+
+def open_sockets() -> set[int]:
+    """The inodes of all UDP and TCP sockets that there are."""
+    return {int(fields[9]) for transport in _TABLES for fields in _sockets(transport)}
+
+
+def _sockets(transport: str) -> Iterator[list[str]]:
     for table in _TABLES[transport]:
         for line in Path("/proc/net", table).read_text().splitlines()[1:]:
-            fields = line.split()
-            if transport == "udp" or fields[3] == _LISTEN:
-                found.setdefault(int(fields[1].rpartition(":")[2], 16), set()).add(int(fields[9]))
-    return found
-
-
-def is_bound(port: int, transport: str) -> bool:
-    return port in bound(transport)
-
-
-def ports_of(pid: int, transport: str = "udp") -> set[int]:
-    """The ports that a process holds."""
-    inodes = set()
-    for entry in Path(f"/proc/{pid}/fd").iterdir():
-        try:
-            target = str(entry.readlink())
-        except FileNotFoundError:
-            continue
-        if target.startswith("socket:["):
-            inodes.add(int(target[8:-1]))
-    return {port for port, held in bound(transport).items() if held & inodes}
+            yield line.split()

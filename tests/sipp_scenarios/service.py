@@ -30,10 +30,9 @@ MEDIA_PORTS: Final = 256
 class Service:
     """A service that is started, spoken to, and ended. Text of its configuration: configuration()."""
 
-    def __init__(self, directory: Path, configuration: str, port: int, media: tuple[int, int]) -> None:
+    def __init__(self, directory: Path, configuration: str, port: int) -> None:
         self.directory = directory
         self.port = port
-        self.media = media
         self.started_in = 0.0
         self.process: subprocess.Popen[bytes]
         directory.mkdir(parents=True, exist_ok=True)

@@ -83,7 +83,7 @@ def test_a_silent_loser_is_sent_the_invite_until_it_rings_and_only_then_the_canc
 
 
 def test_of_two_answers_to_one_invite_the_first_has_the_call_and_the_second_is_hung_up(stage: Stage) -> None:
-    ana = stage.callee("Ana", "is_two")
+    ana = stage.callee("Ana", "is_two", terms={"ring": "20"})
     caller = stage.caller("ana", "talks_and_hangs_up")
     stage.play()
     assert len(caller.received("200 INVITE")) == 1

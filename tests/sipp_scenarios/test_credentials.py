@@ -9,9 +9,10 @@ from tests.sipp_scenarios.stage import Stage
 pytestmark = pytest.mark.sipp
 
 
-def test_a_challenge_is_answered_with_the_recipient_s_password(stage: Stage) -> None:
+@pytest.mark.parametrize("number", ["ana-with-password", "ana-by-trunk"])
+def test_a_challenge_is_answered_with_the_password_of_recipient_or_trunk(stage: Stage, number: str) -> None:
     ana = stage.callee("Ana", "challenges", terms={"password": "example"})
-    stage.caller("ana-with-password", "talks_and_hangs_up")
+    stage.caller(number, "talks_and_hangs_up")
     stage.play()
     first, second = ana.received("INVITE")
     # RFC 3261 §22.2, TRX-16: the same Call-ID and From tag, the next CSeq, a new branch, no To tag.
@@ -19,6 +20,8 @@ def test_a_challenge_is_answered_with_the_recipient_s_password(stage: Stage) -> 
     assert int(second.cseq.split()[0]) == int(first.cseq.split()[0]) + 1
     assert second.header("Via") != first.header("Via")
     assert ";tag=" not in second.header("To")
+    # §22.3: every later request of the dialog that may carry credentials has them, so that none is asked again.
+    assert ana.only("BYE").header("Authorization").startswith("Digest ")
     assert stage.outcomes() == {"": "answered", "Ana": "answered"}
 
 

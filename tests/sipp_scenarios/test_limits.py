@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.sipp_scenarios.conftest import build
+from tests.sipp_scenarios.house import build
 from tests.sipp_scenarios.stage import Stage
 from tests.sipp_scenarios.waiting import until
 

@@ -10,8 +10,8 @@ import pytest
 
 from b2bua.calls.record import CallOutcome
 from tests.sipp_scenarios import ports
-from tests.sipp_scenarios.conftest import House
 from tests.sipp_scenarios.earpiece import Earpiece
+from tests.sipp_scenarios.house import House
 from tests.sipp_scenarios.stage import Stage
 from tests.sipp_scenarios.test_media import wait_until_talking
 from tests.sipp_scenarios.waiting import has_ended, until
@@ -104,11 +104,12 @@ def test_a_killed_supervisor_leaves_no_process_no_port_and_no_open_record(own_st
     call_id = caller.messages[0].call_id
     service.begun_record(call_id)
     children = [service.child("core"), service.child("relay")]
+    held = set().union(*map(ports.sockets_of, children)) & ports.open_sockets()
+    assert len(held) > 4  # SIP's listeners and the relay's ports
     service.process.kill()
     service.process.wait()
     until(lambda: all(has_ended(child) for child in children), 2.0, "core and relay have ended")
-    held = ports.bound("udp").keys() | ports.bound("tcp").keys()
-    assert not held & {service.port, *range(service.media[0], service.media[1] + 1)}
+    assert not held & ports.open_sockets()
     with sqlite3.connect(service.directory / "calls.sqlite") as database:
         assert database.execute("pragma integrity_check").fetchone() == ("ok",)
     database.close()

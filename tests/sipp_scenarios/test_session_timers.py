@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.sipp_scenarios.conftest import HALF_OF_SHORTEST
+from tests.sipp_scenarios.house import HALF_OF_SHORTEST
 from tests.sipp_scenarios.stage import Stage
 
 pytestmark = pytest.mark.sipp

@@ -7,7 +7,9 @@ from typing import NamedTuple
 import pytest
 
 from sip_stack.errors import MalformedMessage
-from sip_stack.message import ReplyTemplate, Request, Response, parse, request_defect
+from sip_stack.message import Request, Response, parse
+from sip_stack.reply import ReplyTemplate
+from sip_stack.request_defect import request_defect
 from tests.torture import rfc4475, rfc5118
 
 VALID, DROPPED = 0, -1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,7 @@ IMAGE = Medium(kind="image", port=15100, profile="udptl", formats=("t38",), attr
 class Rig:
     """ana and the caller have talked for a second; `asker` is the one of them who asks, `other` who is asked."""
 
-    def __init__(self, by: str = "caller", **script: object) -> None:
+    def __init__(self, by: str = "caller", **script: Any) -> None:
         self.world = World()
         self.ana: Phone = self.world.phone("ana", answers_after=1.0, **script)
         self.call: TrunkCall = self.world.connect(self.ana)
@@ -551,3 +552,87 @@ def test_the_call_ends_while_a_request_is_across(by: str) -> None:
     rig.world.run(1.0)
     assert request.status == 487
     rig.world.finish()
+
+
+# Further corners.
+
+
+def test_an_offer_in_a_prack_is_refused() -> None:
+    """RFC 3262 §5; the INVITE's own exchange is still open."""
+    world = World()
+    ana = world.phone("ana")
+    caller = world.caller()
+    caller.pracks_after = None
+    call = caller.call(headers=[("Require", "100rel")])
+    world.run_until(lambda: call.is_ringing)
+    ringing = call.provisionals[0][1]
+    rack = ("RAck", f"{ringing.must('rseq')} {ringing.cseq} INVITE")
+    prack = call.session.request("PRACK", caller.description().text(), [rack])
+    world.run(1.0)
+    assert prack.status == 488 and ana.heard("PRACK") == []
+    call.cancel()
+    world.finish()
+
+
+@BOTH
+def test_a_session_timer_is_agreed_anew_on_each_leg(by: str) -> None:
+    """RFC 4028 §7.2, §9: each dialog has its own."""
+    world = World()
+    world.plan.session_expires = 1800
+    timer = (("Session-Expires", "1800;refresher=uas"), ("Require", "timer"))
+    ana = world.phone("ana", answers_after=1.0, answer_headers=timer)
+    caller = world.caller()
+    caller.supported = ana.supported = ("timer",)
+    call = world.connect(ana, caller, headers=[("Session-Expires", "1800")])
+    asker, other = (call.session, ana.dialog) if by == "caller" else (ana.dialog, call.session)
+    assert asker.local_description is not None
+    changed = asker.local_description.changed(direction="sendonly")
+    request = asker.reinvite(changed, headers=[("Session-Expires", "900")])
+    world.run(1.0)
+    assert request.final is not None and request.final.must("session-expires").startswith("900;refresher=")
+    passed = [message for message in other.heard_requests if message.method == "INVITE"][-1]
+    assert passed.must("session-expires").startswith("1800;refresher=ua")
+    world.finish_after(call)
+
+
+@BOTH
+def test_the_other_side_has_become_busy_until_the_relay_has_lent(by: str) -> None:
+    """Its refresh waits for its ACK: two INVITEs at once must not be (RFC 3261 §14.1)."""
+    rig = Rig(by)
+    rig.world.relay.delay = 0.5
+    rig.other.agent.acks_after = 1.0
+    request = rig.reinvite(rig.offer.changed(media=(*rig.offer.media, Medium(kind="video", port=15200))), 0.3)
+    refresh = rig.other.reinvite(rig.other.local_description)
+    rig.world.run(3.0)
+    assert (refresh.status, request.status) == (200, 491)
+    rig.finish()
+
+
+@BOTH
+def test_an_offer_that_comes_back_too_late_and_has_other_media_is_refused(by: str) -> None:
+    rig = Rig(by)
+    rig.other.agent.reinvite_after = 0.5
+    before = rig.other.local_description
+    assert before is not None
+    request = rig.reinvite(None, 0.1)
+    rig.other.local_description = before.changed(media=(*before.media, Medium(kind="video", port=15200)))
+    cancel(rig.asker, request)
+    rig.world.run(3.0)
+    assert request.status == 487
+    assert [medium.port for medium in rig.heard.media] == [0, 0]
+    rig.other.local_description = rig.other.local_description.changed(media=before.media)
+    rig.finish()
+
+
+@BOTH
+@pytest.mark.parametrize("offerless", [False, True])
+def test_the_other_side_has_yet_to_acknowledge_its_refresh(by: str, offerless: bool) -> None:
+    """RFC 3261 §14.1: no INVITE of ours may go there; whoever asks may come again."""
+    rig = Rig(by)
+    rig.other.agent.acks_after = 1.0
+    rig.other.reinvite(rig.other.local_description)
+    rig.world.run(0.2)
+    assert rig.reinvite(None if offerless else rig.offer.changed(direction="sendonly"), 0.5).status == 491
+    rig.world.run(3.0)
+    assert rig.reinvite(rig.offer.changed(direction="sendonly")).status == 200
+    rig.finish()

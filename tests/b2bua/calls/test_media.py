@@ -9,7 +9,8 @@ import pytest
 from b2bua.calls.leg import Leg
 from b2bua.calls.media import Media
 from rtp_relay.control import Bridge, Command, Direct, LegRequest, Lent, Release, Reserve, Reserved
-from sip_stack.sdp import End, Session, parse
+from sip_stack.sdp import Session, parse
+from sip_stack.sdp_rewriting import End
 
 HEAD = b"v=0\r\no=ana 7 3 IN IP4 203.0.113.9\r\ns=call\r\nc=IN IP4 203.0.113.9\r\nt=0 0\r\n"
 MUX = b"a=rtcp-mux\r\n"

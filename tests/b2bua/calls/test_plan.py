@@ -8,7 +8,7 @@ import pytest
 
 from b2bua.calls.plan import CallPlan
 from b2bua.calls.recipient import DialStep
-from sip_stack.sdp import CODECS
+from sip_stack.sdp_rewriting import CODECS
 
 
 def plan() -> CallPlan:

@@ -1,0 +1,55 @@
+"""Where things lie in the maps that user space and the kernel's programs share.
+
+A flow's entry is three cache lines. User space writes the first and the third and reads the second; the kernel
+writes the second, and of the first only the flag ACTIVE, which it takes away when a packet is for user space to
+judge. Addresses and ports lie as on the wire, all else in the host's order.
+
+    line 0   what to expect, and where to send it
+    line 1   what was counted
+    line 2   addresses of IPv6
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+FLOW_SIZE: Final = 192
+
+FLAGS: Final = 0  # u32
+NEXT_HOP: Final = 4  # u32, index of the next hop
+SOURCE_4: Final = 8  # expected address
+SOURCE_PORT: Final = 12  # expected port
+FROM_4: Final = 16  # new source address
+TO_4: Final = 20  # new destination address
+PORTS: Final = 24  # new source port, new destination port
+TICK: Final = 28  # u32, 1/256 ns in a tick of the RTP timestamp
+SSRC: Final = 32  # as on the wire
+PAYLOAD_TYPE: Final = 36  # u32
+SIZE_LIMIT: Final = 40  # u32, octets of the IP packet that the next hop takes
+
+PACKETS: Final = 64  # u64, forwarded
+OCTETS: Final = 72  # u64, of their UDP payload
+STRANGERS: Final = 80  # u64, dropped for their source
+RAISED: Final = 88  # u64, given to user space to judge
+HIGHEST: Final = 96  # u32, extended sequence number
+TIMESTAMP: Final = 100  # u32, of the last packet
+LAST: Final = 104  # u64, ns, arrival of the last packet
+JITTER: Final = 112  # u64, 1/16 ns
+LONGEST_GAP: Final = 120  # u64, ns
+
+SOURCE_6: Final = 128
+FROM_6: Final = 144
+TO_6: Final = 160
+
+ACTIVE: Final = 1  # forward it; without this everything goes to user space
+STRICT: Final = 2  # drop what comes from elsewhere; without this user space judges it
+UNREAD: Final = 4  # no RTP (T.38)
+FROM_THIS_HOST: Final = 8  # the source is an address of this host, so that it may come in by the loopback only
+
+NEXT_HOP_SIZE: Final = 32
+INTERFACE: Final = 0  # u32, its index
+SLOT: Final = 4  # u32, its place in the device map
+USABLE: Final = 8  # u32, BY_TC and BY_XDP
+MACS: Final = 12  # destination and source
+BY_TC: Final = 1
+BY_XDP: Final = 2

@@ -1,0 +1,107 @@
+"""Messages as we write them: the responses to a request from a template, and requests of any kind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from sip_stack import grammar
+from sip_stack.errors import REASONS, LocalError
+from sip_stack.headers import asks_rport, stamp_via
+from sip_stack.message import Request
+
+
+def response_destination(request: Request, source_host: str, source_port: int) -> tuple[str, int]:
+    """Where the responses to a request that came over UDP go (RFC 3261 §18.2.2, RFC 3581 §4).
+
+    The host is always the one the request came from, which is sent-by or `received`. maddr is not honoured:
+    it would let anybody aim our responses at a third party.
+    """
+    if asks_rport(request.via_value):
+        return source_host, source_port
+    match = grammar.match_via(request.via_value)
+    return source_host, int(match["port"]) if match and match["port"] else 5060
+
+
+class ReplyTemplate:
+    """All that the responses to one request have in common (RFC 3261 §8.2.6.2), built once."""
+
+    __slots__ = ("_after_tag", "_before_tag", "_record_route", "_timestamp", "_to_is_tagged")
+
+    def __init__(self, request: Request, source_host: str, source_port: int) -> None:
+        first = request.first
+        top = stamp_via(request.via_value, source_host, source_port)
+        if first["via"] is not request.via_value or len(first) != len(request.fields):
+            top = "\r\nVia: ".join([top, *request.values("via")[1:]])
+        self._before_tag = f"Via: {top}\r\nFrom: {request.from_value}\r\nTo: {request.to_value}"
+        self._after_tag = f"\r\nCall-ID: {request.call_id}\r\nCSeq: {first['cseq']}\r\n"
+        self._to_is_tagged = request.to_tag != ""
+        self._timestamp = _lines("Timestamp", request.get_all("timestamp")[:1])
+        self._record_route = _lines("Record-Route", request.get_all("record-route"))
+
+    def build(
+        self,
+        status: int,
+        reason: str = "",
+        to_tag: str = "",
+        fields: Sequence[tuple[str, str]] = (),
+        body: bytes = b"",
+        content_type: str = "application/sdp",
+    ) -> bytes:
+        """One response.
+
+        reason: "" for the RFC's phrase.
+        to_tag: left out of a 100 and where the request had one.
+        fields: further headers, named as they should appear.
+        Raises LocalError for a value with CR, LF or NUL in it.
+        """
+        if status > 100:
+            tag = f";tag={to_tag}" if to_tag and not self._to_is_tagged else ""
+            copied = self._record_route if status < 300 else ""
+        else:
+            tag, copied = "", self._timestamp
+        start = f"SIP/2.0 {status} {reason or REASONS.get(status, '')}\r\n{self._before_tag}{tag}"
+        return _join(start, f"{self._after_tag}{copied}", fields, body, content_type, reason + tag)
+
+
+def _lines(name: str, values: Iterable[str]) -> str:
+    return "".join([f"{name}: {value}\r\n" for value in values])
+
+
+def build_request(
+    method: str,
+    uri: str,
+    fields: Sequence[tuple[str, str]],
+    body: bytes = b"",
+    content_type: str = "application/sdp",
+) -> bytes:
+    """A request with these fields in this order, named as they should appear; Content-Length is put last.
+
+    Raises LocalError for a value with CR, LF or NUL in it (PAR-9: header injection).
+    """
+    return _join(f"{method} {uri} SIP/2.0", "\r\n", fields, body, content_type, method + uri)
+
+
+def _join(
+    start: str,
+    copied: str,
+    fields: Sequence[tuple[str, str]],
+    body: bytes,
+    content_type: str,
+    given: str,
+) -> bytes:
+    """`copied` is from a parsed message, so it is clean; `given` and `fields` are not to be trusted."""
+    added = "".join([f"{name}: {value}\r\n" for name, value in fields])
+    if body:
+        added += f"Content-Type: {content_type}\r\n"
+    count = len(fields) + (1 if body else 0)
+    if added.count("\n") != count or added.count("\r") != count or "\0" in added or _is_unsafe(given):
+        raise LocalError("CR, LF or NUL in a header value")
+    try:
+        head = f"{start}{copied}{added}Content-Length: {len(body)}\r\n\r\n".encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError as error:
+        raise LocalError(f"text that has no UTF-8: {error.reason}") from None
+    return head + body
+
+
+def _is_unsafe(text: str) -> bool:
+    return "\n" in text or "\r" in text or "\0" in text
