@@ -1,0 +1,587 @@
+"""The programs at an interface: a packet of a confirmed flow is counted, rewritten and sent on its way.
+
+Theory. A program is generated for one interface of this very host: the media addresses that are its own, the
+range of ports, the code point. What it does to a packet, in this order:
+
+    parse       UDP over IPv4 or IPv6 without options, fragments or tags, whole, to one of our addresses and ports
+    find        the flow of that address and port, ACTIVE, and the next hop, usable
+    judge       the source (STRICT: a stranger is dropped here), RTP and not RTCP, SSRC, payload type, sequence
+    count       packets, octets, gap, jitter, highest sequence number: what Stream.receive does, in integers
+    rewrite     addresses, ports, code point, hop limit, both checksums, MAC addresses
+    send        redirect to the next hop's interface
+
+Everything else goes *up*, to the port's socket, where it is treated as if there were no program. A packet that
+changes what is expected (another SSRC or payload type, a leap in the sequence) goes up with all that follow it:
+the program takes ACTIVE away, so that user space sees them in order, and gives it back when it has caught up.
+
+Checksums. At tc the helper does the UDP checksum: it alone knows whether the sender left it to the hardware
+(CHECKSUM_PARTIAL). At XDP nobody knows, but a checksum that was left holds the sum of the pseudo header, and such
+a packet goes up: one honest packet in 65536 takes the longer way, none is ever sent with a wrong checksum.
+
+Registers: r6 what the kernel gave us, r7 the packet, r8 the flow, r9 the next hop.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import struct
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from rtp_relay.bpf import layout
+from rtp_relay.bpf.asm import R0, R1, R2, R3, R4, R5, R6, R7, R8, R9, R10, Assembly, Register
+from rtp_relay.packet import HEADER_SIZE, HIGHEST_RTCP, LOWEST_RTCP
+from rtp_relay.stream import MAX_DROPOUT, MAX_MISORDER
+
+# linux/bpf.h: helpers by number.
+LOOK_UP: Final = 1
+KTIME_GET_NS: Final = 5
+L4_CSUM_REPLACE: Final = 11
+REDIRECT: Final = 23
+SKB_PULL_DATA: Final = 39
+REDIRECT_MAP: Final = 51
+
+# Flags of L4_CSUM_REPLACE.
+IS_PSEUDO_HEADER: Final = 0x10
+ZERO_IS_NO_CHECKSUM: Final = 0x20
+
+# struct __sk_buff and struct xdp_md, by offset.
+SKB_LENGTH, SKB_PACKET_TYPE, SKB_MARK, SKB_QUEUE, SKB_TAG, SKB_GSO_SIZE = 0, 4, 8, 12, 20, 176
+SKB_DATA, SKB_DATA_END = 76, 80
+XDP_DATA, XDP_DATA_END = 0, 4
+
+TC_NEXT, TC_DROP = -1, 2
+XDP_DROP, XDP_PASS = 1, 2
+
+ETHERNET: Final = 14
+ETHERTYPE: Final = 12
+UDP: Final = 17
+UDP_HEADER: Final = 8
+HOP_LIMIT: Final = 64
+
+# Places on the stack.
+KEY, ADDRESSES, PORTS, CHECKSUM, AHEAD, LENGTH = -8, -16, -24, -32, -40, -48
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What one program is made for.
+
+    addresses: index in the flow table and address, of those that packets may come to here.
+    ports: how many from first_port on have an entry. clock: an array of one u64, ns, that is read instead
+        of the kernel's monotonic clock; None for the clock.
+    flows, next_hops, devices: descriptors of the maps.
+    """
+
+    kind: Literal["tc", "xdp"]
+    is_loopback: bool
+    addresses: tuple[tuple[int, str], ...]
+    first_port: int
+    ports: int
+    traffic_class: int
+    flows: int
+    next_hops: int
+    devices: int
+    clock: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """Where the fields of an IP packet lie, from the Ethernet header on."""
+
+    version: int
+    ethertype: int  # as a little-endian host reads it
+    header: int  # where UDP begins
+    source: int
+    destination: int
+    words: int  # 32-bit words in an address
+    expected: int  # in the flow's entry
+    new_source: int
+    new_destination: int
+
+    @property
+    def needed(self) -> int:
+        """Octets up to the end of the RTP header."""
+        return self.header + UDP_HEADER + HEADER_SIZE
+
+
+IP_4: Final = Layer(4, 0x0008, 34, 26, 30, 1, layout.SOURCE_4, layout.FROM_4, layout.TO_4)
+IP_6: Final = Layer(6, 0xDD86, 54, 22, 38, 4, layout.SOURCE_6, layout.FROM_6, layout.TO_6)
+
+
+def program(site: Site) -> bytes:
+    """The instructions for one interface."""
+    writer = Writer(site)
+    writer.write()
+    return writer.code.code()
+
+
+class Writer:
+    """Writes one program. Labels of one IP version end in its number."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.code = Assembly()
+        self.is_tc = site.kind == "tc"
+
+    def write(self) -> None:
+        a = self.code
+        a.calc(R6, "=", R1)
+        if self.is_tc:
+            self._look_at_buffer()
+        self._load_packet()
+        a.calc(R3, "=", R7)
+        a.calc(R3, "+=", ETHERNET)
+        a.jump_if(R3, ">", R2, "up")
+        a.load(2, R3, R7, ETHERTYPE)
+        layers = [ip for ip in (IP_4, IP_6) if self._addresses(ip)]
+        for ip in layers:
+            a.jump_if(R3, "==", ip.ethertype, f"ip{ip.version}")
+        a.jump("up")
+        for ip in layers:
+            a.label(f"ip{ip.version}")
+            self._write_layer(ip)
+        self._write_ends()
+
+    def _write_layer(self, ip: Layer) -> None:
+        self._reach(ip)
+        self._parse(ip)
+        self._find(ip)
+        self._judge_source(ip)
+        self._judge_rtp(ip)
+        self._find_next_hop(ip)
+        if not self.is_tc:
+            self._look_for_left_checksum(ip)
+        self._count(ip)
+        self._rewrite(ip)
+        self._send(ip)
+
+    # Parse.
+
+    def _addresses(self, ip: Layer) -> list[tuple[int, list[int]]]:
+        """Index and words of our addresses of that version."""
+        packed = [(index, ipaddress.ip_address(host)) for index, host in self.site.addresses]
+        return [
+            (index, list(struct.unpack(f"<{ip.words}I", address.packed)))
+            for index, address in packed
+            if address.version == ip.version
+        ]
+
+    def _look_at_buffer(self) -> None:
+        """To this host, without a VLAN tag, and one packet only (no GRO, no GSO)."""
+        for offset in (SKB_PACKET_TYPE, SKB_TAG, SKB_GSO_SIZE):
+            self.code.load(4, R1, R6, offset)
+            self.code.jump_if(R1, "!=", 0, "up")
+
+    def _load_packet(self) -> None:
+        """r7: where the packet begins, r2: where it ends."""
+        self.code.load(4, R7, R6, SKB_DATA if self.is_tc else XDP_DATA)
+        self.code.load(4, R2, R6, SKB_DATA_END if self.is_tc else XDP_DATA_END)
+
+    def _reach(self, ip: Layer) -> None:
+        """The headers in reach; at tc they may have to be pulled there."""
+        a, done = self.code, f"reached{ip.version}"
+        for has_pulled in (False, True) if self.is_tc else (True,):
+            a.calc(R3, "=", R7)
+            a.calc(R3, "+=", ip.needed)
+            if has_pulled:
+                a.jump_if(R3, ">", R2, "up")
+            else:
+                a.jump_if(R3, "<=", R2, done)
+                a.calc(R1, "=", R6)
+                a.calc(R2, "=", ip.needed)
+                a.call(SKB_PULL_DATA)
+                a.jump_if(R0, "!=", 0, "up")
+                self._load_packet()
+        a.label(done)
+
+    def _parse(self, ip: Layer) -> None:
+        a = self.code
+        if ip.version == 4:
+            self._expect(14, 0xFF, 0x45)
+            self._expect(23, 0xFF, UDP)
+            a.load(2, R3, R7, 20)
+            a.jump_if(R3, "&", 0xFF3F, "up")  # more fragments, or an offset
+            length, beyond_udp = 16, 20
+        else:
+            self._expect(14, 0xF0, 0x60)
+            self._expect(20, 0xFF, UDP)
+            length, beyond_udp = 18, 0
+        # Both lengths agree and the packet has so much.
+        a.load(2, R3, R7, length)
+        a.swap(R3, 16)
+        a.load(2, R4, R7, ip.header + 4)
+        a.swap(R4, 16)
+        a.calc(R4, "+=", beyond_udp)
+        a.jump_if(R3, "!=", R4, "up")
+        a.calc(R3, "+=", ip.header - ETHERNET - beyond_udp)
+        a.store(8, R10, LENGTH, R3)
+        if self.is_tc:
+            a.load(4, R2, R6, SKB_LENGTH)
+        else:
+            a.calc(R2, "-=", R7)
+        a.calc(R2, "-=", ETHERNET)
+        a.jump_if(R3, ">", R2, "up")
+
+    def _expect(self, offset: int, mask: int, value: int) -> None:
+        self.code.load(1, R3, R7, offset)
+        if mask != 0xFF:
+            self.code.calc(R3, "&=", mask)
+        self.code.jump_if(R3, "!=", value, "up")
+
+    # Find.
+
+    def _find(self, ip: Layer) -> None:
+        """r8: the flow's entry."""
+        a, site = self.code, self.site
+        a.load(2, R5, R7, ip.header + 2)
+        a.swap(R5, 16)
+        a.calc(R5, "-=", site.first_port)
+        a.jump_if(R5, ">=", site.ports, "up")
+        ours = f"ours{ip.version}"
+        for index, words in self._addresses(ip):
+            following = f"not{index}"
+            for number, word in enumerate(words):
+                a.load(4, R4, R7, ip.destination + 4 * number)
+                a.calc32(R3, "=", word)
+                a.jump_if(R4, "!=", R3, following)
+            a.calc(R5, "+=", index * site.ports)
+            a.jump(ours)
+            a.label(following)
+        a.jump("up")
+        a.label(ours)
+        self._look_up(site.flows, R5)
+        a.calc(R8, "=", R0)
+        a.load(4, R9, R8, layout.FLAGS)
+        self._require(layout.ACTIVE, f"active{ip.version}")
+        if site.is_loopback:
+            self._require(layout.FROM_THIS_HOST, f"local{ip.version}")
+        else:
+            a.jump_if(R9, "&", layout.FROM_THIS_HOST, "up")
+
+    def _require(self, flag: int, label: str) -> None:
+        self.code.jump_if(R9, "&", flag, label)
+        self.code.jump("up")
+        self.code.label(label)
+
+    def _look_up(self, descriptor: int, key: Register) -> None:
+        """r0: the value; there always is one, but the verifier wants it proved."""
+        a = self.code
+        a.store(4, R10, KEY, key)
+        a.load_map(R1, descriptor)
+        a.calc(R2, "=", R10)
+        a.calc(R2, "+=", KEY)
+        a.call(LOOK_UP)
+        a.jump_if(R0, "==", 0, "up")
+
+    def _find_next_hop(self, ip: Layer) -> None:
+        """r9: the next hop's entry, of one that takes this packet."""
+        a = self.code
+        a.load(8, R1, R10, LENGTH)
+        a.load(4, R2, R8, layout.SIZE_LIMIT)
+        a.jump_if(R1, ">", R2, "raise")
+        a.load(4, R1, R8, layout.NEXT_HOP)
+        self._look_up(self.site.next_hops, R1)
+        a.calc(R9, "=", R0)
+        a.load(4, R1, R9, layout.USABLE)
+        usable = f"usable{ip.version}"
+        a.jump_if(R1, "&", layout.BY_TC if self.is_tc else layout.BY_XDP, usable)
+        a.jump("raise")
+        a.label(usable)
+
+    # Judge.
+
+    def _judge_source(self, ip: Layer) -> None:
+        a = self.code
+        for word in range(0, 4 * ip.words, 4):
+            a.load(4, R1, R7, ip.source + word)
+            a.load(4, R2, R8, ip.expected + word)
+            a.jump_if(R1, "!=", R2, "stranger")
+        a.load(2, R1, R7, ip.header)
+        a.load(2, R2, R8, layout.SOURCE_PORT)
+        a.jump_if(R1, "!=", R2, "stranger")
+
+    def _judge_rtp(self, ip: Layer) -> None:
+        """RTP that goes on as it did before. On the stack: how far ahead its sequence number is."""
+        a, rtp, done = self.code, ip.header + UDP_HEADER, f"judged{ip.version}"
+        a.jump_if(R9, "&", layout.UNREAD, done)
+        a.load(8, R1, R10, LENGTH)
+        a.jump_if(R1, "<", ip.needed - ETHERNET, "raise")
+        a.load(1, R1, R7, rtp)
+        a.calc(R1, "&=", 0xC0)
+        a.jump_if(R1, "!=", 0x80, "raise")
+        a.load(1, R1, R7, rtp + 1)
+        a.calc(R2, "=", R1)
+        a.calc(R2, "-=", LOWEST_RTCP)
+        a.jump_if(R2, "<=", HIGHEST_RTCP - LOWEST_RTCP, "raise")
+        a.calc(R1, "&=", 0x7F)
+        a.load(4, R2, R8, layout.PAYLOAD_TYPE)
+        a.jump_if(R1, "!=", R2, "surrender")
+        a.load(4, R1, R7, rtp + 8)
+        a.load(4, R2, R8, layout.SSRC)
+        a.jump_if(R1, "!=", R2, "surrender")
+        a.load(2, R1, R7, rtp + 2)
+        a.swap(R1, 16)
+        a.load(4, R2, R8, layout.HIGHEST)
+        a.calc32(R1, "-=", R2)
+        a.calc32(R1, "&=", 0xFFFF)
+        a.store(8, R10, AHEAD, R1)
+        a.jump_if(R1, "<", MAX_DROPOUT, done)
+        a.jump_if(R1, "<=", 0xFFFF - MAX_MISORDER, "surrender")
+        a.label(done)
+
+    def _look_for_left_checksum(self, ip: Layer) -> None:
+        """CHECKSUM_PARTIAL at XDP: the field holds the folded sum of the pseudo header."""
+        a = self.code
+        a.load(2, R0, R7, ip.header + 4)
+        a.calc(R0, "+=", UDP << 8)
+        for word in range(2 * ip.words):
+            a.load(4, R1, R7, ip.source + 4 * word)
+            a.calc(R0, "+=", R1)
+        self._fold()
+        a.load(2, R1, R7, ip.header + 6)
+        a.jump_if(R0, "==", R1, "raise")
+
+    # Count.
+
+    def _count(self, ip: Layer) -> None:
+        a, counted = self.code, f"counted{ip.version}"
+        if self.site.clock is None:
+            a.call(KTIME_GET_NS)
+        else:
+            a.load_map_value(R1, self.site.clock)
+            a.load(8, R0, R1, 0)
+        self._count_time(ip)
+        a.load(4, R1, R8, layout.FLAGS)
+        a.jump_if(R1, "&", layout.UNREAD, counted)
+        self._count_jitter(ip)
+        a.load(8, R1, R10, AHEAD)
+        a.jump_if(R1, ">=", MAX_DROPOUT, counted)  # late
+        a.load(4, R2, R8, layout.HIGHEST)
+        a.calc32(R2, "+=", R1)
+        a.store(4, R8, layout.HIGHEST, R2)
+        a.label(counted)
+        a.calc(R1, "=", 1)
+        a.add_atomically(8, R8, layout.PACKETS, R1)
+        a.load(8, R1, R10, LENGTH)
+        a.calc(R1, "-=", ip.header + UDP_HEADER - ETHERNET)
+        a.add_atomically(8, R8, layout.OCTETS, R1)
+
+    def _count_time(self, ip: Layer) -> None:
+        """r0 comes as the time and leaves as what has passed since the last packet, ns."""
+        a, forward, shorter = self.code, f"forward{ip.version}", f"shorter{ip.version}"
+        a.load(8, R1, R8, layout.LAST)
+        a.store(8, R8, layout.LAST, R0)
+        a.calc(R0, "-=", R1)
+        a.jump_if(R0, "signed>=", 0, forward)
+        a.calc(R0, "=", 0)
+        a.label(forward)
+        a.load(8, R1, R8, layout.LONGEST_GAP)
+        a.jump_if(R0, "<=", R1, shorter)
+        a.store(8, R8, layout.LONGEST_GAP, R0)
+        a.label(shorter)
+
+    def _count_jitter(self, ip: Layer) -> None:
+        """RFC 3550 A.8 in 1/16 ns; packets that share a timestamp say nothing about transit."""
+        a, version = self.code, ip.version
+        a.load(4, R2, R7, ip.header + UDP_HEADER + 4)
+        a.swap(R2, 32)
+        a.load(4, R3, R8, layout.TIMESTAMP)
+        a.jump_if(R2, "==", R3, f"same{version}")
+        a.store(4, R8, layout.TIMESTAMP, R2)
+        a.calc32(R2, "-=", R3)
+        a.load(4, R3, R8, layout.TICK)
+        a.jump_if(R2, "&", -(1 << 31), f"back{version}")
+        a.calc(R2, "*=", R3)
+        a.calc(R2, ">>=", 8)
+        a.jump(f"step{version}")
+        a.label(f"back{version}")
+        a.negate(R2)
+        a.calc32(R2, "=", R2)
+        a.calc(R2, "*=", R3)
+        a.calc(R2, ">>=", 8)
+        a.negate(R2)
+        a.label(f"step{version}")
+        a.calc(R0, "-=", R2)
+        a.jump_if(R0, "signed>=", 0, f"late{version}")
+        a.negate(R0)
+        a.label(f"late{version}")
+        a.load(8, R1, R8, layout.JITTER)
+        a.calc(R2, "=", R1)
+        a.calc(R2, "+=", 8)
+        a.calc(R2, ">>=", 4)
+        a.calc(R1, "-=", R2)
+        a.calc(R1, "+=", R0)
+        a.store(8, R8, layout.JITTER, R1)
+        a.label(f"same{version}")
+
+    # Rewrite.
+
+    def _rewrite(self, ip: Layer) -> None:
+        if self.is_tc:
+            self._remember_differences(ip)
+        else:
+            self._rewrite_checksum(ip)
+        if ip.version == 4:
+            self._rewrite_header_4()
+        else:
+            self._rewrite_header_6()
+        a = self.code
+        for word in range(0, 4 * ip.words, 4):
+            a.load(4, R1, R8, ip.new_source + word)
+            a.store(4, R7, ip.source + word, R1)
+            a.load(4, R1, R8, ip.new_destination + word)
+            a.store(4, R7, ip.destination + word, R1)
+        a.load(4, R1, R8, layout.PORTS)
+        a.store(4, R7, ip.header, R1)
+        for word in range(0, 12, 4):
+            a.load(4, R1, R9, layout.MACS + word)
+            a.store(4, R7, word, R1)
+
+    def _add_addresses(self, ip: Layer) -> None:
+        """r0 += the new addresses less the old ones, as one's complement sums go (RFC 1624)."""
+        a = self.code
+        for word in range(0, 4 * ip.words, 4):
+            for old, new in ((ip.source, ip.new_source), (ip.destination, ip.new_destination)):
+                a.load(4, R1, R7, old + word)
+                a.invert32(R1)
+                a.calc(R0, "+=", R1)
+                a.load(4, R1, R8, new + word)
+                a.calc(R0, "+=", R1)
+
+    def _add_ports(self, ip: Layer) -> None:
+        a = self.code
+        a.load(4, R1, R7, ip.header)
+        a.invert32(R1)
+        a.calc(R0, "+=", R1)
+        a.load(4, R1, R8, layout.PORTS)
+        a.calc(R0, "+=", R1)
+
+    def _fold_32(self) -> None:
+        """r0: to 32 bits, by adding the carries where they belong."""
+        for _ in range(2):
+            self.code.calc(R1, "=", R0)
+            self.code.calc(R1, ">>=", 32)
+            self.code.calc32(R0, "=", R0)
+            self.code.calc(R0, "+=", R1)
+
+    def _fold(self) -> None:
+        """r0: to 16 bits."""
+        self._fold_32()
+        for _ in range(3):
+            self.code.calc(R1, "=", R0)
+            self.code.calc(R1, ">>=", 16)
+            self.code.calc(R0, "&=", 0xFFFF)
+            self.code.calc(R0, "+=", R1)
+
+    def _remember_differences(self, ip: Layer) -> None:
+        """For the helper, which takes the packet out of reach and so comes last."""
+        a = self.code
+        a.calc(R0, "=", 0)
+        self._add_addresses(ip)
+        self._fold_32()
+        a.store(8, R10, ADDRESSES, R0)
+        a.calc(R0, "=", 0)
+        self._add_ports(ip)
+        self._fold_32()
+        a.store(8, R10, PORTS, R0)
+        a.load(2, R1, R7, ip.header + 6)
+        a.store(8, R10, CHECKSUM, R1)
+
+    def _rewrite_checksum(self, ip: Layer) -> None:
+        a, none, nonzero = self.code, f"unsummed{ip.version}", f"nonzero{ip.version}"
+        a.load(2, R0, R7, ip.header + 6)
+        a.jump_if(R0, "==", 0, none if ip.version == 4 else "raise")
+        a.calc(R0, "^=", 0xFFFF)
+        self._add_addresses(ip)
+        self._add_ports(ip)
+        self._fold()
+        a.calc(R0, "^=", 0xFFFF)
+        a.jump_if(R0, "!=", 0, nonzero)
+        a.calc(R0, "=", 0xFFFF)  # RFC 768: zero would say that there is none
+        a.label(nonzero)
+        a.store(2, R7, ip.header + 6, R0)
+        a.label(none)
+
+    def _rewrite_header_4(self) -> None:
+        """Code point, hop limit, and the header's checksum; the addresses are written afterwards."""
+        a = self.code
+        a.load(2, R0, R7, 24)
+        a.calc(R0, "^=", 0xFFFF)
+        for offset, value in ((14, 0x45 | self.site.traffic_class << 8), (22, HOP_LIMIT | UDP << 8)):
+            a.load(2, R1, R7, offset)
+            a.calc(R1, "^=", 0xFFFF)
+            a.calc(R0, "+=", R1)
+            a.calc(R0, "+=", value)
+            a.calc(R1, "=", value)
+            a.store(2, R7, offset, R1)
+        self._add_addresses(IP_4)
+        self._fold()
+        a.calc(R0, "^=", 0xFFFF)
+        a.store(2, R7, 24, R0)
+
+    def _rewrite_header_6(self) -> None:
+        """Traffic class and hop limit; the flow label stays."""
+        a, traffic_class = self.code, self.site.traffic_class
+        a.calc(R1, "=", 0x60 | traffic_class >> 4)
+        a.store(1, R7, 14, R1)
+        a.load(1, R1, R7, 15)
+        a.calc(R1, "&=", 0x0F)
+        a.calc(R1, "|=", (traffic_class & 0x0F) << 4)
+        a.store(1, R7, 15, R1)
+        a.calc(R1, "=", HOP_LIMIT)
+        a.store(1, R7, 21, R1)
+
+    # Send.
+
+    def _send(self, ip: Layer) -> None:
+        a = self.code
+        if self.is_tc:
+            self._replace_checksum(ip)
+            a.calc(R1, "=", 0)
+            a.store(4, R6, SKB_MARK, R1)  # whoever marked it meant the way in
+            a.store(4, R6, SKB_QUEUE, R1)
+            a.load(4, R1, R9, layout.INTERFACE)
+            a.calc(R2, "=", 0)
+            a.call(REDIRECT)
+        else:
+            a.load(4, R2, R9, layout.SLOT)
+            a.load_map(R1, self.site.devices)
+            a.calc(R3, "=", 0)
+            a.call(REDIRECT_MAP)
+        a.end()
+
+    def _replace_checksum(self, ip: Layer) -> None:
+        a, none = self.code, f"unsummed{ip.version}"
+        a.load(8, R1, R10, CHECKSUM)
+        a.jump_if(R1, "==", 0, none)
+        for difference, flags in ((ADDRESSES, IS_PSEUDO_HEADER), (PORTS, 0)):
+            a.calc(R1, "=", R6)
+            a.calc(R2, "=", ip.header + 6)
+            a.calc(R3, "=", 0)
+            a.load(8, R4, R10, difference)
+            a.calc(R5, "=", ZERO_IS_NO_CHECKSUM | flags)
+            a.call(L4_CSUM_REPLACE)
+        a.label(none)
+
+    def _write_ends(self) -> None:
+        """Where packets go that are not sent on."""
+        a = self.code
+        a.label("stranger")
+        a.jump_if(R9, "&", layout.STRICT, "drop")
+        a.jump("raise")
+        a.label("drop")
+        a.calc(R1, "=", 1)
+        a.add_atomically(8, R8, layout.STRANGERS, R1)
+        a.calc(R0, "=", TC_DROP if self.is_tc else XDP_DROP)
+        a.end()
+        a.label("surrender")
+        a.load(4, R1, R8, layout.FLAGS)
+        a.calc(R1, "&=", ~layout.ACTIVE)
+        a.store(4, R8, layout.FLAGS, R1)
+        a.label("raise")
+        a.calc(R1, "=", 1)
+        a.add_atomically(8, R8, layout.RAISED, R1)
+        a.label("up")
+        a.calc32(R0, "=", TC_NEXT if self.is_tc else XDP_PASS)
+        a.end()
