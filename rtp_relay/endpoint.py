@@ -11,7 +11,7 @@ from typing import Literal
 
 from rtp_relay.control import Direct, StreamFigures
 from rtp_relay.form import Exit, Flow, Form
-from rtp_relay.latch import Latch
+from rtp_relay.latch import Latch, State
 from rtp_relay.packet import (
     HEADER_SIZE,
     HIGHEST_RTCP,
@@ -36,7 +36,7 @@ class Endpoint:
     __slots__ = (
         "changed", "due", "due_since", "exit", "flow", "is_open", "kind", "last_rtcp", "latch", "leg",
         "lent_at", "malformed", "medium", "mux", "onward", "pair", "peer", "rtcp_exit", "rtcp_onward",
-        "rtcp_packets", "rtcp_passing", "rtcp_stated", "strangers", "stream",
+        "rtcp_packets", "rtcp_passing", "rtcp_stated", "stream",
     )  # fmt: skip
 
     def __init__(self, leg: int, medium: int, pair: Pair, now: float, changed: Changed) -> None:
@@ -60,7 +60,6 @@ class Endpoint:
         self.onward: Exit | None = None  # where packets from here leave; None drops them
         self.rtcp_onward: Exit | None = None
         self.flow: Flow | None = None  # as installed at the form
-        self.strangers = 0
         self.malformed = 0
         self.rtcp_packets = 0
         self.last_rtcp = NEVER
@@ -89,7 +88,7 @@ class Endpoint:
     def receive_rtcp(self, packet: Packet, source: Address, now: float) -> Exit | None:
         """A packet at the RTCP port: where it leaves, or None to drop it."""
         if source != self.rtcp_passing and not self._admit_rtcp(packet, source):
-            self.strangers += 1
+            self.stream.strangers += 1
             return None
         if not is_rtcp(packet):
             self.malformed += 1
@@ -111,7 +110,7 @@ class Endpoint:
     def _admit(self, packet: Packet, source: Address, now: float) -> bool:
         """Show a packet of a source that is not (yet) passing to the latch; whether it may pass."""
         latch = self.latch
-        passing = latch.passing
+        passing, state = latch.passing, latch.state
         silence = now - self.stream.last_packet
         if self.kind == "udptl":
             admitted = latch.judge_unread(source, silence, now)
@@ -122,9 +121,10 @@ class Endpoint:
             admitted = source == latch.believed
         if latch.passing != passing:
             self.rtcp_passing = None
+        if latch.passing != passing or latch.state is not state:
             self.changed(self)
         if not admitted:
-            self.strangers += 1
+            self.stream.strangers += 1
         return admitted
 
     def _admit_rtcp(self, packet: Packet, source: Address) -> bool:
@@ -216,7 +216,7 @@ class Endpoint:
             rtcp_packets=self.rtcp_packets,
             sent_packets=self.exit.packets,
             sent_octets=self.exit.octets,
-            strangers=self.strangers,
+            strangers=stream.strangers,
             malformed=self.malformed,
             first_packet=self._since_lent(stream.first_packet),
             last_packet=self._since_lent(stream.last_packet),
@@ -253,12 +253,16 @@ def _route(endpoint: Endpoint, form: Form) -> None:
 
 
 def _install(endpoint: Endpoint, form: Form) -> None:
-    """Tell the form of the flow if it is confirmed and has where to go, and only when it has changed."""
-    source, exit = endpoint.latch.passing, endpoint.onward
+    """Tell the form of the flow if it is confirmed and has where to go, and only when it has changed.
+
+    After a pause the stream is told of anew: its next packet must be asked about.
+    """
+    latch, exit = endpoint.latch, endpoint.onward
     flow = None
-    if source is not None and exit is not None and exit.address is not None:
-        flow = Flow(source, exit, exit.address, endpoint.kind == "udptl")
-    if flow == endpoint.flow:
+    if latch.passing is not None and exit is not None and exit.address is not None:
+        is_strict = latch.state is State.CONFIRMED
+        flow = Flow(latch.passing, exit, exit.address, endpoint.kind == "udptl", is_strict, endpoint.stream)
+    if flow == endpoint.flow and not endpoint.stream.paused:
         return
     endpoint.flow = flow
     form.collect(endpoint.pair.rtp, endpoint.stream)

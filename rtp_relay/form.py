@@ -61,13 +61,17 @@ Receive = Callable[[Packet, Address, float], Exit | None]
 class Flow(NamedTuple):
     """What arrives from `source` leaves by `exit.port` to `destination`.
 
-    exit is where a form that forwards by itself accounts for what it sent. unread: no RTP (T.38).
+    exit and stream are where a form that forwards by itself accounts for what it sent and received.
+    unread: no RTP (T.38). strict: the belief in the source is final, and packets from elsewhere need not be
+    asked about: they are dropped, and counted as strangers of the stream.
     """
 
     source: Address
     exit: Exit
     destination: Address
     unread: bool
+    strict: bool
+    stream: Stream
 
 
 def drop(packet: Packet, source: Address, now: float) -> Exit | None:

@@ -7,7 +7,7 @@ Jitter is kept in seconds: the clock may change with the payload type in the mid
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from rtp_relay.packet import DEFAULT_CLOCK_RATE, HEADER, STATIC_CLOCK_RATES, TYPE_MASK, Packet
 
@@ -16,18 +16,35 @@ MAX_MISORDER: Final = 100  # RFC 3550 A.1
 NEVER: Final = -1.0
 
 
+class Standing(NamedTuple):
+    """Where a stream stands between two packets: all that a form needs to count the next ones by itself.
+
+    Times are seconds, absolute monotonic or intervals. highest is an extended sequence number.
+    """
+
+    ssrc: int
+    kind: int
+    clock_rate: int
+    highest: int
+    timestamp: int
+    last_packet: float
+    jitter: float
+    longest_gap: float
+
+
 class Stream:
     """Figures of what one endpoint received. Octets are those of the UDP payload, RTP header included."""
 
     __slots__ = (
         "_bad_sequence", "_base", "_carried_lost", "_clock_rate", "_highest", "_kind", "_received",
         "_timestamp", "clock_rates", "first_packet", "jitter", "last_packet", "longest_gap", "octets",
-        "packets", "paused", "payload_type", "ssrc", "ssrc_changes",
+        "packets", "paused", "payload_type", "ssrc", "ssrc_changes", "strangers",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self.packets = 0
         self.octets = 0
+        self.strangers = 0  # packets from a source that was not believed
         self.ssrc = 0
         self.ssrc_changes = 0
         self.payload_type = -1  # of what goes on; not that of a telephone-event in between
@@ -92,6 +109,32 @@ class Stream:
             self._received += 1
         else:
             self._take_leap(sequence, ahead)
+
+    def standing(self, is_read: bool) -> Standing | None:
+        """Where a form may go on counting; None while the next packet must be seen here, as the first one."""
+        if self.paused or self.first_packet == NEVER or (is_read and self._highest < 0):
+            return None
+        return Standing(
+            self.ssrc, max(self._kind, 0), self._clock_rate, self._highest, self._timestamp,
+            self.last_packet, self.jitter, self.longest_gap,
+        )  # fmt: skip
+
+    def absorb(self, packets: int, octets: int, after: Standing, is_read: bool) -> None:
+        """Account for packets that a form has counted, and go on from where the stream stands after them.
+
+        None of them was such as to need a look: SSRC and payload type are what they were.
+        """
+        self.packets += packets
+        self.octets += octets
+        self.last_packet = after.last_packet
+        self.longest_gap = max(self.longest_gap, after.longest_gap)
+        if is_read:
+            if after.timestamp != self._timestamp:
+                self.payload_type = self._kind
+            self._received += packets
+            self._highest = after.highest
+            self._timestamp = after.timestamp
+            self.jitter = after.jitter
 
     def _begin(self, ssrc: int, payload_type: int, sequence: int, now: float) -> None:
         """The first packet, another SSRC, another payload type, or the first after a pause."""

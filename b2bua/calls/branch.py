@@ -44,6 +44,7 @@ from sip_stack.trace import Trace
 
 if TYPE_CHECKING:
     from b2bua.calls.call import Call
+    from b2bua.calls.fork import Fork
 
 _OUTCOMES = {
     486: RecipientOutcome.BUSY,
@@ -85,6 +86,7 @@ class Branch:
         "cseq",
         "early_answer",
         "final",
+        "fork",
         "has_rung",
         "is_heard",
         "is_located",
@@ -99,8 +101,9 @@ class Branch:
         "tried",
     )
 
-    def __init__(self, call: Call, number: int, recipient: Recipient, session_id: int) -> None:
+    def __init__(self, call: Call, fork: Fork, number: int, recipient: Recipient, session_id: int) -> None:
         self.call = call
+        self.fork = fork
         self.recipient = recipient
         self.leg = Leg(number, recipient.media_interface, recipient.nat, session_id, call.retry_after())
         self.trace = Trace(number, call.messages) if call.plan.keep_trace else None
@@ -161,8 +164,10 @@ class Branch:
         if not self.is_open:
             return
         self.is_stopped = True
-        if outcome is RecipientOutcome.FAILED and self.record.invited_at is None:
-            outcome = RecipientOutcome.SKIPPED
+        if outcome is RecipientOutcome.FAILED:  # of the call, not of this recipient
+            outcome = (
+                RecipientOutcome.SKIPPED if self.record.invited_at is None else RecipientOutcome.NO_ANSWER
+            )
         self._close(outcome, Final(487, is_real=False), now)
         if self.client is not None:
             self.client.cancel(fields, now)
@@ -220,7 +225,7 @@ class Branch:
             if self.record.ringing_at is None:
                 self.record.ringing_at = self.call.microseconds(now)
                 self.call.notify("recipient.ringing", now, recipient=self.record)
-            self.call.branch_progressed(self, event.response, event.session, now)
+            self.fork.progressed(self, event.response, event.session, now)
 
     def _on_answered(self, event: Answered, now: float) -> None:
         self.is_heard = True
@@ -232,13 +237,13 @@ class Branch:
         if event.client is not self.client:
             event.client.refuse(event.session, "", now)
             return
-        self.call.branch_answered(self, event.client, event.session, event.response, now)
+        self.fork.answered(self, event.client, event.session, event.response, now)
 
     def _on_late_answer(self, event: LateAnswer, now: float) -> None:
         if event.client is self.client and self.record.outcome is not RecipientOutcome.ANSWERED:
             self.record.status = event.response.status
             self.record.answered_at = self.call.microseconds(now)
-            self.call.branch_answered_late(self, now)
+            self.fork.answered_late(self, now)
 
     def _on_failed(self, event: Failed, now: float) -> None:
         if event.client is not self.client:
@@ -281,8 +286,8 @@ class Branch:
 
     def _on_stop(self, _: None, now: float) -> None:
         if self.is_open:
-            self.stop(RecipientOutcome.NO_ANSWER, self.call.no_answer_reason, now)
-            self.call.branch_ended(self, now)
+            self.stop(RecipientOutcome.NO_ANSWER, reasons.NO_ANSWER, now)
+            self.fork.ended(self, now)
 
     def _on_unreachable(self, _: None, now: float) -> None:
         if not self.is_open or self.is_heard or self.client is None:
@@ -303,7 +308,7 @@ class Branch:
             and self.is_located
             and self.is_open
             and self.client is None
-            and self.call.may_ring
+            and self.fork.may_ring
         ):
             self._invite(now)
 
@@ -370,7 +375,7 @@ class Branch:
     def _follow(self, response: Response, now: float) -> bool:
         """Ring where a 3xx points to, if this recipient may be forwarded (FRK-10)."""
         if self.recipient.follow_redirects >= len(self.tried):
-            self._redirects = [uri for uri in _redirects(response) if self.call.may_ring_uri(uri)]
+            self._redirects = [uri for uri in _redirects(response) if self.fork.may_ring_uri(uri)]
         return self._follow_next(now)
 
     def _follow_next(self, now: float) -> bool:
@@ -408,12 +413,12 @@ class Branch:
             [(name, value) for name in ("Reason", "Warning") for value in response.get_all(name.lower())]
         )
         self._close(outcome, Final(status, fields=fields), now)
-        self.call.branch_ended(self, now)
+        self.fork.ended(self, now)
 
     def _give_up(self, outcome: RecipientOutcome, final: Final, reason: str, now: float) -> None:
         self.record.reason = reason
         self._close(outcome, final, now)
-        self.call.branch_ended(self, now)
+        self.fork.ended(self, now)
 
     def _close(self, outcome: RecipientOutcome, final: Final, now: float) -> None:
         self.final = final

@@ -1,10 +1,8 @@
 """A call: from the caller's INVITE to the last BYE, one record.
 
 Theory. A call goes through four states: Preparing (endpoints are being lent), Ringing, Connected, Over.
-Everything that may happen comes as an event, one at a time, so that the winner is claimed in one step:
-the first usable 2xx that is handled while nobody has won. Whatever comes after meets a call that has a
-winner. Within that same step the losers are cancelled, the caller is answered and the relay is told; no
-step waits for an answer to another.
+Everything that may happen comes as an event, one at a time. Who is rung and who wins is the fork's matter
+(fork.py), what crosses between two legs that are connected is the crossing's.
 
 The call ends once, by whoever is first: end() is a claim too. Its record is closed when every branch is
 quiet and the relay has given its figures, or a second later.
@@ -17,15 +15,16 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from b2bua.calls import reasons
-from b2bua.calls.best_response import Final, best, upstream
+from b2bua.calls.best_response import Final
 from b2bua.calls.branch import Branch
 from b2bua.calls.crossing import Crossing, refuse
 from b2bua.calls.early import EarlyMediaPolicy
+from b2bua.calls.fork import Fork
 from b2bua.calls.identity import Identity
 from b2bua.calls.leg import Leg
 from b2bua.calls.media import Media
 from b2bua.calls.plan import CallPlan
-from b2bua.calls.recipient import Recipient, SixXX
+from b2bua.calls.recipient import Recipient
 from b2bua.calls.record import CallOutcome, CallRecord, RecipientOutcome, RecipientRecord
 from rtp_relay import control
 from sip_stack.body import find_sdp
@@ -43,11 +42,10 @@ from sip_stack.events import (
     Requested,
 )
 from sip_stack.flow import Flow
-from sip_stack.invite_client import InviteClient
 from sip_stack.invite_server import InviteServer
 from sip_stack.message import Response
 from sip_stack.sdp import Session as Description
-from sip_stack.sdp import is_answer_to, parse
+from sip_stack.sdp import parse
 from sip_stack.sdp_rewriting import offer_of
 from sip_stack.session import Session
 from sip_stack.session_timer import agree_as_client, agree_as_server, refuse_too_small
@@ -69,9 +67,8 @@ class State(enum.IntEnum):
 
 class _Timers(enum.IntEnum):
     RELAY = 0
-    RING = 1
-    RECORD = 2
-    DURATION = 3
+    RECORD = 1
+    DURATION = 2
 
 
 class Call:
@@ -95,17 +92,11 @@ class Call:
         self.media = Media(identifier, switchboard.commands)
         self.crossing = Crossing(self)
         self.early = EarlyMediaPolicy(self)
-        self.winner: Branch | None = None
         self.record = self._new_record(now)
-        self.branches = [
-            Branch(self, number, recipient, switchboard.next_session_id())
-            for number, recipient in enumerate(plan.step.recipients, 1)
-        ]
+        self.fork = Fork(self, plan.step)
         self.record.recipients = [branch.record for branch in self.branches]
         self.max_forwards = (request.max_forwards if request.max_forwards is not None else 70) - 1
-        self.no_answer_reason = reasons.NO_ANSWER
         self.offer: Description | None = None
-        self._claimed_at = 0.0
         self._timers: dict[int, Timer] = {}
         self._figures_due = False
         server.owner = self
@@ -134,7 +125,7 @@ class Call:
             self.locate(branch, branch.recipient.route or branch.recipient.uri, now)
         media = len(self.offer.media) if self.offer is not None else 1
         self.media.reserve([self.caller, *[branch.leg for branch in self.branches]], media)
-        self._set(_Timers.RELAY, now + RELAY_PATIENCE)
+        self.await_relay(now)
 
     def relay_event(self, event: control.Event, now: float) -> None:
         """Reserved, Refused, Released, Silent or Figures of this call."""
@@ -144,15 +135,19 @@ class Call:
         if isinstance(event, control.Reserved):
             legs = {leg.number: leg for leg in self.legs}
             self.media.accept(event, legs)
+            self._cancel(_Timers.RELAY)
             if self.state is State.PREPARING:
-                self._ring(now)
+                self.state = State.RINGING
+                self.fork.ring(now)
             else:
                 self.crossing.lent(now)
         elif isinstance(event, control.Refused):
             if self.state is State.PREPARING:
                 self._refuse(503, now, fields=(("Retry-After", "5"),), detail=f"relay: {event.reason}")
-            else:
-                self.crossing.not_lent(now)
+            elif not self.crossing.not_lent(now) and self.state is State.CONNECTED:
+                # A relay that was started anew could not lend the ports that the far ends know.
+                cause = f"the media was lost: {event.reason}"
+                self.end(self._outcome_now(), now, by="service", reason=cause, fields=reasons.FAILED)
         elif isinstance(event, control.Released):
             self.switchboard.note_streams(self.record, event.streams)
             if self.state is State.OVER:
@@ -162,13 +157,6 @@ class Call:
             self.end(
                 CallOutcome.ANSWERED, now, by="service", reason="media timeout", fields=reasons.MEDIA_TIMEOUT
             )
-
-    def _ring(self, now: float) -> None:
-        self._cancel(_Timers.RELAY)
-        self.state = State.RINGING
-        self._set(_Timers.RING, now + self.plan.step.ring_time)
-        for branch in self.branches:
-            branch.schedule(now)
 
     def _read_offer(self) -> None:
         request = self.server.request
@@ -184,17 +172,16 @@ class Call:
     # What branches ask of the call.
 
     @property
-    def legs(self) -> list[Leg]:
-        return [self.caller, *[branch.leg for branch in self.branches]]
+    def branches(self) -> list[Branch]:
+        return self.fork.branches
 
     @property
-    def may_ring(self) -> bool:
-        return self.state is State.RINGING and self.winner is None
+    def winner(self) -> Branch | None:
+        return self.fork.winner
 
-    def may_ring_uri(self, uri: str) -> bool:
-        """Whether a recipient may forward the call there: no target is rung twice (FRK-10)."""
-        is_new = not any(uri in branch.tried for branch in self.branches)
-        return is_new and self.switchboard.directory.may_ring(uri)
+    @property
+    def legs(self) -> list[Leg]:
+        return [self.caller, *[branch.leg for branch in self.branches]]
 
     def locate(self, branch: Branch, uri: str, now: float) -> None:
         self.switchboard.locate(branch, uri, now)
@@ -234,105 +221,20 @@ class Call:
 
     # What branches tell.
 
-    def branch_progressed(
-        self, branch: Branch, response: Response, session: Session | None, now: float
-    ) -> None:
-        if self.winner is None and self.state is State.RINGING:
-            if session is not None:
-                branch.leg.session = session
-            if self.record.ringing_at is None:
-                self.record.ringing_at = self.microseconds(now)
-            self.early.progressed(branch, response, session is not None, now)
-
-    def branch_answered(
-        self, branch: Branch, client: InviteClient, session: Session, response: Response, now: float
-    ) -> None:
-        """A 2xx. The first that can be used wins; every other gets ACK and BYE."""
-        if self.winner is not None or self.state is not State.RINGING:
-            self._refuse_late(branch, now)
-            client.refuse(session, self._stop_reason(), now)
-            return
-        answer = self._usable_answer(branch, response)
-        if answer is None:
-            client.refuse(session, reasons.FAILED, now)
-            branch.record.reason = "answer without a usable session description"
-            branch.lose(RecipientOutcome.FAILED, Final(488, is_real=False), now)
-            self.branch_ended(branch, now)
-            return
-        self.winner = branch
-        self._claimed_at = now
-        branch.win(now)
-        self._stop_others(branch, now)
-        self._connect(branch, session, response, answer, now)
-
-    def branch_answered_late(self, branch: Branch, now: float) -> None:
-        """A 2xx that crossed our CANCEL; it has had its ACK and BYE."""
-        self._refuse_late(branch, now)
-        self.branch_is_quiet(now)
-
-    def branch_ended(self, branch: Branch, now: float) -> None:
-        """A branch is over while nobody has won."""
-        if self.state is State.OVER or self.winner is not None:
-            self.branch_is_quiet(now)
-            return
-        final = branch.final
-        if (
-            final is not None
-            and final.status >= 600
-            and final.is_real
-            and self.plan.step.six_xx is SixXX.EVERYONE
-        ):
-            self._stop_open(RecipientOutcome.STEP_ENDED, "", now)
-            self._nobody_answered(final.status, final, now)
-        elif not any(each.is_open for each in self.branches):
-            chosen = best([each.final for each in self.branches if each.final is not None])
-            assert chosen is not None
-            self._nobody_answered(upstream(chosen.status), chosen, now)
-        else:
-            self.early.branch_ended(branch, now)
+    def rang(self, now: float) -> None:
+        """Some recipient rings."""
+        if self.record.ringing_at is None:
+            self.record.ringing_at = self.microseconds(now)
 
     def branch_is_quiet(self, now: float) -> None:
         if self.state is State.OVER:
             self._close_if_quiet(now)
 
-    def _refuse_late(self, branch: Branch, now: float) -> None:
-        if self.winner is not None and self.winner is not branch:
-            branch.record.late_by = round((now - self._claimed_at) * 1_000_000)
-            branch.lose(RecipientOutcome.TOO_LATE, Final(200), now)
-
-    def _stop_reason(self) -> str:
-        if self.winner is not None:
-            return reasons.COMPLETED_ELSEWHERE if self.plan.step.answered_elsewhere else ""
-        return ""
-
-    def _usable_answer(self, branch: Branch, response: Response) -> Description | None:
-        """The description in a 2xx, when it answers our offer; else the one that a reliable 1xx brought."""
-        exchange = branch.leg.exchange
-        try:
-            body = find_sdp(response.get("content-type") or "", response.body)
-            if body is None:
-                return exchange.remote
-            answer = parse(body)
-            offer = exchange.offered_local or exchange.local
-            fault = is_answer_to(parse(offer), answer) if offer else ""
-        except RemoteError as error:
-            branch.record.reason = error.detail
-            return None
-        return None if fault or all(medium.is_rejected for medium in answer.media) else answer
-
     # Connecting.
 
-    def _stop_others(self, winner: Branch, now: float) -> None:
-        losers = [branch for branch in self.branches if branch is not winner]
-        reason = self._stop_reason()
-        for branch in losers:
-            branch.stop(RecipientOutcome.STOPPED, reason, now)
-        self.media.release([branch.leg for branch in losers])
-
-    def _connect(
+    def fork_won(
         self, branch: Branch, session: Session, response: Response, answer: Description, now: float
     ) -> None:
-        self._cancel(_Timers.RING)
         self.state = State.CONNECTED
         leg = branch.leg
         leg.session = session
@@ -424,7 +326,7 @@ class Call:
 
     def _on_never_received(self, event: NeverReceived, now: float) -> None:
         # RFC 3262 §3: no PRACK in 64*T1: the request SHOULD be rejected with a 5xx.
-        self._stop_open(RecipientOutcome.CALLER_HUNG_UP, "", now)
+        self.fork.stop(RecipientOutcome.CALLER_HUNG_UP, "", now)
         self._refuse(504, now, detail="the caller never sent PRACK")
 
     def _on_crossing(self, event: Requested | Replied, now: float) -> None:
@@ -464,41 +366,15 @@ class Call:
             fields = reasons.passed_on(list(reason_values)) or reasons.HUNG_UP
             self.end(CallOutcome.ABANDONED, now, by="caller", reason="hung up while it rang", fields=fields)
             return
-        self._stop_open(RecipientOutcome.CALLER_HUNG_UP, reasons.passed_on(list(reason_values)), now)
+        self.fork.stop(RecipientOutcome.CALLER_HUNG_UP, reasons.passed_on(list(reason_values)), now)
         self.record.status = 487
         self.end(CallOutcome.ABANDONED, now, by="caller", reason="hung up while it rang")
 
-    def _ring_time_ended(self, now: float) -> None:
-        """FRK-9: what somebody real has said, else 480 when a phone rang, else 408."""
-        held = best(
-            [branch.final for branch in self.branches if branch.final is not None and branch.final.is_real]
-        )
-        self._stop_open(RecipientOutcome.NO_ANSWER, reasons.NO_ANSWER, now)
-        if held is not None:
-            self._nobody_answered(upstream(held.status), held, now, was_ringing=True)
-            return
-        status = self.plan.step.timeout_status if any(branch.has_rung for branch in self.branches) else 408
-        reason = (("Reason", 'Q.850;cause=19;text="No answer from user"'),)
-        self._nobody_answered(status, Final(status, is_real=False, fields=reason), now, was_ringing=True)
-
-    def _nobody_answered(self, status: int, final: Final, now: float, was_ringing: bool = False) -> None:
+    def fork_failed(self, outcome: CallOutcome, status: int, final: Final, now: float) -> None:
+        """Nobody has answered: the caller is told the best of it (FRK-8)."""
         self.server.reject(status, now, fields=final.fields)
         self.record.status = status
-        self.end(
-            self._outcome_of_branches(was_ringing),
-            now,
-            by="service",
-            reason=f"nobody answered ({final.status})",
-        )
-
-    def _outcome_of_branches(self, was_ringing: bool) -> CallOutcome:
-        outcomes = {branch.record.outcome for branch in self.branches}
-        if RecipientOutcome.NO_ANSWER in outcomes or was_ringing:
-            return CallOutcome.NO_ANSWER
-        for recipient, call in _CALL_OUTCOMES:
-            if recipient in outcomes:
-                return call
-        return CallOutcome.NO_ANSWER
+        self.end(outcome, now, by="service", reason=f"nobody answered ({final.status})")
 
     def _outcome_now(self) -> CallOutcome:
         return CallOutcome.ANSWERED if self.winner is not None else CallOutcome.FAILED
@@ -517,16 +393,13 @@ class Call:
         outcome = CallOutcome.FAILED if status >= 500 else CallOutcome.REFUSED
         self.end(outcome, now, by="service", reason=detail or reason)
 
-    def _stop_open(self, outcome: RecipientOutcome, fields: str, now: float) -> None:
-        for branch in self.branches:
-            branch.stop(outcome, fields, now)
-
     def end(self, outcome: CallOutcome, now: float, *, by: str, reason: str, fields: str = "") -> None:
         """End the call, once: whatever is up is hung up, the endpoints go back, the record is closed."""
         if self.state is State.OVER:
             return
         self._note_end(outcome, by, reason, now)
-        self._stop_open(RecipientOutcome.FAILED, fields, now)
+        self.fork.finish()
+        self.fork.stop(RecipientOutcome.FAILED, fields, now)
         if not self.server.is_over:
             self.server.reject(500, now)
         self.crossing.abandon(now)
@@ -599,14 +472,11 @@ class Call:
 
         What the wire may still bring (a repeated 2xx, a late BYE) is finished by the stack alone.
         """
-        for branch in self.branches:
-            branch.dissolve()
+        self.fork.dissolve()
         self.server.forget_owner()
         self.caller.dissolve()
-        self.branches = []
-        self.winner = None
         self.messages.clear()  # transactions live for 32 s more, and hold the trace
-        del self.crossing, self.early
+        del self.crossing, self.early, self.fork
 
     # Timers.
 
@@ -614,13 +484,15 @@ class Call:
         self._timers.pop(name, None)
         self.guard(_ON_TIMER[name], self, None, now)
 
+    def await_relay(self, now: float) -> None:
+        """Endpoints were asked for: whoever waits for them is told if they do not come."""
+        self._set(_Timers.RELAY, now + RELAY_PATIENCE)
+
     def _on_relay_late(self, _: None, now: float) -> None:
         if self.state is State.PREPARING:
             self._refuse(503, now, fields=(("Retry-After", "5"),), detail="the relay did not answer")
-
-    def _on_ring_time(self, _: None, now: float) -> None:
-        if self.state is State.RINGING:
-            self._ring_time_ended(now)
+        else:
+            self.crossing.not_lent(now)
 
     def _on_record_time(self, _: None, now: float) -> None:
         self._close(now)
@@ -705,15 +577,6 @@ class Call:
         return f"<call {self.id} {self.state.name.lower()} {self.branches!r}>"
 
 
-_CALL_OUTCOMES = (
-    (RecipientOutcome.BUSY, CallOutcome.BUSY),
-    (RecipientOutcome.DECLINED, CallOutcome.DECLINED),
-    (RecipientOutcome.REFUSED, CallOutcome.DECLINED),
-    (RecipientOutcome.FAILED, CallOutcome.FAILED),
-    (RecipientOutcome.REDIRECTED, CallOutcome.UNREACHABLE),
-    (RecipientOutcome.UNREACHABLE, CallOutcome.UNREACHABLE),
-)
-
 _HANDLE: dict[type, Callable[[Call, Any, float], None]] = {
     Cancelled: Call._on_cancelled,
     Acknowledged: Call._on_acknowledged,
@@ -728,7 +591,6 @@ _HANDLE: dict[type, Callable[[Call, Any, float], None]] = {
 
 _ON_TIMER: dict[int, Callable[[Call, None, float], None]] = {
     _Timers.RELAY: Call._on_relay_late,
-    _Timers.RING: Call._on_ring_time,
     _Timers.RECORD: Call._on_record_time,
     _Timers.DURATION: Call._on_duration,
 }

@@ -99,11 +99,14 @@ class Crossing:
         if passed is not None and passed.offer is not None:
             self._pass_offer(passed, passed.offer, now)
 
-    def not_lent(self, now: float) -> None:
+    def not_lent(self, now: float) -> bool:
+        """The relay has nothing for a re-INVITE with more media; False when none waits for it."""
         passed, self._waiting = self._waiting, None
-        if passed is not None:
-            passed.asker.exchange.fail()
-            refuse(passed.server, 488, now)
+        if passed is None:
+            return False
+        passed.asker.exchange.fail()
+        refuse(passed.server, 488, now)
+        return True
 
     def abandon(self, now: float) -> None:
         """The call is over: whoever still waits for an answer is told so."""
@@ -172,6 +175,7 @@ class Crossing:
             self._call.media.reserve_more(
                 [each for each in (leg, other) if each.lacks(offer)], len(offer.media)
             )
+            self._call.await_relay(now)
         else:
             self._pass_offer(passed, offer, now)
 

@@ -35,7 +35,7 @@ class UserPort:
         self.host = host
         self.number = number
         self.receive: Receive = drop
-        self.receive_into = opened.recvfrom_into
+        self.receive_into: Callable[[bytearray], tuple[int, Address]] = opened.recvfrom_into
         self.send: Callable[[Packet, Address], object] = opened.sendto
         self._socket = opened
         self._form = form
@@ -89,9 +89,12 @@ class UserForm:
             if error.errno != errno.EADDRINUSE:
                 self.trouble = str(error)
             return None
-        port = self._ports[opened.fileno()] = UserPort(host, number, opened, self)
+        port = self._ports[opened.fileno()] = self._made(host, number, opened)
         self._epoll.register(opened.fileno(), select.EPOLLIN)
         return port
+
+    def _made(self, host: str, number: int, opened: socket.socket) -> UserPort:
+        return UserPort(host, number, opened, self)
 
     def forget(self, descriptor: int) -> None:
         """The port of that descriptor is being closed."""

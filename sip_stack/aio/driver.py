@@ -19,6 +19,7 @@ from sip_stack.flow import Flow
 from sip_stack.stack import Listener
 
 LAG_WEIGHT = 0.1  # of the newest timer in the running mean of lateness
+LONGEST_SAMPLE = 0.25  # seconds that one late timer counts at the most: one pause is no overload
 
 
 class Core(Protocol):
@@ -139,7 +140,7 @@ class Driver:
 
     def note_lag(self, seconds: float) -> None:
         """A timer was so late. One pause is no overload; some twenty late timers in a row are."""
-        self.lag += (max(0.0, seconds) - self.lag) * LAG_WEIGHT
+        self.lag += (min(max(0.0, seconds), LONGEST_SAMPLE) - self.lag) * LAG_WEIGHT
 
     def _receive(self, data: bytes, flow: Flow) -> None:
         if self._core is not None and not _is_keep_alive(data):

@@ -47,7 +47,7 @@ def test_a_far_end_without_rtcp_gets_none() -> None:
 def test_rtcp_may_come_first_on_a_port_shared_with_rtp() -> None:
     made = endpoint(mux=True)
     made.receive_rtp(rtcp(), FAR, 11.0)
-    assert (made.rtcp_packets, made.strangers, made.last_heard) == (1, 0, 11.0)
+    assert (made.rtcp_packets, made.stream.strangers, made.last_heard) == (1, 0, 11.0)
     assert made.latch.passing is None
 
 
@@ -84,5 +84,5 @@ def test_no_octets_break_it_and_every_packet_is_counted_once(
     for at, (is_far, is_rtcp, octets) in enumerate(packets):
         receive = made.receive_rtcp if is_rtcp else made.receive_rtp
         assert receive(octets, FAR if is_far else STRANGER, 10.0 + at) is None  # not bridged
-    counted = made.stream.packets + made.rtcp_packets + made.strangers + made.malformed
+    counted = made.stream.packets + made.rtcp_packets + made.stream.strangers + made.malformed
     assert counted == len(packets)

@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from b2bua.calls import call as call_module
+from b2bua.calls import fork as fork_module
 from b2bua.calls.branch import Branch
 from b2bua.calls.call import Call
 from b2bua.calls.crossing import Crossing
 from b2bua.calls.early import EarlyMediaPolicy
+from b2bua.calls.fork import Fork
 from b2bua.calls.identity import Identity
 from b2bua.calls.media import Media
 from b2bua.calls.record import CallOutcome, CallRecord
@@ -92,7 +94,7 @@ PREPARING: list[tuple[object, str]] = [
     (call_module, "refuse_too_small"),
     (Media, "reserve"),
     (Media, "accept"),
-    (Call, "_ring"),
+    (Fork, "ring"),
     (Branch, "schedule"),
     (Call, "offer_for"),
     (Identity, "from_value"),
@@ -139,8 +141,8 @@ def test_in_the_directory(monkeypatch: pytest.MonkeyPatch) -> None:
 RINGING: list[tuple[object, str]] = [
     (Branch, "_try_again"),
     (EarlyMediaPolicy, "progressed"),
-    (Call, "branch_progressed"),
-    (Call, "branch_ended"),
+    (Fork, "progressed"),
+    (Fork, "ended"),
     (Branch, "_close"),
 ]
 
@@ -158,22 +160,27 @@ def test_while_it_rings(monkeypatch: pytest.MonkeyPatch, where: object, name: st
     still_takes_calls(world, monkeypatch)
 
 
-@pytest.mark.parametrize("timer", ["_on_ring_time", "_on_relay_late"])
-def test_in_a_timer(monkeypatch: pytest.MonkeyPatch, timer: str) -> None:
+def test_when_ring_time_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World()
     ana = world.phone("ana")
-    if timer == "_on_relay_late":
-        world.relay.delay = 5.0
-    number = {"_on_ring_time": call_module._Timers.RING, "_on_relay_late": call_module._Timers.RELAY}[timer]
-
-    def broken(*_: object) -> None:
-        raise Planted(timer)
-
-    monkeypatch.setitem(call_module._ON_TIMER, number, broken)
+    plant(monkeypatch, Fork, "_ring_time_ended")
     call = world.caller().call()
     settle(world)
-    assert call.status == 500
-    assert not ana.was_rung or ana.call.state == "stopped"
+    assert call.status == 500 and ana.call.state == "stopped"
+
+
+def test_when_the_relay_is_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    ana = world.phone("ana")
+    world.relay.delay = 5.0
+
+    def broken(*_: object) -> None:
+        raise Planted("relay")
+
+    monkeypatch.setitem(call_module._ON_TIMER, call_module._Timers.RELAY, broken)
+    call = world.caller().call()
+    settle(world)
+    assert call.status == 500 and not ana.was_rung
 
 
 def test_where_a_name_was_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -188,9 +195,9 @@ def test_where_a_name_was_found(monkeypatch: pytest.MonkeyPatch) -> None:
 
 CONNECTING: list[tuple[object, str]] = [
     (Branch, "_on_answered"),
-    (Call, "_usable_answer"),
-    (Call, "_stop_others"),
-    (Call, "_connect"),
+    (fork_module, "_usable_answer"),
+    (Fork, "_stop_others"),
+    (Call, "fork_won"),
     (Call, "_answer_caller"),
     (Media, "direct"),
     (Media, "bridge"),
@@ -276,7 +283,7 @@ def test_while_they_talk(
 
 
 ENDING: list[tuple[object, str]] = [
-    (Call, "_stop_open"),
+    (Fork, "stop"),
     (Crossing, "abandon"),
     (Session, "bye"),
     (Media, "release_all"),

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from rtp_relay import control
 from rtp_relay.form import Interface
+from rtp_relay.forms.kernel import KernelForm, places, plan
 from rtp_relay.forms.memory import MemoryForm
+from rtp_relay.forms.netlink import Asking
 from rtp_relay.forms.user import UserForm
 from rtp_relay.relay import Relay, Settings
 from rtp_relay.source import Address, address_of
 
-FORMS = ("user", "memory")
+FORMS = ("user", "memory", "tc")
 CORE = 1  # the owner of calls in these tests
 DATAGRAM = 4096
 SPREAD = 509  # processes of neighbouring ids begin to look far from each other
@@ -35,15 +38,17 @@ class Party(Protocol):
 
 
 class SocketParty:
-    def __init__(self, host: str, port: int, relay_host: str) -> None:
+    def __init__(self, host: str, port: int, relay_host: str, before: Callable[[], None]) -> None:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._socket = socket.socket(family, socket.SOCK_DGRAM)
         self._socket.bind((host, port))
         self._socket.setblocking(False)
         self._relay_host = relay_host
+        self._before = before
         self.host, self.port = self._socket.getsockname()[:2]
 
     def send(self, packet: bytes, port: int) -> None:
+        self._before()
         self._socket.sendto(packet, (self._relay_host, port))
 
     def received(self) -> list[tuple[bytes, int]]:
@@ -87,15 +92,24 @@ class Rig:
         self.now = 1000.0
         self.host = "::1" if version_6 else "127.0.0.1"
         self.parties: dict[Address, Party] = {}
-        self.form: UserForm | MemoryForm = (
-            UserForm(clock=lambda: self.now) if form == "user" else MemoryForm(self._carry)
-        )
         first = free_range(self.host, pairs)
+        self.form: UserForm | MemoryForm = self._made(form, first, first + 2 * pairs - 1)
         chosen = Settings(first_port=first, last_port=first + 2 * pairs - 1, **settings)
         self.notes: list[tuple[str, dict[str, object]]] = []
         interface = Interface("main", self.host, self.host)
         self.relay = Relay(self.form, [interface], chosen, self._note)
         self._next_port = 41000
+
+    def _made(self, form: str, first: int, last: int) -> UserForm | MemoryForm:
+        if form == "memory":
+            return MemoryForm(self._carry)
+        if form == "user":
+            return UserForm(clock=lambda: self.now)
+        asking, chosen = Asking(), plan((self.host,), first, last)
+        try:
+            return KernelForm(chosen, places(asking, (self.host,), False), form, "a test", lambda: self.now)
+        finally:
+            asking.close()
 
     def close(self) -> None:
         for party in self.parties.values():
@@ -110,7 +124,7 @@ class Rig:
         host = host or self.host
         made: Party
         if isinstance(self.form, UserForm):
-            made = SocketParty(host, port, self.host)
+            made = SocketParty(host, port, self.host, self._tell_time)
         else:
             self._next_port += 2
             made = MemoryParty(host, port or self._next_port, self)
@@ -134,6 +148,10 @@ class Rig:
         party = self.parties.get(destination)
         if isinstance(party, MemoryParty):
             party.inbox.append((packet, source[1]))
+
+    def _tell_time(self) -> None:
+        if isinstance(self.form, KernelForm):
+            self.form.tell_time(self.now)
 
     def run(self, seconds: float = 0.0) -> None:
         """Let the relay take what was sent, then let time pass."""

@@ -1,0 +1,372 @@
+"""The user form with a cache of confirmed flows in the kernel before it; what the tc and xdp forms share.
+
+Theory. Every port has its socket, and every packet that comes to the socket is relayed as the user form does it.
+A flow that is confirmed goes into the table that the programs at the interfaces read, and its packets are then
+forwarded there. A packet that reaches the socket of an active flow nevertheless (RTCP on the same port, another
+SSRC, a leap) is a reason to take the flow back: what was counted in the kernel is brought into the stream, the
+packet is treated, and when the socket is empty the flow is given to the kernel again, with the figures as they
+stand. So the kernel's counting and ours are one, no packet is lost and none overtakes another between the two.
+
+A flow whose way is not known (no route, no MAC address yet) stays here: the system finds the neighbour for us,
+and tells us when it has.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable
+from typing import Final
+
+from rtp_relay import stream as streams
+from rtp_relay.bpf import layout
+from rtp_relay.bpf.loader import Loaded, Place, Plan
+from rtp_relay.bpf.maps import NANOSECONDS, NEXT_HOPS, Counters, NextHop, Standing, Target, same_version
+from rtp_relay.form import Exit, Flow, Port, Receive, drop
+from rtp_relay.forms import netlink
+from rtp_relay.forms.user import EXPEDITED_FORWARDING, UserForm, UserPort
+from rtp_relay.packet import Packet
+from rtp_relay.source import Address, canonical_host
+from rtp_relay.stream import Stream
+
+ROUTES_KEPT: Final = 16384
+JITTER_UNITS: Final = 16 * NANOSECONDS  # in a second
+TICKS: Final = 256 * NANOSECONDS
+SEQUENCES: Final = 1 << 32
+
+
+class KernelPort(UserPort):
+    """A socket, and the flow that may be in the kernel."""
+
+    __slots__ = ("_asked", "before", "entry", "fed_by", "flow", "kernel", "start")
+
+    def __init__(self, host: str, number: int, opened: socket.socket, form: KernelForm) -> None:
+        self.kernel = form
+        self.entry: int | None = form.loaded.flows.entry_of(host, number)
+        self.flow: Flow | None = None
+        self.fed_by: KernelPort | None = None  # the port whose flow leaves here
+        self.before = Counters(0, 0, 0, 0)  # counters that are accounted for
+        self.start = 0  # the highest sequence number that is accounted for
+        super().__init__(host, number, opened, form)
+
+    @property
+    def receive(self) -> Receive:
+        return self._asked if self.flow is None else self._take
+
+    @receive.setter
+    def receive(self, asked: Receive) -> None:
+        self._asked = asked
+
+    def _take(self, packet: Packet, source: Address, now: float) -> Exit | None:
+        """A packet that the kernel did not forward, though there is a flow."""
+        flow, kernel = self.flow, self.kernel
+        if flow is not None and source == flow.source:
+            kernel.take_back(self)
+            kernel.waiting.add(self)
+        else:
+            kernel.account(self)
+        return self._asked(packet, source, now)
+
+    def has_more(self) -> bool:
+        """Whether packets wait in the socket."""
+        try:
+            self._socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except OSError:
+            return False
+        return True
+
+    def close(self) -> None:
+        self.kernel.suspend(self)
+        self.kernel.waiting.discard(self)
+        super().close()
+
+
+class News(UserPort):
+    """Takes the place of a port in the epoll: readable when routes or neighbours have changed."""
+
+    __slots__ = ()
+
+    def __init__(self, form: KernelForm) -> None:
+        self.host, self.number = "", 0
+        self.receive = drop
+        self.receive_into = form.take_news
+
+    def close(self) -> None:
+        """The form closes what is behind it."""
+
+
+class KernelForm(UserForm):
+    """Forwards as the user form does, and less and less of it. Raises OSError where the kernel will not have it.
+
+    clock: as in the user form. If it is not the monotonic clock itself, `tell_time` tells the programs.
+    """
+
+    def __init__(
+        self, plan: Plan, places: tuple[Place, ...], name: str, reason: str,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:  # fmt: skip
+        super().__init__(reason, plan.traffic_class >> 2, clock)
+        self.name = name
+        self.waiting: set[KernelPort] = set()  # whose flows are to go (back) to the kernel
+        self.loaded = Loaded(plan, places, clock is not time.monotonic)
+        self._asking = netlink.Asking()
+        self._changes = netlink.Changes()
+        self._links = self._asking.links()
+        self._ways: dict[tuple[str, str], Way | None] = {}
+        self._local: dict[str, bool] = {}
+        self._hops: dict[tuple[int, str], int] = {}  # interface and host to number
+        self._reached: dict[int, NextHop] = {}  # as they are in the table
+        self._managed: set[tuple[int, str]] = set()
+        self._ports[self._changes.fileno()] = News(self)
+        self._epoll.register(self._changes.fileno(), 1)
+
+    def shut(self) -> None:
+        """Close the ports, detach, and leave nothing behind."""
+        del self._ports[self._changes.fileno()]
+        super().shut()
+        for interface, host in self._managed:
+            try:
+                self._asking.forget(interface, host)
+            except OSError:
+                pass  # gone already, or the privilege is
+        self.loaded.close()
+        self._changes.close()
+        self._asking.close()
+
+    def _made(self, host: str, number: int, opened: socket.socket) -> KernelPort:
+        return KernelPort(host, number, opened, self)
+
+    def tell_time(self, now: float) -> None:
+        """The time, for programs that do not read a clock."""
+        if self.loaded.clock is not None:
+            self.loaded.clock.tell(now)
+
+    # What the relay asks for.
+
+    def install(self, port: Port, flow: Flow) -> None:
+        """The flow goes to the kernel as soon as no packet of it is left here."""
+        assert isinstance(port, KernelPort)
+        self.suspend(port)
+        if port.entry is None:
+            return
+        port.flow = flow
+        port.before = self.loaded.flows.counters(port.entry)
+        self.waiting.add(port)
+        if isinstance(flow.exit.port, KernelPort):
+            flow.exit.port.fed_by = port
+
+    def suspend(self, port: Port) -> None:
+        assert isinstance(port, KernelPort)
+        if port.flow is None:
+            return
+        self.take_back(port)
+        exit = port.flow.exit.port
+        if isinstance(exit, KernelPort) and exit.fed_by is port:
+            exit.fed_by = None
+        port.flow = None
+
+    def collect(self, port: Port, stream: Stream) -> None:
+        """Bring up to date what came to the port, and what left by it."""
+        assert isinstance(port, KernelPort)
+        if port.flow is not None:
+            self.account(port)
+        if port.fed_by is not None:
+            self.account(port.fed_by)
+
+    def turn(self, wait: float = 0.0) -> int:
+        read = super().turn(wait)
+        if self.waiting:
+            for port in tuple(self.waiting):
+                if port.flow is None or not port.has_more():
+                    self.waiting.discard(port)
+                    self._give(port)
+        return read
+
+    # Between user space and the kernel.
+
+    def take_back(self, port: KernelPort) -> None:
+        """From now on packets come to the socket; what was counted is in the stream."""
+        if port.entry is not None:
+            self.loaded.flows.deactivate(port.entry)
+            self.account(port)
+
+    def account(self, port: KernelPort) -> None:
+        """Bring what the kernel has counted into the stream and the exit."""
+        flow, entry = port.flow, port.entry
+        if flow is None or entry is None:
+            return
+        before, now = port.before, self.loaded.flows.counters(entry)
+        if now == before:
+            return
+        port.before = now
+        packets, octets = now.packets - before.packets, now.octets - before.octets
+        flow.stream.strangers += now.strangers - before.strangers
+        if packets:
+            after = self._standing_after(port, entry)
+            flow.stream.absorb(packets, octets, after, not flow.unread)
+            flow.exit.packets += packets
+            flow.exit.octets += octets
+
+    def _standing_after(self, port: KernelPort, entry: int) -> streams.Standing:
+        there = self.loaded.flows.standing(entry)
+        highest = port.start + (there.highest - port.start) % SEQUENCES
+        port.start = highest
+        return streams.Standing(
+            there.ssrc, there.payload_type, 0, highest, there.timestamp,
+            there.last / NANOSECONDS, there.jitter / JITTER_UNITS, there.longest_gap / NANOSECONDS,
+        )  # fmt: skip
+
+    def _give(self, port: KernelPort) -> None:
+        """The flow goes to the kernel, if it is such that it can."""
+        flow, entry = port.flow, port.entry
+        if flow is None or entry is None:
+            return
+        standing = flow.stream.standing(not flow.unread)
+        target = self._target(port, flow)
+        if standing is None or target is None:
+            return
+        port.start = max(standing.highest, 0)
+        there = Standing(
+            standing.ssrc, standing.kind, TICKS // standing.clock_rate, port.start % SEQUENCES,
+            standing.timestamp, round(standing.last_packet * NANOSECONDS), round(standing.jitter * JITTER_UNITS),
+            round(standing.longest_gap * NANOSECONDS),
+        )  # fmt: skip
+        self.loaded.flows.activate(entry, target, there)
+
+    def _target(self, port: KernelPort, flow: Flow) -> Target | None:
+        exit = flow.exit.port
+        if not same_version(port.host, exit.host, flow.destination[0]):
+            return None
+        is_from_here = self._is_local(flow.source[0])
+        way = self._way(flow.destination[0], exit.host)
+        if way is None or (way.is_local and not is_from_here):
+            return None  # what came by a wire does not enter the loopback: the system would not believe it
+        flags = layout.STRICT if flow.strict else 0
+        flags |= layout.UNREAD if flow.unread else 0
+        flags |= layout.FROM_THIS_HOST if is_from_here else 0
+        return Target(
+            (flow.source[0], flow.source[1]), (exit.host, exit.number),
+            (flow.destination[0], flow.destination[1]), way.number, way.size_limit, flags,
+        )  # fmt: skip
+
+    # The way there.
+
+    def _is_local(self, host: str) -> bool:
+        known = self._local.get(host)
+        if known is None:
+            route = self._asking.route(host)
+            known = self._local[host] = route is not None and route.is_local
+        return known
+
+    def _way(self, host: str, source: str) -> Way | None:
+        """By which next hop; None if there is none that we can use."""
+        key = (host, source)
+        if key not in self._ways:
+            if len(self._ways) >= ROUTES_KEPT:
+                self._ways.clear()
+            self._ways[key] = self._find_way(host, source)
+        return self._ways[key]
+
+    def _find_way(self, host: str, source: str) -> Way | None:
+        route = self._asking.route(host, source)
+        link = self._links.get(route.interface) if route is not None else None
+        if route is None or link is None or not (link.is_ethernet or link.is_loopback):
+            return None
+        number = self._hop(link, "" if route.is_local else route.hop)
+        return None if number is None else Way(number, link.mtu, route.is_local)
+
+    def _hop(self, link: netlink.Link, host: str) -> int | None:
+        """The number of the next hop; it is made if it is new, and None if there are too many."""
+        key = (link.number, host)
+        if key not in self._hops:
+            if len(self._hops) >= NEXT_HOPS:
+                return None
+            self._hops[key] = len(self._hops)
+            neighbour = self._asking.neighbour(*key) if host else None
+            if host and not (neighbour is not None and neighbour.is_permanent):
+                self._watch_over(key)
+            self._refresh(key, self._mac(neighbour, host))
+        return self._hops[key]
+
+    def _mac(self, neighbour: netlink.Neighbour | None, host: str) -> bytes:
+        """Zeros for the loopback, which has no neighbours; empty while it is not known."""
+        return (neighbour.mac if neighbour is not None else b"") if host else bytes(6)
+
+    def _watch_over(self, key: tuple[int, str]) -> None:
+        try:
+            self._asking.keep_fresh(*key)
+        except OSError:
+            return  # without the privilege: the entry is as fresh as other traffic keeps it
+        self._managed.add(key)
+
+    def _refresh(self, key: tuple[int, str], mac: bytes) -> None:
+        link = self._links.get(key[0])
+        is_usable = link is not None and len(mac) == 6
+        source_mac = link.mac if link is not None and link.is_ethernet else bytes(6)
+        hop = NextHop(key[0], mac or bytes(6), source_mac, self.loaded.slots.get(key[0]), is_usable)
+        number = self._hops[key]
+        if self._reached.get(number) != hop:  # a neighbour that was only confirmed again costs no packet a detour
+            self._reached[number] = hop
+            self.loaded.next_hops.put(number, hop)
+
+    # What changes on the way.
+
+    def take_news(self, buffer: bytearray) -> tuple[int, Address]:
+        """As a port's socket reads; there never is a packet, which is told as such: BlockingIOError."""
+        news = self._changes.take()
+        neighbours = [netlink.neighbour_of(message) for message in news or ()]
+        if news is None or any(neighbour is None for neighbour in neighbours):
+            self._ask_again()
+        for neighbour in neighbours:
+            key = (neighbour.interface, neighbour.host) if neighbour is not None else None
+            if neighbour is not None and key in self._hops:
+                self._refresh(key, neighbour.mac)
+        raise BlockingIOError
+
+    def _ask_again(self) -> None:
+        """Routes, addresses or links have changed: every flow comes back here and goes by what is true now."""
+        self._links = self._asking.links()
+        self._ways.clear()
+        self._local.clear()
+        for key in self._hops:
+            self._refresh(key, self._mac(self._asking.neighbour(*key) if key[1] else None, key[1]))
+        for port in self._ports.values():
+            if isinstance(port, KernelPort) and port.flow is not None:
+                self.take_back(port)
+
+
+class Way:
+    """size_limit: octets of an IP packet that may go there."""
+
+    __slots__ = ("is_local", "number", "size_limit")
+
+    def __init__(self, number: int, size_limit: int, is_local: bool) -> None:
+        self.number = number
+        self.size_limit = size_limit
+        self.is_local = is_local
+
+
+def places(asking: netlink.Asking, hosts: tuple[str, ...], by_xdp: bool) -> tuple[Place, ...]:
+    """Where to attach for those media addresses. Raises OSError for an address that no interface has."""
+    links, addresses = asking.links(), asking.addresses()
+    found: list[Place] = []
+    loopback = next((link for link in links.values() if link.is_loopback), None)
+    if loopback is not None:
+        found.append(Place(loopback.number, loopback.name, "tc", True, hosts))
+    for link in links.values():
+        here = tuple(host for host in hosts if addresses.get(host) == link.number)
+        if here and link.is_ethernet:
+            found.append(Place(link.number, link.name, "xdp" if by_xdp else "tc", False, here))
+    at = {host for place in found for host in place.hosts if host in addresses or _is_loopback(host)}
+    for host in hosts:
+        if host not in at:
+            raise OSError(0, f"no interface of this host has the address {host}")
+    return tuple(found)
+
+
+def _is_loopback(host: str) -> bool:
+    return host == "::1" or (canonical_host(host) or "").startswith("127.")
+
+
+def plan(hosts: tuple[str, ...], first_port: int, last_port: int, dscp: int = EXPEDITED_FORWARDING) -> Plan:
+    return Plan(hosts, first_port, last_port - first_port + 1, dscp << 2)
