@@ -39,6 +39,7 @@ from rtp_relay.control import (
 HOST = "127.0.0.1"
 HEADER = struct.Struct("!BBHII")
 OUTSTANDING = 32  # calls being set up at a time
+TALK = 0.002  # seconds that a single call lasts
 
 
 def charged(pid: int) -> float:
@@ -75,6 +76,28 @@ class Core:
         answer = await self.answers.get()
         assert isinstance(answer, Reserved), answer
         return answer
+
+
+async def measure_single_calls(core: Core, pid: int, legs: int = 4, rounds: int = 500) -> None:
+    """Calls as the core makes them, one at a time: reserved, answered, the losers given back, ended."""
+    loop, send = asyncio.get_running_loop(), core.client.send
+    before_relay, before_core, waited = charged(pid), time.process_time(), 0.0
+    for number in range(rounds):
+        name, asked = f"single-{number}", time.monotonic()
+        await core.reserve(name, legs)
+        waited += time.monotonic() - asked
+        send(Direct(name, 0, 0, HOST, 4000, 4001))
+        send(Direct(name, 1, 0, HOST, 4002, 4003))
+        send(Bridge(name, 0, 1))
+        send(Release(name, tuple(range(2, legs))))
+        loop.call_later(TALK, send, Release(name))
+        ended: Event | None = None
+        while not isinstance(ended, Released) or len(ended.streams) < 2 or ended.streams[0].leg:
+            ended = await core.answers.get()
+    each = 1e6 / rounds
+    relay_us, core_us = (charged(pid) - before_relay) * each, (time.process_time() - before_core) * each
+    cost = f"relay {relay_us:.0f} us, core {core_us:.0f} us of CPU"
+    print(f"one call of {legs} legs at a time: {cost}; endpoints after {waited * each:.0f} us")
 
 
 async def measure_calls(core: Core, pid: int, legs: int = 4, rounds: int = 1500) -> None:
@@ -181,6 +204,7 @@ async def measure(calls: int, seconds: float) -> None:
         with relay(path, "24000-27999") as pid:
             core = Core(path)
             await core.start()
+            await measure_single_calls(core, pid)
             await measure_calls(core, pid)
             flows = await bridged(core, calls)
             await measure_packets(core, pid, flows, calls, 20000, seconds)

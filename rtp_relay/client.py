@@ -2,6 +2,9 @@
 
 Commands given in one turn of the loop leave together at its end. While there is no relay, `send` says so
 and drops the command: what a call needs is said again after `on_ready`, by a Reserve that names its ports.
+
+A Reserve is answered from a stock of leased ports where there is one (see leases.py): no packet, no waiting. Who
+uses the client need not know.
 """
 
 from __future__ import annotations
@@ -15,19 +18,22 @@ from typing import Final
 from rtp_relay import control
 from rtp_relay.errors import ControlError
 from rtp_relay.framing import events_in, packets_of
+from rtp_relay.leases import Leases
 
 FIRST_PAUSE: Final = 0.05  # seconds before the second attempt to connect; doubled after each
 LONGEST_PAUSE: Final = 2.0
 PACKETS_IN_A_TURN: Final = 16  # read before the loop's other work has its turn
 UNSENT_LIMIT: Final = 4096  # packets; a relay that reads none for so long is as good as gone
+LEASE_PATIENCE: Final = 0.25  # seconds that a relay which is there may take for its first leases
 
 
 class RelayClient:
     """A connection to the relay at `path` that comes back by itself.
 
-    on_event is told of every event but Welcome; on_ready of each Welcome, that is, whenever a relay is
-    there (again); on_lost once after each. All are called from the loop, none may raise. A relay that
-    refuses our version is given up: `refusal` has its words.
+    on_event is told of every event but Welcome and what concerns leases; on_ready of each Welcome, that is,
+    whenever a relay is there (again) and has leased ports, or will not; on_lost once after each. All are called
+    from the loop, none within `send`, and none may raise. A relay that refuses our version is given up:
+    `refusal` has its words.
     """
 
     def __init__(
@@ -49,6 +55,9 @@ class RelayClient:
         self._unsent: deque[bytes] = deque()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._retry: asyncio.TimerHandle | None = None
+        self._leases = Leases(())
+        self._welcome: control.Welcome | None = None  # heard, and not yet passed on
+        self._patience: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
         """Connect, and go on trying. Called within the running loop."""
@@ -57,8 +66,7 @@ class RelayClient:
 
     def close(self) -> None:
         """Send what was said, then hang up; nothing is told of it."""
-        if self._commands:
-            self._flush()
+        self._post(self._settle()[0])
         self.is_ready = False
         if self._retry is not None:
             self._retry.cancel()
@@ -90,8 +98,7 @@ class RelayClient:
         self._socket = opened
         if self._loop is not None:
             self._loop.add_reader(opened, self._read)
-        self._commands.append(control.Hello())
-        self._flush()
+        self._post([control.Hello()])
 
     def _try_later(self) -> None:
         if self._loop is not None and not self.refusal:
@@ -107,6 +114,10 @@ class RelayClient:
 
     def _hang_up(self) -> None:
         opened, self._socket = self._socket, None
+        if self._patience is not None:
+            self._patience.cancel()
+        self._welcome = self._patience = None
+        self._leases = Leases(())
         self._commands.clear()
         self._unsent.clear()
         if opened is not None:
@@ -118,7 +129,22 @@ class RelayClient:
     # Sending.
 
     def _flush(self) -> None:
+        commands, answers = self._settle()
+        self._post(commands)
+        for answer in answers:
+            if not self.is_ready:  # lost meanwhile, and with it what was lent
+                return
+            self._on_event(answer)
+
+    def _settle(self) -> tuple[list[control.Command], list[control.Event]]:
+        """What of the commands given is to be sent, and what is answered here."""
         commands, self._commands = self._commands, []
+        if self._loop is None or not commands:
+            return [], []
+        self._leases.obey(commands, self._loop.time())
+        return self._leases.take_commands(), self._leases.take_answers()
+
+    def _post(self, commands: list[control.Command]) -> None:
         if not commands or self._socket is None:
             return
         must_wait = bool(self._unsent)
@@ -165,14 +191,35 @@ class RelayClient:
                 self._lose()
                 return
             for event in events:
-                self._take(event)
+                if self._loop is not None and self._socket is not None:
+                    self._take(event, self._loop)
 
-    def _take(self, event: control.Event) -> None:
+    def _take(self, event: control.Event, loop: asyncio.AbstractEventLoop) -> None:
+        is_greeted = self.is_ready or self._welcome is not None
         if isinstance(event, control.Welcome):
-            self.is_ready = True
             self._pause = FIRST_PAUSE
-            self._on_ready(event)
-        elif isinstance(event, control.Refused) and not event.call:
+            self._welcome = event
+            self._leases = Leases(event.interfaces)
+            self._leases.mind_stocks(loop.time())
+            self._patience = loop.call_later(LEASE_PATIENCE, self._begin)
+        elif isinstance(event, control.Refused) and not is_greeted:
             self.refusal = event.reason
+            return
         else:
-            self._on_event(event)
+            told = self._leases.hear(event, loop.time())
+            if told is not None:
+                self._on_event(told)
+        if self._leases.commands:
+            self._post(self._leases.take_commands())
+        if self._welcome is not None and self._leases.is_stocked:
+            self._begin()
+
+    def _begin(self) -> None:
+        """Tell that the relay is there."""
+        welcome, self._welcome = self._welcome, None
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
+        if welcome is not None:
+            self.is_ready = True
+            self._on_ready(welcome)

@@ -7,6 +7,9 @@ which legs are kept together, a *leg* a number within it, a *medium* the index o
 
 An *endpoint* is what the relay lends to one leg for one medium: an address, an even RTP port and the
 odd RTCP port above it. A *bridge* joins the endpoints of two legs, medium by medium.
+
+A *lease* hands pairs of ports to a connection ahead of need. The client lends them to legs by itself, and the
+relay hears of a leg when something is asked of it (`Reserve.quiet`). Commands are obeyed, and answered, in order.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from typing import Final, Literal
 
 import msgspec
 
-VERSION: Final = 1
+VERSION: Final = 2
 PACKET_LIMIT: Final = 1 << 17  # bytes in one packet either way; a sender splits what would be longer
 
 
@@ -49,10 +52,15 @@ class LegRequest(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Reserve(Message, frozen=True):
-    """Lend endpoints to legs of a call: all of them (Reserved) or none (Refused)."""
+    """Lend endpoints to legs of a call: all of them (Reserved) or none (Refused).
+
+    quiet: the ports, all named, are leased to this connection and stay so when the call has ended; Reserved
+        is not wanted, Refused is. Without it, a leased port that is named leaves its lease.
+    """
 
     call: str
     legs: tuple[LegRequest, ...]
+    quiet: bool = False
 
 
 class Direct(Message, frozen=True):
@@ -98,7 +106,11 @@ class Bridge(Message, frozen=True):
 
 
 class Release(Message, frozen=True):
-    """Take back the endpoints of some legs; with no legs named, of the whole call. Answered by Released."""
+    """Take back the endpoints of some legs; with no legs named, of the whole call. Answered by Released.
+
+    Of some legs that the relay never heard of (they held leased ports and nothing else) there is nothing to
+    tell, and no answer.
+    """
 
     call: str
     legs: tuple[int, ...] = ()
@@ -114,16 +126,37 @@ class Inventory(Message, frozen=True):
     """Ask which calls the relay holds; answered by Holdings."""
 
 
+class Lease(Message, frozen=True):
+    """Hand over pairs, for this connection to lend: Leased, with as many as can be had now, or Refused (call "").
+
+    The lease ends with Return, with a Reserve that names the port and is not quiet, or with the connection.
+    """
+
+    interface: str
+    pairs: int
+
+
+class Return(Message, frozen=True):
+    """Leased pairs go back, rested, by their RTP ports. What is not leased, or lent to a call, is passed over."""
+
+    interface: str
+    ports: tuple[int, ...]
+
+
 # Events, relay to core.
 
 
 class Welcome(Message, frozen=True):
-    """The relay is ready. form: how packets are forwarded ("user", later "tc", "xdp"), and why that form."""
+    """The relay is ready. form: how packets are forwarded ("user", later "tc", "xdp"), and why that form.
+
+    interfaces: the names of those that ports are leased of, the first one first; none: no leases here.
+    """
 
     version: int
     form: str
     reason: str
     calls: int
+    interfaces: tuple[str, ...] = ()
 
 
 class Lent(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -140,7 +173,7 @@ class Reserved(Message, frozen=True):
 
 
 class Refused(Message, frozen=True):
-    """A Reserve (or Hello, call "") that could not be met; nothing was lent."""
+    """A Reserve that could not be met; nothing was lent. Call "": the Hello, or once welcome, a Lease."""
 
     call: str
     reason: str
@@ -152,7 +185,8 @@ class StreamFigures(msgspec.Struct, frozen=True, array_like=True, gc=False):
     jitter is in milliseconds (RFC 3550 A.8, with the clock rate of the payload type where it is known,
     else 8000), lost counts packets (RFC 3550 A.3, may be negative with duplicates), times are
     seconds since the endpoint was lent, -1 for never. strangers: packets from a source that was not
-    believed, dropped. far: the address that media is really exchanged with, "" for none yet.
+    believed, dropped, once a Direct had named whom to believe. far: the address that media is really
+    exchanged with, "" for none yet.
     """
 
     leg: int
@@ -191,15 +225,28 @@ class Silent(Message, frozen=True):
     seconds: float
 
 
+class Leased(Message, frozen=True):
+    """Pairs by their RTP ports. address: what far ends are told. rest: seconds between two loans of a pair."""
+
+    interface: str
+    address: str
+    ports: tuple[int, ...]
+    rest: float
+
+
 class Holdings(Message, frozen=True):
-    """The calls held, and endpoints lent, ready to be lent and at rest; with more set, another follows."""
+    """The calls held, and endpoints lent, ready to be lent and at rest; with more set, another follows.
+
+    ports_leased: pairs that connections hold and the relay knows no call of.
+    """
 
     calls: tuple[str, ...]
     ports_lent: int
     ports_free: int
     ports_resting: int
     more: bool = False
+    ports_leased: int = 0
 
 
-Command = Hello | Reserve | Direct | Bridge | Release | Query | Inventory
-Event = Welcome | Reserved | Refused | Released | Figures | Silent | Holdings
+Command = Hello | Reserve | Direct | Bridge | Release | Query | Inventory | Lease | Return
+Event = Welcome | Reserved | Refused | Released | Figures | Silent | Leased | Holdings

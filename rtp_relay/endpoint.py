@@ -88,7 +88,7 @@ class Endpoint:
     def receive_rtcp(self, packet: Packet, source: Address, now: float) -> Exit | None:
         """A packet at the RTCP port: where it leaves, or None to drop it."""
         if source != self.rtcp_passing and not self._admit_rtcp(packet, source):
-            self.stream.strangers += 1
+            self._count_stranger()
             return None
         if not is_rtcp(packet):
             self.malformed += 1
@@ -124,8 +124,13 @@ class Endpoint:
         if latch.passing != passing or latch.state is not state:
             self.changed(self)
         if not admitted:
-            self.stream.strangers += 1
+            self._count_stranger()
         return admitted
+
+    def _count_stranger(self) -> None:
+        """Where no far end is named yet there are no strangers: its media may well be ahead of the signalling."""
+        if self.latch.stated is not None:
+            self.stream.strangers += 1
 
     def _admit_rtcp(self, packet: Packet, source: Address) -> bool:
         """RTCP is believed from where it was stated; with RTP learnt elsewhere, from that host.

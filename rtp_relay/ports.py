@@ -5,11 +5,15 @@ is lent again: its sockets stay open and what still arrives is dropped, so that 
 reaches the next caller. When everything is lent or at rest the one that has rested longest may go early:
 a call refused is the worse evil, and the strict source holds late packets off. A pair may be asked for
 by number, when a call is adopted after a restart.
+
+Pairs may be leased to a connection, the *lessee*, which lends them by itself and minds their rest. Until a
+call claims a leased pair it is open here and drops what comes; when the call ends it is the lessee's again.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict, deque
+from collections.abc import Iterable
 from typing import Final
 
 from rtp_relay.errors import PortsExhausted
@@ -19,18 +23,22 @@ REST: Final = 5.0  # seconds; a far end that has not heard of the end goes on se
 SHORTEST_REST: Final = 0.5  # seconds; what is in flight at the end of a call arrives within
 SPARE: Final = 64  # pairs kept open and free ahead of need
 GROWTH: Final = 16  # pairs opened in one go, half a millisecond
+LEASABLE: Final = (
+    0.75  # of the pairs that no call has; the rest is for those who hold no lease, or too small a one
+)
 
 
 class Pair:
     """An even port and the odd one above it."""
 
-    __slots__ = ("number", "rested_at", "rtcp", "rtp")
+    __slots__ = ("lessee", "number", "rested_at", "rtcp", "rtp")
 
     def __init__(self, number: int, rtp: Port, rtcp: Port) -> None:
         self.number = number
         self.rtp = rtp
         self.rtcp = rtcp
         self.rested_at = 0.0
+        self.lessee: int | None = None
 
 
 class PortPool:
@@ -48,6 +56,13 @@ class PortPool:
         self._free: OrderedDict[int, Pair] = OrderedDict()
         self._resting: deque[Pair] = deque()
         self._lent: dict[int, Pair] = {}
+        self._leased: dict[int, Pair] = {}
+        self._opened: set[int] = set()
+
+    @property
+    def leased(self) -> int:
+        """Pairs that lessees have, and no call."""
+        return len(self._leased)
 
     @property
     def lent(self) -> int:
@@ -70,7 +85,7 @@ class PortPool:
         opened = 0
         while opened < pairs and self._next < self.last:
             number, self._next = self._next, self._next + 2
-            if number in self._lent or number in self._free:
+            if number in self._opened:
                 continue  # asked for by number before
             pair = self._open(number)
             if pair is not None:
@@ -91,42 +106,110 @@ class PortPool:
         self._lent[number] = pair
         return pair
 
-    def lend_number(self, number: int, now: float) -> Pair:
-        """That very pair, even out of its rest: who asks by number had it before. Raises PortsExhausted."""
+    def lend_number(self, number: int, now: float, lessee: int | None = None) -> Pair:
+        """That very pair, even out of its rest: who asks by number had it before. Raises PortsExhausted.
+
+        A pair that is leased to the same one leaves its lease.
+        """
         self._end_rests(now)
         if number in self._lent:
             raise PortsExhausted(f"port {number} at {self.host} is lent already")
+        if number in self._leased:
+            pair = self._claim(number, lessee)
+            pair.lessee = None
+            return pair
         if number & 1 or not self.first <= number < self.last:
             raise PortsExhausted(f"port {number} is none of ours ({self.first} to {self.last}, even)")
-        pair = self._free.pop(number, None) or self._wake(number) or self._open(number)
-        if pair is None:
+        opened = self._free.pop(number, None) or self._wake(number) or self._open(number)
+        if opened is None:
             raise PortsExhausted(f"port {number} or {number + 1} at {self.host} is taken by another program")
-        self._lent[number] = pair
-        return pair
+        self._lent[number] = opened
+        return opened
 
     def give_back(self, pair: Pair, now: float) -> None:
-        """End the loan; the pair rests."""
+        """End the loan; the pair rests, or is the lessee's again."""
         pair.rtp.receive = pair.rtcp.receive = drop
         del self._lent[pair.number]
-        pair.rested_at = now + self._rest
-        self._resting.append(pair)
+        if pair.lessee is not None:
+            self._leased[pair.number] = pair
+        else:
+            self._lay_down(pair, now)
 
     def undo(self, pair: Pair) -> None:
         """End a loan that nobody was told of: there is nothing to rest from."""
         pair.rtp.receive = pair.rtcp.receive = drop
         del self._lent[pair.number]
-        self._free[pair.number] = pair
-        self._free.move_to_end(pair.number, last=False)
+        if pair.lessee is not None:
+            self._leased[pair.number] = pair
+        else:
+            self._free[pair.number] = pair
+            self._free.move_to_end(pair.number, last=False)
+
+    # Leases.
+
+    def lease(self, pairs: int, lessee: int, now: float) -> list[int]:
+        """Hand over up to `pairs` of those that are open; the numbers. None at all: nothing is left to lease.
+
+        More are opened only if there is none, and no more than media can wait for: who wants more asks again.
+        """
+        self._end_rests(now)
+        within = (self.last + 1 - self.first) // 2 - self.taken - len(self._lent)
+        wanted = min(pairs, int(within * LEASABLE) - len(self._leased))
+        if wanted > 0 and not self._free:
+            self.grow(GROWTH)
+        numbers = []
+        for _ in range(min(wanted, len(self._free))):
+            number, pair = self._free.popitem(last=False)
+            pair.lessee = lessee
+            self._leased[number] = pair
+            numbers.append(number)
+        return numbers
+
+    def lend_leased(self, number: int, lessee: int) -> Pair:
+        """A pair of that lessee's, which stays leased. Raises PortsExhausted if it is not his, or has a call."""
+        if number not in self._leased:
+            raise PortsExhausted(f"port {number} at {self.host} is not leased, or lent already")
+        return self._claim(number, lessee)
+
+    def take_return(self, numbers: Iterable[int], lessee: int) -> None:
+        """Leased pairs come back, rested. What is not leased to him, or has a call, is passed over."""
+        for number in numbers:
+            pair = self._leased.get(number)
+            if pair is not None and pair.lessee == lessee:
+                del self._leased[number]
+                pair.lessee = None
+                self._free[number] = pair
+
+    def end_leases(self, lessee: int, now: float) -> None:
+        """The lessee is gone: what no call has rests, as nobody knows to whom it was lent."""
+        for pair in [pair for pair in self._leased.values() if pair.lessee == lessee]:
+            del self._leased[pair.number]
+            pair.lessee = None
+            self._lay_down(pair, now)
+        for pair in self._lent.values():
+            if pair.lessee == lessee:
+                pair.lessee = None
+
+    def _claim(self, number: int, lessee: int | None) -> Pair:
+        pair = self._leased[number]
+        if pair.lessee != lessee:
+            raise PortsExhausted(f"port {number} at {self.host} is leased to another connection")
+        del self._leased[number]
+        self._lent[number] = pair
+        return pair
 
     def close(self) -> None:
         """Close every port, lent or not."""
-        for pair in (*self._free.values(), *self._resting, *self._lent.values()):
+        for pair in (*self._free.values(), *self._resting, *self._lent.values(), *self._leased.values()):
             pair.rtp.close()
             pair.rtcp.close()
-        self._free.clear()
-        self._resting.clear()
-        self._lent.clear()
+        for pairs in (self._free, self._resting, self._lent, self._leased, self._opened):
+            pairs.clear()
         self._next = self.last
+
+    def _lay_down(self, pair: Pair, now: float) -> None:
+        pair.rested_at = now + self._rest
+        self._resting.append(pair)
 
     def _end_rests(self, now: float) -> None:
         resting = self._resting
@@ -160,4 +243,5 @@ class PortPool:
             rtp.close()
             self.taken += 1
             return None
+        self._opened.add(number)
         return Pair(number, rtp, rtcp)

@@ -3,7 +3,8 @@
 Give it a command, then `take_events()`; whenever `next_deadline()` has come, `handle_deadline(now)`.
 Packets reach the endpoints by way of the form. A call belongs to the *owner* who reserved it, a number
 that the process gives to a connection. When the owner is lost its calls are kept for a while as orphans;
-a Reserve for the same call, or for the same ports, adopts them.
+a Reserve for the same call, or for the same ports, adopts them. Ports leased to the owner that no call has
+go to rest.
 """
 
 from __future__ import annotations
@@ -12,15 +13,16 @@ import heapq
 import itertools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from rtp_relay import control
 from rtp_relay.bridge import Leg, join, part, rejoin
 from rtp_relay.endpoint import Endpoint, settle
-from rtp_relay.errors import Refusal, StartError
+from rtp_relay.errors import PortsExhausted, Refusal
 from rtp_relay.form import Form, Interface
-from rtp_relay.ports import GROWTH, REST, PortPool
-from rtp_relay.source import canonical_host, is_version_6
+from rtp_relay.interfaces import Interfaces
+from rtp_relay.ports import REST
+from rtp_relay.source import is_version_6
 
 Owner = int
 Note = Callable[..., object]  # note(event, **what): the process logs it, a test collects it
@@ -67,6 +69,15 @@ class Call:
         return (endpoint for leg in self.legs.values() for endpoint in leg.endpoints.values())
 
 
+class Loan(NamedTuple):
+    """What one Reserve lends by: from the lease or not, to whom, when; fresh: endpoints made so far."""
+
+    quiet: bool
+    owner: Owner
+    now: float
+    fresh: list[tuple[Leg, Endpoint]]
+
+
 class Relay:
     """Every call's endpoints and bridges, on one form of forwarding.
 
@@ -87,47 +98,19 @@ class Relay:
         self._events: list[tuple[Owner, control.Event]] = []
         self._deadlines: list[tuple[float, int, Call]] = []
         self._numbers = itertools.count()
-        self._interfaces: dict[str, Interface] = {}
-        self._pools: dict[str, PortPool] = {}
-        for interface in interfaces:
-            self._add(interface)
-        if not self._interfaces:
-            raise StartError("no interface: where is media to be received?")
-        self._first = next(iter(self._interfaces.values()))
-
-    def _add(self, interface: Interface) -> None:
-        settings = self._settings
-        for host in (interface.bind, interface.advertised):
-            if canonical_host(host) != host:
-                raise StartError(f"interface {interface.name}: {host!r} is no IP address in its usual form")
-        if interface.name in self._interfaces:
-            raise StartError(f"interface {interface.name} is there twice")
-        first, last = settings.first_port, settings.last_port
-        if last > 65535 or first < 1024:
-            raise StartError(f"ports {first}-{last}: from 1024 to 65535, please")
-        self._interfaces[interface.name] = interface
-        if interface.bind not in self._pools:
-            pool = PortPool(self._form, interface.bind, first, last, settings.rest)
-            if pool.first >= pool.last:
-                raise StartError(f"ports {first}-{last}: no even port and an odd one above it")
-            self._pools[interface.bind] = pool
+        self._interfaces = Interfaces(
+            form, interfaces, settings.first_port, settings.last_port, settings.rest
+        )
 
     def open(self, pairs: int) -> None:
         """Open ports ahead of need, on each address. Raises StartError if there is one that lends none."""
-        for pool in self._pools.values():
-            pool.grow(pairs)
-            if not pool.free:
-                raise StartError(
-                    f"no port can be opened at {pool.host} between {pool.first} and {pool.last}: "
-                    "is it an address of this host, and is another program using the range?"
-                )
+        self._interfaces.open(pairs)
 
     def close(self) -> None:
         """Close every port. Calls end without a word."""
         self._calls.clear()
         self._deadlines.clear()
-        for pool in self._pools.values():
-            pool.close()
+        self._interfaces.close()
 
     # Commands and events.
 
@@ -148,6 +131,7 @@ class Relay:
             call.owner = None
             call.orphaned_until = until
             self._schedule(until, call)
+        self._interfaces.end_leases(owner, now)
         if orphans:
             self._note("calls orphaned", calls=len(orphans), seconds=self._settings.orphan_time)
 
@@ -172,17 +156,16 @@ class Relay:
     @property
     def wants_growth(self) -> bool:
         """Few ports are free, and there are more to open."""
-        return any(pool.wants_growth for pool in self._pools.values())
+        return self._interfaces.wants_growth
 
     def grow(self) -> None:
         """Open some ports more, so few that media does not wait for it."""
-        for pool in self._pools.values():
-            if pool.wants_growth:
-                pool.grow(GROWTH)
+        self._interfaces.grow()
 
     @property
     def ports_lent(self) -> int:
-        return sum(pool.lent for pool in self._pools.values())
+        """Pairs that calls have."""
+        return self._interfaces.lent
 
     def _schedule(self, at: float, call: Call) -> None:
         heapq.heappush(self._deadlines, (at, next(self._numbers), call))
@@ -198,7 +181,9 @@ class Relay:
         if not call.is_watched or timeout <= 0:
             return
         last = self._last_sign(call)
-        if last is not None and now >= last + timeout:  # as it was scheduled: rounding must not bring it back at once
+        if (
+            last is not None and now >= last + timeout
+        ):  # as it was scheduled: rounding must not bring it back at once
             self._note("no media", call=call.name, seconds=round(now - last, 3))
             self._tell(call, control.Silent(call.name, round(now - last, 3)))
             last = None  # told; again if it stays silent for as long again
@@ -225,72 +210,74 @@ class Relay:
             reason = f"this relay speaks version {control.VERSION}, not {command.version}"
             self._events.append((owner, control.Refused("", reason)))
             return
-        form, calls = self._form, len(self._calls)
-        self._events.append((owner, control.Welcome(control.VERSION, form.name, form.reason, calls)))
+        form, calls, names = self._form, len(self._calls), self._interfaces.names
+        self._events.append((owner, control.Welcome(control.VERSION, form.name, form.reason, calls, names)))
 
     def _reserve(self, command: control.Reserve, owner: Owner, now: float) -> None:
         call = self._calls.get(command.call) or Call(command.call, owner)
         fresh: list[tuple[Leg, Endpoint]] = []
-        lent: list[control.Lent] = []
         try:
             self._check_owner(call, command, owner)
             for request in command.legs:
-                lent.extend(self._lend_leg(call, request, fresh, now))
+                self._lend_leg(call, request, Loan(command.quiet, owner, now, fresh))
         except Refusal as refusal:
             self._undo(call, fresh)
             self._note("reserve refused", call=command.call, reason=str(refusal))
             self._events.append((owner, control.Refused(command.call, str(refusal))))
             return
-        call.owner, call.orphaned_until = owner, None
+        if call.owner != owner:
+            self._take_over(call, owner)
         self._calls[call.name] = call
         for request in command.legs:
             rejoin(call.legs[request.leg], self._form, now, self._settings.learning)
-        self._events.append((owner, control.Reserved(call.name, tuple(lent))))
+        if not command.quiet:
+            self._events.append((owner, control.Reserved(call.name, _lent(call, command.legs))))
 
     def _check_owner(self, call: Call, command: control.Reserve, owner: Owner) -> None:
         """Another's call may be taken over by who names its ports, as a core does that has come back."""
         if call.owner not in (None, owner) and not all(request.ports for request in command.legs):
             raise Refusal("the call belongs to another connection")
 
-    def _lend_leg(
-        self, call: Call, request: control.LegRequest, fresh: list[tuple[Leg, Endpoint]], now: float
-    ) -> list[control.Lent]:
+    def _take_over(self, call: Call, owner: Owner) -> None:
+        """Another's call, or an orphan: ports that were leased to who had it are leased to nobody now."""
+        for endpoint in call.endpoints():
+            if endpoint.pair.lessee != owner:
+                endpoint.pair.lessee = None
+        call.owner, call.orphaned_until = owner, None
+
+    def _lend_leg(self, call: Call, request: control.LegRequest, loan: Loan) -> None:
         if not 0 < request.media <= MEDIA_LIMIT or not 0 <= request.first_medium <= MEDIA_LIMIT:
             raise Refusal(f"leg {request.leg}: {request.media} media from {request.first_medium}")
-        if request.ports and len(request.ports) != request.media:
+        if len(request.ports) != request.media and (request.ports or loan.quiet):
             raise Refusal(f"leg {request.leg}: {len(request.ports)} ports for {request.media} media")
         leg = call.legs.get(request.leg) or self._new_leg(call, request)
-        lent = []
         for index in range(request.media):
             wanted = request.ports[index] if request.ports else None
-            endpoint = self._lend(leg, request.first_medium + index, wanted, fresh, now)
-            number, host = endpoint.pair.number, leg.interface.advertised
-            lent.append(control.Lent(leg.number, endpoint.medium, host, number, number + 1))
-        return lent
+            self._lend(leg, request.first_medium + index, wanted, loan)
 
     def _new_leg(self, call: Call, request: control.LegRequest) -> Leg:
-        interface = self._interfaces.get(request.interface) if request.interface else self._first
-        if interface is None:
-            raise Refusal(f"leg {request.leg}: no interface is called {request.interface!r}")
+        interface, pool = self._interfaces.named(request.interface)
         if len(call.legs) >= LEG_LIMIT:
             raise Refusal(f"more than {LEG_LIMIT} legs in a call")
-        leg = call.legs[request.leg] = Leg(request.leg, interface, self._pools[interface.bind])
+        leg = call.legs[request.leg] = Leg(request.leg, interface, pool)
         return leg
 
-    def _lend(
-        self, leg: Leg, medium: int, wanted: int | None, fresh: list[tuple[Leg, Endpoint]], now: float
-    ) -> Endpoint:
-        """The endpoint that the leg has for the medium, if it is the wanted one, or a new one."""
+    def _lend(self, leg: Leg, medium: int, wanted: int | None, loan: Loan) -> None:
+        """Give the leg an endpoint for the medium, unless it has one already; it must be the wanted one."""
         endpoint = leg.endpoints.get(medium)
         if endpoint is not None:
             if wanted is not None and endpoint.pair.number != wanted:
                 has = endpoint.pair.number
                 raise Refusal(f"leg {leg.number} has port {has} for medium {medium}, not {wanted}")
-            return endpoint
-        pair = leg.pool.lend(now) if wanted is None else leg.pool.lend_number(wanted, now)
-        endpoint = leg.endpoints[medium] = Endpoint(leg.number, medium, pair, now, self._belief_changed)
-        fresh.append((leg, endpoint))
-        return endpoint
+            return
+        if wanted is None:
+            pair = leg.pool.lend(loan.now)
+        elif loan.quiet:
+            pair = leg.pool.lend_leased(wanted, loan.owner)
+        else:
+            pair = leg.pool.lend_number(wanted, loan.now, loan.owner)
+        endpoint = leg.endpoints[medium] = Endpoint(leg.number, medium, pair, loan.now, self._belief_changed)
+        loan.fresh.append((leg, endpoint))
 
     def _undo(self, call: Call, fresh: list[tuple[Leg, Endpoint]]) -> None:
         for leg, endpoint in fresh:
@@ -298,6 +285,26 @@ class Relay:
             leg.pool.undo(endpoint.pair)
         for number in [number for number, leg in call.legs.items() if not leg.endpoints]:
             del call.legs[number]
+
+    def _lease(self, command: control.Lease, owner: Owner, now: float) -> None:
+        try:
+            interface, pool = self._interfaces.named(command.interface)
+            ports = pool.lease(command.pairs, owner, now)
+            if not ports:
+                raise PortsExhausted(f"no port at {pool.host} is left to lease")
+        except Refusal as refusal:
+            self._events.append((owner, control.Refused("", str(refusal))))
+            return
+        leased = control.Leased(command.interface, interface.advertised, tuple(ports), self._settings.rest)
+        self._events.append((owner, leased))
+
+    def _return(self, command: control.Return, owner: Owner, now: float) -> None:
+        try:
+            _, pool = self._interfaces.named(command.interface)
+        except Refusal as refusal:
+            self._note("return refused", reason=str(refusal))
+            return
+        pool.take_return(command.ports, owner)
 
     def _direct(self, command: control.Direct, owner: Owner, now: float) -> None:
         call = self._calls.get(command.call)
@@ -355,14 +362,23 @@ class Relay:
         self._events.append((owner, control.Figures(command.call, tuple(streams))))
 
     def _inventory(self, command: control.Inventory, owner: Owner, now: float) -> None:
-        pools = self._pools.values()
-        lent, free = self.ports_lent, sum(pool.free for pool in pools)
-        resting = sum(pool.resting for pool in pools)
-        names = list(self._calls)
+        ports, names = self._interfaces, list(self._calls)
         for start in range(0, max(len(names), 1), CALLS_IN_HOLDINGS):
             some = tuple(names[start : start + CALLS_IN_HOLDINGS])
             more = start + CALLS_IN_HOLDINGS < len(names)
-            self._events.append((owner, control.Holdings(some, lent, free, resting, more)))
+            holdings = control.Holdings(some, ports.lent, ports.free, ports.resting, more, ports.leased)
+            self._events.append((owner, holdings))
+
+
+def _lent(call: Call, requests: Iterable[control.LegRequest]) -> tuple[control.Lent, ...]:
+    """What those who asked are told."""
+    lent = []
+    for request in requests:
+        leg = call.legs[request.leg]
+        for medium in range(request.first_medium, request.first_medium + request.media):
+            number = leg.endpoints[medium].pair.number
+            lent.append(control.Lent(leg.number, medium, leg.interface.advertised, number, number + 1))
+    return tuple(lent)
 
 
 def _note_nothing(event: str, **what: object) -> None:
@@ -377,4 +393,6 @@ COMMANDS: Final[dict[type[control.Command], Callable[..., None]]] = {
     control.Release: Relay._release,
     control.Query: Relay._query,
     control.Inventory: Relay._inventory,
+    control.Lease: Relay._lease,
+    control.Return: Relay._return,
 }

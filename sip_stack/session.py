@@ -7,7 +7,6 @@ means for the call is asked of the owner.
 
 from __future__ import annotations
 
-import enum
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,22 +18,17 @@ from sip_stack.events import Ended, Gone, Replied, Requested
 from sip_stack.flow import Flow
 from sip_stack.message import Message, Request, Response
 from sip_stack.outgoing import OutgoingRequest, lines
+from sip_stack.refresher import Refresher
 from sip_stack.sdp import parse
 from sip_stack.sdp_rewriting import Origin, reject
 from sip_stack.server_transaction import ServerTransaction
-from sip_stack.session_timer import Agreement, agree_as_client, min_se_of
+from sip_stack.session_timer import Agreement
 from sip_stack.timers import Timer
 from sip_stack.trace import Trace
 
 if TYPE_CHECKING:
     from sip_stack.invite_server import InviteServer
     from sip_stack.stack import EventOwner, Stack
-
-
-class _Timers(enum.IntEnum):
-    REFRESH = 0
-    EXPIRE = 1
-    ABANDON = 2  # what a peer has left unanswered since the end
 
 
 @dataclass(slots=True)
@@ -62,15 +56,15 @@ class Session:
     """
 
     __slots__ = (
+        "_abandon_timer",
         "_acknowledgements",
         "_asked",
         "_bye_fields",
         "_has_ended",
         "_is_known",
         "_received_rseq",
-        "_timers",
+        "_refresher",
         "_unfinished",
-        "agreement",
         "dialog",
         "digest",
         "is_confirmed",
@@ -99,7 +93,7 @@ class Session:
         self.unacknowledged: dict[int, InviteServer] = {}  # by CSeq: 2xx sent, ACK awaited
         self.peer_allows: frozenset[str] = frozenset()
         self.digest: DigestClient | None = None
-        self.agreement: Agreement | None = None
+        self._refresher: Refresher | None = None
         self.local_body = b""
         self.origin: Origin | None = None  # what our descriptions in this dialog call themselves
         self.remote_offer = b""
@@ -107,7 +101,7 @@ class Session:
         self._asked: dict[ClientTransaction, _Asked] = {}
         self._unfinished: list[OutgoingRequest] = []  # offerless INVITEs of ours whose ACK waits for SDP
         self._acknowledgements: dict[int, tuple[Flow, bytes]] = {}  # by CSeq of our INVITE, the newest few
-        self._timers: dict[int, Timer] = {}
+        self._abandon_timer: Timer | None = None
         self._bye_fields: str | None = None
         self._has_ended = False
         self._is_known = True
@@ -187,13 +181,26 @@ class Session:
 
     def agree(self, agreement: Agreement | None, now: float) -> None:
         """Start the session timer anew as agreed (RFC 4028 §7.2, §9)."""
-        self._cancel_timers()
-        self.agreement = agreement
-        if agreement is None or self._has_ended:
+        if self._has_ended or (agreement is None and self._refresher is None):
             return
-        if agreement.we_refresh:
-            self._set(_Timers.REFRESH, now + agreement.refresh_after)
-        self._set(_Timers.EXPIRE, now + agreement.expire_after)
+        if self._refresher is None:
+            self._refresher = Refresher(self)
+        self._refresher.agree(agreement, now)
+
+    @property
+    def agreement(self) -> Agreement | None:
+        """The session timer that holds, if any."""
+        return None if self._refresher is None else self._refresher.agreement
+
+    def send_refresh(self, method: str, fields: str, body: bytes, now: float) -> None:
+        """For the refresher: an UPDATE or re-INVITE that is nobody else's business."""
+        self._send(_Asked(method, fields, body, "application/sdp", _REFRESH), now)
+
+    def expire(self, now: float) -> None:
+        """RFC 4028 §10: no refresh came in time, or none of ours was accepted: BYE."""
+        owner = self.owner
+        self.bye(lines([("Reason", 'SIP;cause=408;text="Session timer expired"')]), now)
+        self.stack.emit(owner, Ended(self, None, "expired"))
 
     def rejection_of_offer(self) -> bytes:
         """The answer for an ACK that must refuse the offer of a 2xx (all ports 0), b"" when there is none."""
@@ -325,19 +332,12 @@ class Session:
             self._tell(asked, None, now)
 
     def handle_timer(self, name: int, now: float) -> None:
-        self._timers.pop(name, None)
-        if name == _Timers.ABANDON:
-            for transaction in self._asked:
-                self.stack.drop_client(transaction)
-            self._asked.clear()
-            self._leave_if_done()
-        elif name == _Timers.EXPIRE:
-            # RFC 4028 §10: no refresh came in time, or none of ours was accepted: BYE.
-            owner = self.owner
-            self.bye(lines([("Reason", 'SIP;cause=408;text="Session timer expired"')]), now)
-            self.stack.emit(owner, Ended(self, None, "expired"))
-        else:
-            self._refresh(now)
+        """An INVITE of ours that outlived the session was given 64*T1: it is given up."""
+        self._abandon_timer = None
+        for transaction in self._asked:
+            self.stack.drop_client(transaction)
+        self._asked.clear()
+        self._leave_if_done()
 
     def acknowledge_reliably(self, invite_cseq: int, response: Response, now: float) -> bool:
         """PRACK a reliable provisional (RFC 3262 §4) once; False for a repeated one, or one out of order."""
@@ -381,7 +381,8 @@ class Session:
         if asked.method == "PRACK":
             return
         if asked.tag is _REFRESH:
-            self._refreshed(asked, response, now)
+            assert self._refresher is not None
+            self._refresher.handle_reply(response, asked.method == "INVITE" and not asked.body, now)
         else:
             self.stack.emit(self.owner, Replied(self, response, asked.tag))
         if response is None or response.status in (408, 481):
@@ -402,49 +403,6 @@ class Session:
         text = "".join([f"{line}\r\n" for line in kept]) + lines(fields)
         self._send(_Asked(asked.method, text, asked.body, asked.content_type, asked.tag, is_retry=True), now)
         return True
-
-    # Refreshes (RFC 4028 §7.4, §10).
-
-    def _refresh(self, now: float, min_se: int = 0) -> None:
-        """min_se: as a 422 has asked for it, else 0."""
-        if "UPDATE" in self.peer_allows:
-            method, body = "UPDATE", b""
-        elif self.is_inviting or self.is_invited:
-            self._set(_Timers.REFRESH, now + 1.0)
-            return
-        else:
-            method, body = "INVITE", self.local_body
-        assert self.agreement is not None
-        fields = [
-            ("Contact", self.dialog.contact),
-            ("Supported", "timer"),
-            ("Session-Expires", f"{self.agreement.interval};refresher=uac"),
-        ]
-        if min_se:
-            fields.append(("Min-SE", str(min_se)))
-        self._send(_Asked(method, lines(fields), body, "application/sdp", _REFRESH), now)
-
-    def _refreshed(self, asked: _Asked, response: Response | None, now: float) -> None:
-        if response is None:
-            return
-        if response.status < 300:
-            if asked.method == "INVITE" and not asked.body:
-                self.acknowledge(now)
-            self.agree(_agreement_in(response) or self.agreement, now)
-        elif (
-            response.status == 422
-            and self.agreement is not None
-            and min_se_of(response) > self.agreement.interval
-        ):
-            # RFC 4028 §7.4: sent once more with the interval that is asked for.
-            self.agreement = Agreement(min_se_of(response), we_refresh=True)
-            self._refresh(now, min_se_of(response))
-        elif response.status == 491:
-            # RFC 3261 §14.1: 2.1 to 4 s for the owner of the Call-ID, else 0 to 2 s.
-            wait = 2.1 + self.stack.fraction() * 1.9 if self.owns_call_id else self.stack.fraction() * 2.0
-            self._set(_Timers.REFRESH, now + wait)
-        elif self.agreement is not None:
-            self._set(_Timers.REFRESH, now + self.agreement.interval / 4)
 
     # Within.
 
@@ -475,11 +433,13 @@ class Session:
 
     def _end(self) -> None:
         self._has_ended = True
-        self._cancel_timers()
+        if self._refresher is not None:
+            self._refresher.stop()
         self._finish_refusing(self.stack.now)
-        if self.is_inviting:
+        if self.is_inviting and self._abandon_timer is None:
             # A 2xx may still come and wants its ACK; a peer that has said 100 and then nothing is given up.
-            self._set(_Timers.ABANDON, self.stack.now + self.stack.intervals.timeout)
+            deadline = self.stack.now + self.stack.intervals.timeout
+            self._abandon_timer = self.stack.wheel.set(self, 0, deadline)
 
     def _leave_if_done(self) -> None:
         if not self._asked and not self.unacknowledged:
@@ -489,29 +449,14 @@ class Session:
         if self._is_known:
             self._is_known = False
             self.serving = None
+            self._refresher = None
+            if self._abandon_timer is not None:
+                self.stack.wheel.cancel(self._abandon_timer)
+                self._abandon_timer = None
             self.stack.dialogs.pop(self.dialog.key, None)
-
-    def _set(self, name: int, deadline: float) -> None:
-        old = self._timers.pop(name, None)
-        if old is not None:
-            self.stack.wheel.cancel(old)
-        self._timers[name] = self.stack.wheel.set(self, name, deadline)
-
-    def _cancel_timers(self) -> None:
-        for timer in self._timers.values():
-            self.stack.wheel.cancel(timer)
-        self._timers.clear()
 
     def __repr__(self) -> str:
         return f"<session {self.dialog!r}{' ended' if self._has_ended else ''}>"
-
-
-def _agreement_in(response: Response) -> Agreement | None:
-    """What a 2xx to a refresh states; None where it states nothing that can be read: then the old one holds."""
-    try:
-        return agree_as_client(response)
-    except RemoteError:
-        return None
 
 
 def challenges(response: Response) -> list[tuple[str, str]]:

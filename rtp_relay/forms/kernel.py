@@ -126,9 +126,9 @@ class KernelForm(UserForm):
         super().shut()
         for interface, host in self._managed:
             try:
-                self._asking.forget(interface, host)
+                self._asking.let_age(interface, host)
             except OSError:
-                pass  # gone already, or the privilege is
+                pass  # the interface is gone, or the privilege is
         self.loaded.close()
         self._changes.close()
         self._asking.close()

@@ -29,6 +29,7 @@ LINK_ADDRESS, LINK_NAME, LINK_MTU = 1, 3, 4
 ADDRESS, LOCAL_ADDRESS = 1, 2
 ROUTE_DESTINATION, ROUTE_SOURCE, ROUTE_INTERFACE, ROUTE_GATEWAY = 1, 2, 4, 5
 NEIGHBOUR_ADDRESS, NEIGHBOUR_MAC, NEIGHBOUR_MORE_FLAGS = 1, 2, 15
+USE: Final = 1  # NTF_USE: as if a packet had gone there
 MANAGED: Final = 1  # NTF_EXT_MANAGED: the kernel keeps the entry fresh by itself
 
 ROUTE_UNICAST, ROUTE_LOCAL = 1, 2
@@ -132,10 +133,10 @@ class Asking:
         body += _attribute(NEIGHBOUR_MORE_FLAGS, struct.pack("=I", MANAGED))
         list(self._ask(NEW_NEIGHBOUR, body, CREATE | ACKNOWLEDGE))
 
-    def forget(self, interface: int, host: str) -> None:
-        """Take a neighbour away that was kept fresh; who needs it will find it again. Raises OSError."""
-        body = NEIGHBOUR.pack(_family(host), interface, 0, 0, 0) + _attribute(NEIGHBOUR_ADDRESS, _packed(host))
-        list(self._ask(DELETED_NEIGHBOUR, body, ACKNOWLEDGE))
+    def let_age(self, interface: int, host: str) -> None:
+        """End `keep_fresh`: the neighbour stays as known as it is, like any other. Raises OSError."""
+        body = NEIGHBOUR.pack(_family(host), interface, 0, USE, 0) + _attribute(NEIGHBOUR_ADDRESS, _packed(host))
+        list(self._ask(NEW_NEIGHBOUR, body, CREATE | ACKNOWLEDGE))
 
     def links(self) -> dict[int, Link]:
         """Every interface, by its index."""

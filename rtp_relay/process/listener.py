@@ -33,8 +33,12 @@ log = structlog.get_logger("rtp_relay")
 def listen(path: str) -> socket.socket:
     """A listening socket at `path`, for this user only. Removes a dead one there, never a live one.
 
-    Raises StartError.
+    A directory that is missing is made, for this user only too. Raises StartError.
     """
+    try:
+        Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StartError(f"directory of control socket {path}: {error.strerror}") from error
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     listener.setblocking(False)
     mask = os.umask(0o177)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import fcntl
 import os
+import select
 import shutil
 import socket
 import struct
@@ -64,6 +65,22 @@ class Namespaces:
         self._set_up(self.far, FAR_LINK, FAR, ELSEWHERE)
         with self.inside(self.far):
             set_offload(FAR_LINK, RECEIVE_OFFLOAD, True)  # without NAPI a veth takes nothing that XDP sends
+        for version_6 in (False, True):
+            self._wait(self.far, FAR[version_6], self.relay, RELAY[version_6])
+            self._wait(self.relay, RELAY[version_6], self.far, FAR[version_6])
+
+    def _wait(self, sender: int, source: str, receiver: int, destination: str) -> None:
+        """Until packets pass: the system starts a link when it finds the time."""
+        with self.inside(receiver):
+            to = udp_socket(destination)
+        with self.inside(sender):
+            by = udp_socket(source)
+        with to, by:
+            for _ in range(100):
+                by.sendto(b"?", to.getsockname())
+                if select.select([to], [], [], 0.05)[0]:
+                    return
+        raise OSError(0, f"nothing passes from {source} to {destination}")
 
     def close(self) -> None:
         for descriptor in (self.relay, self.far, self._home):
@@ -106,6 +123,12 @@ class Namespaces:
                 name, value = row.split()
                 errors += int(value) if name == "Udp6InCsumErrors" else 0
             return errors
+
+
+def udp_socket(host: str, port: int = 0) -> socket.socket:
+    made = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
+    made.bind((host, port))
+    return made
 
 
 def set_offload(link: str, what: int, is_on: bool) -> None:

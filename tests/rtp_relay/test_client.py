@@ -13,6 +13,7 @@ from rtp_relay import control
 from rtp_relay.client import RelayClient
 from rtp_relay.framing import commands_in, packets_of
 from rtp_relay.process.listener import listen
+from rtp_relay.stock import FIRST_BATCH
 from tests.rtp_relay.loop import turn
 
 WELCOME = control.Welcome(control.VERSION, "user", "", 0)
@@ -211,6 +212,129 @@ def test_it_waits_for_a_relay_that_is_not_there_yet(tmp_path: Path) -> None:
         relay.close()
 
     asyncio.run(script())
+
+
+LEASING = control.Welcome(control.VERSION, "user", "", 0, ("main",))
+TWO_LEGS = control.Reserve("call", (control.LegRequest(0), control.LegRequest(1)))
+FOUR_PAIRS = control.Leased("main", "192.0.2.1", (20000, 20002, 20004, 20006), 5.0)
+
+
+async def greet_with_leases(relay: Relay, core: Core, *answers: control.Event) -> None:
+    await relay.accept()
+    relay.say(LEASING)
+    assert await relay.commands() == [control.Lease("main", FIRST_BATCH)]
+    assert not core.client.is_ready
+    relay.say(*answers)
+    assert await core.next() == LEASING
+    assert core.client.is_ready
+
+
+def test_it_is_ready_when_it_has_ports_and_answers_reserves_itself(play: Callable[[Play], None]) -> None:
+    async def script(relay: Relay, core: Core) -> None:
+        await greet_with_leases(relay, core, FOUR_PAIRS, control.Refused("", "no more"))
+        core.client.send(TWO_LEGS)
+        assert core.told.empty()  # not within send
+        await turn()
+        reserved = core.told.get_nowait()
+        assert isinstance(reserved, control.Reserved)
+        assert [(lent.address, lent.port) for lent in reserved.lent] == [
+            ("192.0.2.1", 20000),
+            ("192.0.2.1", 20002),
+        ]
+        assert (await relay.commands()) == [control.Lease("main", FIRST_BATCH - 4)]  # before: not a word
+        core.client.send(control.Bridge("call", 0, 1))
+        quiet = control.Reserve(
+            "call", (control.LegRequest(0, ports=(20000,)), control.LegRequest(1, ports=(20002,))), quiet=True
+        )
+        assert await relay.commands() == [quiet, control.Bridge("call", 0, 1)]
+        core.client.send(control.Release("call"))
+        assert await relay.commands() == [control.Release("call")]
+        relay.say(control.Released("call", ()))
+        assert await core.next() == control.Released("call", ())
+
+    play(script)
+
+
+def test_a_call_that_nobody_answers_costs_the_relay_nothing(play: Callable[[Play], None]) -> None:
+    async def script(relay: Relay, core: Core) -> None:
+        await greet_with_leases(relay, core, FOUR_PAIRS)
+        assert await relay.commands() == [control.Lease("main", FIRST_BATCH - 4)]
+        core.client.send(TWO_LEGS)
+        assert isinstance(await core.next(), control.Reserved)
+        core.client.send(control.Release("call"))
+        assert await core.next() == control.Released("call", ())
+        core.client.send(control.Inventory())
+        assert await relay.commands() == [control.Inventory()]
+
+    play(script)
+
+
+def test_a_relay_that_refuses_leases_is_asked_for_each_call(play: Callable[[Play], None]) -> None:
+    async def script(relay: Relay, core: Core) -> None:
+        await greet_with_leases(relay, core, control.Refused("", "no leases here"))
+        core.client.send(TWO_LEGS)
+        assert await relay.commands() == [TWO_LEGS]
+        reserved = control.Reserved("call", (control.Lent(0, 0, "192.0.2.1", 30000, 30001),))
+        relay.say(reserved)
+        assert await core.next() == reserved
+        assert core.client.refusal == ""
+
+    play(script)
+
+
+def test_a_relay_that_does_not_answer_a_lease_is_ready_all_the_same(
+    play: Callable[[Play], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rtp_relay.client.LEASE_PATIENCE", 0.01)
+
+    async def script(relay: Relay, core: Core) -> None:
+        await greet_with_leases(relay, core)
+        core.client.send(TWO_LEGS)
+        assert await relay.commands() == [TWO_LEGS]
+        relay.say(FOUR_PAIRS)
+        assert await relay.commands() == [control.Lease("main", FIRST_BATCH - 4)]
+        core.client.send(control.Reserve("other", TWO_LEGS.legs))
+        assert isinstance(await core.next(), control.Reserved)
+
+    play(script)
+
+
+def test_a_relay_lost_before_its_first_lease_was_never_there(play: Callable[[Play], None]) -> None:
+    async def script(relay: Relay, core: Core) -> None:
+        await relay.accept()
+        relay.say(LEASING)
+        await relay.commands()
+        relay.connection.close()
+        await greet(relay, core)  # and nothing was told of a loss
+
+    play(script)
+
+
+def test_with_the_connection_the_stock_is_lost(play: Callable[[Play], None]) -> None:
+    async def script(relay: Relay, core: Core) -> None:
+        await greet_with_leases(relay, core, FOUR_PAIRS)
+        core.client.send(TWO_LEGS)
+        assert isinstance(await core.next(), control.Reserved)
+        relay.connection.close()
+        assert await core.next() == "lost"
+        await greet_with_leases(relay, core, control.Refused("", "no"))
+        core.client.send(control.Release("call"))
+        assert await relay.commands() == [control.Release("call")]
+        core.client.send(TWO_LEGS)
+        assert await relay.commands() == [TWO_LEGS]
+
+    play(script)
+
+
+def test_nothing_is_answered_once_closed(play: Callable[[Play], None]) -> None:
+    async def script(relay: Relay, core: Core) -> None:
+        await greet_with_leases(relay, core, FOUR_PAIRS)
+        core.client.send(TWO_LEGS)
+        core.client.close()
+        await turn()
+        assert core.told.empty()
+
+    play(script)
 
 
 def test_close_says_what_was_left_to_say(play: Callable[[Play], None]) -> None:

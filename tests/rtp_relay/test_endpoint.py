@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rtp_relay.control import Direct
@@ -71,11 +71,24 @@ def test_hosts_are_compared_as_the_socket_writes_them() -> None:
     )  # fmt: skip
 
 
+def test_before_a_far_end_is_named_nobody_is_a_stranger() -> None:
+    pool = PortPool(MemoryForm(), "127.0.0.1", 20000, 20001)
+    made = Endpoint(3, 1, pool.lend(0.0), 10.0, lambda one: one.aim())
+    assert made.receive_rtp(rtp(1), FAR, 10.0) is None
+    assert made.receive_rtcp(rtcp(), FAR, 10.0) is None
+    assert made.stream.strangers == 0
+    made.direct(Direct("call", 3, 1, "192.0.2.9", 4000, 4001, latch=False), False, 11.0)
+    made.receive_rtp(rtp(2), STRANGER, 12.0)
+    made.receive_rtcp(rtcp(), STRANGER, 12.0)
+    assert made.stream.strangers == 2
+
+
 def test_it_prints_itself() -> None:
     assert "3.1 port 20000" in repr(endpoint())
 
 
 @pytest.mark.parametrize("latch", [True, False])
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.booleans(), st.booleans(), st.binary(max_size=30)), max_size=30))
 def test_no_octets_break_it_and_every_packet_is_counted_once(
     latch: bool, packets: list[tuple[bool, bool, bytes]]

@@ -102,8 +102,45 @@ def test_an_undone_loan_needs_no_rest() -> None:
     assert pool.lend(0.0) is pair
 
 
+def test_a_lease_gives_what_is_open_and_opens_little() -> None:
+    pool, _ = pool_of(100)
+    assert len(pool.lease(50, 1, 0.0)) == GROWTH
+    pool.grow(4)
+    assert len(pool.lease(50, 1, 0.0)) == 4
+    assert (pool.leased, pool.free) == (GROWTH + 4, 0)
+
+
+def test_a_leased_pair_rests_when_its_lessee_is_gone() -> None:
+    pool, _ = pool_of(8, rest=5.0)
+    idle, talking = pool.lease(2, 1, 0.0)
+    other = pool.lease(1, 2, 0.0)
+    pair = pool.lend_leased(talking, 1)
+    pool.end_leases(1, 10.0)
+    assert (pool.leased, pool.resting, pool.lent) == (1, 1, 1)
+    pool.give_back(pair, 11.0)
+    assert (pool.leased, pool.resting, pool.lent) == (1, 2, 0)
+    assert pool.lend_number(idle, 11.0).number == idle
+    with pytest.raises(PortsExhausted, match="another connection"):
+        pool.lend_number(other[0], 11.0, 1)
+
+
+def test_an_undone_loan_of_a_leased_pair_is_the_lessee_s_again() -> None:
+    pool, _ = pool_of(8)
+    (number,) = pool.lease(1, 1, 0.0)
+    pool.undo(pool.lend_leased(number, 1))
+    assert pool.lend_leased(number, 1).number == number
+
+
+def test_a_pair_opened_out_of_turn_is_not_opened_twice() -> None:
+    pool, _ = pool_of(4)
+    pool.give_back(pool.lend_number(20002, 0.0), 0.0)
+    assert pool.grow(9) == 3
+    assert pool.taken == 0
+
+
 def test_close_leaves_no_port_open() -> None:
     pool, form = pool_of(8)
+    pool.lease(1, 1, 0.0)
     pool.lend(0.0)
     pool.give_back(pool.lend(0.0), 0.0)
     pool.close()

@@ -50,7 +50,8 @@ def two_legs(*ports: int) -> Reserve:
 
 
 def test_welcome_and_a_version_that_is_not_ours(harness: Harness) -> None:
-    assert harness.one(control.Hello()) == control.Welcome(control.VERSION, "memory", harness.form.reason, 0)
+    welcome = control.Welcome(control.VERSION, "memory", harness.form.reason, 0, ("main", "other"))
+    assert harness.one(control.Hello()) == welcome
     refused = harness.one(control.Hello(version=99))
     assert isinstance(refused, control.Refused)
     assert refused.call == ""
@@ -188,6 +189,113 @@ def test_an_inventory_of_many_calls_comes_in_parts(harness: Harness) -> None:
     assert (len(first.calls), first.more) == (CALLS_IN_HOLDINGS, True)
     assert (len(second.calls), second.more) == (1, False)
     assert first.ports_lent == CALLS_IN_HOLDINGS + 1
+
+
+def quiet(*ports: int, call: str = "call") -> Reserve:
+    return Reserve(call, tuple(LegRequest(leg, ports=(port,)) for leg, port in enumerate(ports)), quiet=True)
+
+
+def test_a_lease_is_for_one_connection(harness: Harness) -> None:
+    leased = harness.one(control.Lease("other", 4))
+    assert leased == control.Leased("other", "2001:db8::1", (20000, 20002, 20004, 20006), 5.0)
+    assert harness.one(control.Lease("other", 2), owner=2).ports == (20008, 20010)
+    assert harness.one(control.Inventory()).ports_leased == 6
+    assert harness.relay.ports_lent == 0
+    wrong = Reserve("call", (LegRequest(0, "other", ports=(20000,)),), quiet=True)
+    assert isinstance(harness.one(wrong, owner=2), control.Refused)
+    assert isinstance(harness.one(replace_quiet(wrong, False), owner=2), control.Refused)
+    assert harness.do(wrong) == []
+
+
+def replace_quiet(command: Reserve, quiet: bool) -> Reserve:
+    return Reserve(command.call, command.legs, quiet)
+
+
+def test_a_quiet_reserve_is_not_answered_and_its_ports_stay_leased(harness: Harness) -> None:
+    a, b = harness.one(control.Lease("", 2)).ports
+    assert harness.do(quiet(a, b)) == []
+    assert harness.do(quiet(a, b)) == []  # as it was
+    assert harness.relay.ports_lent == 2
+    released = harness.one(Release("call"), now=1.0)
+    assert [stream.leg for stream in released.streams] == [0, 1]
+    assert harness.one(control.Inventory()).ports_leased == 2
+    assert harness.do(quiet(b, a, call="next"), now=1.0) == []  # the lessee minds their rest
+
+
+@pytest.mark.parametrize("port", [20900, 20000])
+def test_a_quiet_reserve_of_what_is_not_leased_is_refused(harness: Harness, port: int) -> None:
+    harness.one(Reserve("other", (LegRequest(0, ports=(20000,)),)))
+    assert isinstance(harness.one(quiet(port)), control.Refused)
+    assert isinstance(harness.one(Reserve("call", (LegRequest(0),), quiet=True)), control.Refused)
+    assert harness.one(control.Inventory()).calls == ("other",)
+
+
+def test_a_quiet_reserve_that_is_refused_leaves_the_lease_as_it_was(harness: Harness) -> None:
+    (port,) = harness.one(control.Lease("", 1)).ports
+    assert isinstance(harness.one(quiet(port, 20900)), control.Refused)
+    assert (harness.relay.ports_lent, harness.one(control.Inventory()).ports_leased) == (0, 1)
+    assert harness.do(quiet(port)) == []
+
+
+def test_a_leased_port_that_is_asked_for_by_name_leaves_its_lease(harness: Harness) -> None:
+    (port,) = harness.one(control.Lease("", 1)).ports
+    assert isinstance(harness.one(Reserve("call", (LegRequest(0, ports=(port,)),))), control.Reserved)
+    harness.one(Release("call"))
+    holdings = harness.one(control.Inventory())
+    assert (holdings.ports_leased, holdings.ports_resting) == (0, 1)
+
+
+def test_leased_pairs_are_never_lent_to_others(harness: Harness) -> None:
+    harness = Harness(MAIN, first_port=20000, last_port=20039)
+    leased = set(harness.one(control.Lease("", 100)).ports)
+    assert len(leased) == 15  # three quarters of what no call has
+    assert isinstance(harness.one(control.Lease("", 100)), control.Refused)
+    lent = harness.one(Reserve("call", tuple(LegRequest(leg) for leg in range(5)))).lent
+    assert not leased & {one.port for one in lent}
+    assert isinstance(harness.one(Reserve("call", (LegRequest(5),))), control.Refused)
+
+
+def test_what_arrives_at_a_leased_port_is_dropped(harness: Harness) -> None:
+    (port,) = harness.one(control.Lease("", 1)).ports
+    packet = bytes([0x80, 0]) + bytes(20)
+    assert harness.form.deliver(packet, ("192.0.2.9", 4000), ("127.0.0.1", port), 1.0)
+    harness.do(quiet(port))
+    (figures,) = harness.one(Query("call")).streams
+    assert (figures.packets, figures.strangers) == (0, 0)
+
+
+def test_returned_pairs_are_free_and_only_those_of_the_lessee(harness: Harness) -> None:
+    a, b = harness.one(control.Lease("", 2)).ports
+    harness.do(quiet(a))
+    harness.do(control.Return("", (a, b)), owner=2)
+    assert harness.one(control.Inventory()).ports_leased == 1
+    free = harness.one(control.Inventory()).ports_free
+    harness.do(control.Return("", (a, b, 99)))
+    holdings = harness.one(control.Inventory())
+    assert (holdings.ports_leased, holdings.ports_free, holdings.ports_lent) == (0, free + 1, 1)
+    harness.do(control.Return("nowhere", (a,)))
+    assert harness.notes == ["return refused"]
+    assert isinstance(harness.one(control.Lease("nowhere", 1)), control.Refused)
+
+
+def test_with_the_connection_its_leases_end_and_its_calls_go_on(harness: Harness) -> None:
+    a, b, _ = harness.one(control.Lease("", 3)).ports
+    harness.do(quiet(a, b))
+    harness.relay.lose(1, 100.0)
+    holdings = harness.one(control.Inventory(), owner=2)
+    assert (holdings.ports_lent, holdings.ports_leased, holdings.ports_resting) == (2, 0, 1)
+    assert isinstance(harness.one(two_legs(a, b), owner=2, now=101.0), control.Reserved)
+    harness.one(Release("call"), owner=2, now=102.0)
+    holdings = harness.one(control.Inventory(), owner=2)
+    assert (holdings.ports_lent, holdings.ports_leased, holdings.ports_resting) == (0, 0, 3)
+
+
+def test_a_call_that_is_taken_over_takes_its_ports_out_of_the_lease(harness: Harness) -> None:
+    a, b = harness.one(control.Lease("", 2)).ports
+    harness.do(quiet(a, b))
+    assert isinstance(harness.one(two_legs(a, b), owner=2), control.Reserved)
+    harness.one(Release("call"), owner=2)
+    assert harness.one(control.Inventory()).ports_leased == 0
 
 
 def test_the_form_is_told_of_confirmed_flows_and_only_of_those(harness: Harness) -> None:

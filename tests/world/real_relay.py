@@ -1,4 +1,7 @@
-"""The relay's real core in the world: its memory form sends and receives on the world's network."""
+"""The relay's real core in the world, and the client's leases before it.
+
+Its memory form sends and receives on the world's network.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from collections.abc import Callable, Mapping
 from rtp_relay import control, source
 from rtp_relay.form import Interface
 from rtp_relay.forms.memory import MemoryForm
+from rtp_relay.leases import Leases
 from rtp_relay.relay import Relay
 from tests.world.network import Address, Connection, Network, Packet
 
@@ -36,10 +40,22 @@ class RealRelay:
         self.relay = Relay(self.form, interfaces, note=self._note)
         for host in addresses.values():
             network.bind_host(host, self)
+        self.leases = Leases([interface.name for interface in interfaces])
+        self.leases.mind_stocks(network.clock.now)
+        self._pass_on()
 
     def command(self, command: control.Command) -> None:
-        self.relay.handle(command, CORE, self.network.clock.now)
-        self._tell()
+        self.leases.obey([command], self.network.clock.now)
+        self._pass_on()
+        for event in self.leases.take_answers():
+            self.network.clock.after(0.0, functools.partial(self.deliver, event))
+
+    def _pass_on(self) -> None:
+        """What the leases want of the relay, until they want nothing more."""
+        while commands := self.leases.take_commands():
+            for command in commands:
+                self.relay.handle(command, CORE, self.network.clock.now)
+            self._tell()
 
     def next_deadline(self) -> float | None:
         return self.relay.next_deadline()
@@ -55,7 +71,9 @@ class RealRelay:
 
     def _tell(self) -> None:
         for _, event in self.relay.take_events():
-            self.network.clock.after(self.delay, functools.partial(self.deliver, event))
+            told = self.leases.hear(event, self.network.clock.now)
+            if told is not None:
+                self.network.clock.after(self.delay, functools.partial(self.deliver, told))
 
     def _note(self, event: str, **what: object) -> None:
         self.notes.append((event, what))

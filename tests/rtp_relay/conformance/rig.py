@@ -1,7 +1,7 @@
 """A relay on one form, with parties around it and a clock that only the test moves.
 
-Loopback UDP is delivered before sendto returns, so a turn of the form sees everything sent so far and no
-test has to wait.
+UDP over the loopback, and over a veth pair, is delivered before sendto returns, so a turn of the form sees
+everything sent so far and no test has to wait.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable
+from contextlib import ExitStack, nullcontext
+from functools import cache
 from typing import Any, Protocol
 
 from rtp_relay import control
@@ -19,8 +21,12 @@ from rtp_relay.forms.netlink import Asking
 from rtp_relay.forms.user import UserForm
 from rtp_relay.relay import Relay, Settings
 from rtp_relay.source import Address, address_of
+from tests.rtp_relay import namespaces
 
-FORMS = ("user", "memory", "tc")
+FORMS = ("user", "memory", "tc", "tc on a wire", "xdp")
+WIRED = ("tc on a wire", "xdp")  # the relay in one network namespace, everybody else in another
+LOOPBACK = {False: "127.0.0.1", True: "::1"}  # by whether it is IPv6
+OTHER_LOOPBACK = {False: "127.0.0.9", True: "::1"}
 CORE = 1  # the owner of calls in these tests
 DATAGRAM = 4096
 SPREAD = 509  # processes of neighbouring ids begin to look far from each other
@@ -39,9 +45,7 @@ class Party(Protocol):
 
 class SocketParty:
     def __init__(self, host: str, port: int, relay_host: str, before: Callable[[], None]) -> None:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self._socket = socket.socket(family, socket.SOCK_DGRAM)
-        self._socket.bind((host, port))
+        self._socket = namespaces.udp_socket(host, port)
         self._socket.setblocking(False)
         self._relay_host = relay_host
         self._before = before
@@ -90,7 +94,14 @@ class Rig:
 
     def __init__(self, form: str, version_6: bool = False, pairs: int = 24, **settings: Any) -> None:
         self.now = 1000.0
-        self.host = "::1" if version_6 else "127.0.0.1"
+        self._wire = the_wire() if form in WIRED else None
+        self._stack = ExitStack()
+        if self._wire is not None:
+            self._stack.enter_context(self._wire.inside(self._wire.relay))
+        ours = LOOPBACK if self._wire is None else namespaces.RELAY
+        self.host = ours[version_6]
+        self.far_host = (LOOPBACK if self._wire is None else namespaces.FAR)[version_6]
+        self.elsewhere = (OTHER_LOOPBACK if self._wire is None else namespaces.ELSEWHERE)[version_6]
         self.parties: dict[Address, Party] = {}
         first = free_range(self.host, pairs)
         self.form: UserForm | MemoryForm = self._made(form, first, first + 2 * pairs - 1)
@@ -107,7 +118,8 @@ class Rig:
             return UserForm(clock=lambda: self.now)
         asking, chosen = Asking(), plan((self.host,), first, last)
         try:
-            return KernelForm(chosen, places(asking, (self.host,), False), form, "a test", lambda: self.now)
+            where = places(asking, (self.host,), form == "xdp")
+            return KernelForm(chosen, where, form, "a test", lambda: self.now)
         finally:
             asking.close()
 
@@ -117,14 +129,16 @@ class Rig:
         self.relay.close()
         if isinstance(self.form, UserForm):
             self.form.shut()
+        self._stack.close()
 
     # The far ends.
 
     def party(self, host: str = "", port: int = 0) -> Party:
-        host = host or self.host
+        host = host or self.far_host
         made: Party
         if isinstance(self.form, UserForm):
-            made = SocketParty(host, port, self.host, self._tell_time)
+            with self._wire.inside(self._wire.far) if self._wire is not None else nullcontext():
+                made = SocketParty(host, port, self.host, self._tell_time)
         else:
             self._next_port += 2
             made = MemoryParty(host, port or self._next_port, self)
@@ -220,6 +234,26 @@ class Rig:
         (event,) = self.do(control.Inventory())
         assert isinstance(event, control.Holdings)
         return event
+
+
+@cache
+def the_wire() -> namespaces.Namespaces:
+    """Made once for all tests of a process, and gone with it."""
+    return namespaces.Namespaces()
+
+
+@cache
+def hindrance(form: str) -> str:
+    """Why the form cannot be tried on this machine; "" if it can."""
+    if form not in ("tc", *WIRED):
+        return ""
+    if form in WIRED and namespaces.missing():
+        return namespaces.missing()
+    try:
+        Rig(form).close()
+    except OSError as error:
+        return str(error)
+    return ""
 
 
 def free_range(host: str, pairs: int) -> int:

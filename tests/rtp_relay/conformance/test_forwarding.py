@@ -180,7 +180,7 @@ def test_what_is_no_rtp_is_dropped_and_counted(rig: Rig) -> None:
 
 def test_both_parties_on_one_host(rig: Rig) -> None:
     a, b, ports = rig.call()
-    assert a.host == b.host == rig.host
+    assert a.host == b.host == rig.far_host
     rig.send(a, rtp(1), ports[0])
     rig.send(b, rtp(1), ports[1])
     assert len(a.received()) == len(b.received()) == 1

@@ -72,7 +72,7 @@ def test_a_strangers_rtcp_goes_nowhere(rig: Rig) -> None:
     rig.direct(0, a, latch=True)
     rig.direct(1, b, latch=True)
     rig.do(Bridge("call", 0, 1))
-    stranger = rig.party("127.0.0.9")
+    stranger = rig.party(rig.elsewhere)
     rig.send(stranger, rtcp(), ports[0] + 1)
     rig.send(stranger, rtcp(), ports[0])
     rig.send(a, rtp(1), ports[0])
@@ -94,7 +94,7 @@ def test_rtcp_of_a_phone_behind_nat_is_taken_from_the_host_that_its_rtp_came_fro
     assert a_rtcp.received() == []  # its RTP has not come yet
     for sequence in range(RUN_LENGTH):
         rig.send(b, rtp(sequence), ports[1])
-    rig.send(rig.party("127.0.0.9"), rtcp(), ports[1] + 1)
+    rig.send(rig.party(rig.elsewhere), rtcp(), ports[1] + 1)
     rig.send(a_rtcp, rtcp(), ports[0] + 1)
     assert b_rtcp.received() == []  # where to is not known yet
     rig.send(b_rtcp, rtcp(201), ports[1] + 1)
@@ -117,7 +117,7 @@ def test_when_rtp_moves_rtcp_moves_with_it(rig: Rig) -> None:
     rig.send(b_rtcp, rtcp(), ports[1] + 1)
     rig.direct(1, b, **private, relatch=True)
     rig.run(QUIET)
-    moved, moved_rtcp = rig.party("127.0.0.9"), rig.party("127.0.0.9")
+    moved, moved_rtcp = rig.party(rig.elsewhere), rig.party(rig.elsewhere)
     rig.send(b_rtcp, rtcp(), ports[1] + 1)  # heard after the window opened, before RTP moved
     for sequence in range(RUN_LENGTH):
         rig.send(moved, rtp(sequence), ports[1])

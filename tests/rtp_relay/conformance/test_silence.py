@@ -83,7 +83,7 @@ def test_a_ringing_call_is_not_silent(rig: Rig) -> None:
 
 def test_a_strangers_packets_are_no_sign_of_life(rig: Rig) -> None:
     _a, _b, ports = rig.call()
-    stranger = rig.party("127.0.0.9")
+    stranger = rig.party(rig.elsewhere)
     for sequence in range(19):
         rig.send(stranger, rtp(sequence), ports[0])
         rig.run(0.5)

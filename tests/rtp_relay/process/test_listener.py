@@ -197,6 +197,16 @@ def test_a_file_that_is_no_socket_is_left_alone(tmp_path: Path) -> None:
     assert path.read_text() == "precious"
 
 
-def test_a_place_where_no_socket_can_be(tmp_path: Path) -> None:
-    with pytest.raises(StartError, match="No such file"):
-        listen(str(tmp_path / "nowhere" / "relay"))
+def test_a_directory_that_is_missing_is_made_for_its_user_alone(tmp_path: Path) -> None:
+    path = tmp_path / "run" / "relay"
+    with listen(str(path)):
+        assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    listen(str(tmp_path / "run" / "other")).close()
+
+
+def test_a_place_where_no_directory_can_be(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StartError, match="File exists"):
+        listen(str(tmp_path / "file" / "relay"))
+    with pytest.raises(StartError, match="Not a directory"):
+        listen(str(tmp_path / "file" / "deeper" / "relay"))

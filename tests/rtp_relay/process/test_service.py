@@ -93,6 +93,13 @@ class Core:
         assert isinstance(event, Reserved), event
         return [lent.port for lent in event.lent]
 
+    async def talk(self) -> list[int]:
+        """A call of two legs that the relay knows of; its ports."""
+        ports = await self.reserve(LegRequest(0), LegRequest(1))
+        self.client.send(Bridge("call", 0, 1))
+        await self.holdings()  # everything before it is done
+        return ports
+
     async def holdings(self) -> Holdings:
         self.client.send(Inventory())
         event = await self.told.get()
@@ -124,9 +131,10 @@ def test_a_call_through_the_real_process(start: Start, tmp_path: Path) -> None:
     async def script(core: Core) -> None:
         assert (await core.ready()).form == "user"
         ports = await core.reserve(LegRequest(0), LegRequest(1))
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as a, socket.socket(
-            socket.AF_INET, socket.SOCK_DGRAM
-        ) as b:
+        with (
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as a,
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as b,
+        ):
             for leg, party in enumerate((a, b)):
                 party.bind((HOST, 0))
                 party.setblocking(False)
@@ -190,7 +198,7 @@ def test_a_core_that_comes_back_finds_its_call(start: Start, tmp_path: Path) -> 
 
     async def script(core: Core) -> None:
         await core.ready()
-        ports = await core.reserve(LegRequest(0), LegRequest(1))
+        ports = await core.talk()
         core.client.close()
         again = Core(tmp_path / "relay")
         assert (await again.ready()).calls == 1
@@ -208,7 +216,7 @@ def test_a_call_survives_the_relay_by_asking_for_its_ports(start: Start, tmp_pat
 
     async def script(core: Core) -> None:
         await core.ready()
-        ports = await core.reserve(LegRequest(0), LegRequest(1))
+        ports = await core.talk()
         process.kill()
         await core.lost.wait()
         await asyncio.to_thread(start, *ports_wanted)
@@ -265,7 +273,7 @@ def test_the_watchdog_is_fed(start: Start, notify: socket.socket) -> None:
         (("--interface", "far=192.0.2.1"), "no port can be opened at 192.0.2.1"),
         (("--interface", f"main={HOST}"), "twice"),
         (("--user", "nobody-of-that-name"), "no user"),
-        (("--socket", "/nowhere/relay"), "No such file"),
+        (("--socket", "/dev/null/nowhere/relay"), "Not a directory"),
     ],
 )
 def test_what_keeps_it_from_beginning_is_said(start: Start, extra: tuple[str, ...], words: str) -> None:
@@ -302,9 +310,31 @@ def test_release_tells_the_figures(start: Start, tmp_path: Path) -> None:
     async def script(core: Core) -> None:
         await core.ready()
         await core.reserve(LegRequest(0, media=2))
+        core.client.send(Direct("call", 0, 0, HOST, 9, 10))
         core.client.send(Release("call"))
         event = await core.told.get()
         assert isinstance(event, Released)
         assert [(one.leg, one.medium) for one in event.streams] == [(0, 0), (0, 1)]
+
+    run(script, tmp_path / "relay")
+
+
+def test_a_call_that_nobody_answered_is_none_of_the_relay_s_business(start: Start, tmp_path: Path) -> None:
+    start("--port-rest", "0")
+
+    async def script(core: Core) -> None:
+        await core.ready()
+        for _ in range(100):  # of 64 pairs
+            await core.reserve(*(LegRequest(leg) for leg in range(4)))
+            core.client.send(Release("call"))
+            assert await core.told.get() == Released("call", ())
+            holdings = await core.holdings()
+            assert (holdings.ports_lent, holdings.calls) == (0, ())
+        assert holdings.ports_leased > 0
+        core.client.close()
+        again = Core(tmp_path / "relay")
+        await again.ready()
+        assert (await again.reserve(LegRequest(0))) != []
+        again.client.close()
 
     run(script, tmp_path / "relay")
