@@ -450,9 +450,6 @@ class Session:
             self._is_known = False
             self.serving = None
             self._refresher = None
-            if self._abandon_timer is not None:
-                self.stack.wheel.cancel(self._abandon_timer)
-                self._abandon_timer = None
             self.stack.dialogs.pop(self.dialog.key, None)
 
     def __repr__(self) -> str:
