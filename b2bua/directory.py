@@ -37,7 +37,7 @@ class ConfiguredDirectory:
         if self.config.trunk_of(source.host) is not None:
             return None
         status = 0 if self.config.sip.unknown_sources == "drop" else 403
-        return RemoteError(status, f"no trunk has the source {source.host}")
+        return RemoteError(status, "unknown source: no trunk has it")
 
     def plan(self, request: Request, source: Flow) -> CallPlan:
         """What to do with an INVITE. RemoteError 403 for a stranger, 404 for a number that is not there."""

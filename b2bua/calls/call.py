@@ -25,7 +25,7 @@ from b2bua.calls.leg import Leg
 from b2bua.calls.media import Media
 from b2bua.calls.plan import CallPlan
 from b2bua.calls.recipient import Recipient
-from b2bua.calls.record import CallOutcome, CallRecord, RecipientOutcome, RecipientRecord
+from b2bua.calls.record import CallOutcome, CallRecord, RecipientOutcome, RecipientRecord, readable
 from rtp_relay import control
 from sip_stack.body import find_sdp
 from sip_stack.errors import RemoteError
@@ -564,11 +564,11 @@ class Call:
             id=self.id,
             trunk=self.plan.trunk,
             source=f"{source.host}:{source.port}",
-            caller=self.identity.number,
-            caller_name=self.identity.display,
-            dialled=self.plan.dialled,
+            caller=readable(self.identity.number),
+            caller_name=readable(self.identity.display),
+            dialled=readable(self.plan.dialled),
             number_name=self.plan.number_name,
-            sip_call_id=request.call_id,
+            sip_call_id=readable(request.call_id),
             started_at=self.microseconds(now),
             configuration=self.plan.configuration,
         )

@@ -35,6 +35,16 @@ class RecipientOutcome(enum.Enum):
     STEP_ENDED = "step ended"  # stopped by another recipient's refusal (six_xx = "everyone")
 
 
+def readable(text: str) -> str:
+    """What a peer has sent, as text that can be stored and shown: octets that are no UTF-8, and NUL, become U+FFFD.
+
+    On the wire they pass as they came (surrogateescape); a database, JSON or a terminal would refuse them.
+    """
+    if text.isascii():
+        return text.replace("\0", "\ufffd") if "\0" in text else text
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace").replace("\0", "\ufffd")
+
+
 class TraceEntry(NamedTuple):
     """A message as it was on the wire. leg 0 is the caller, 1 and up the branches."""
 

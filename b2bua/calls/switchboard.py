@@ -14,7 +14,7 @@ from b2bua.calls.admission import Admission
 from b2bua.calls.branch import Branch
 from b2bua.calls.call import Call
 from b2bua.calls.plan import CallPlan
-from b2bua.calls.record import CallRecord, RecipientRecord, StreamRecord, TraceEntry
+from b2bua.calls.record import CallRecord, RecipientRecord, StreamRecord, TraceEntry, readable
 from b2bua.calls.sentences import call_sentence, recipient_sentence
 from rtp_relay import control
 from sip_stack.errors import LocalError, RemoteError
@@ -304,7 +304,9 @@ class Switchboard:
         record = call.record
         self._records.append(record)
         record.trace = self._entries(call.messages)
+        record.reason = readable(record.reason)
         for recipient in record.recipients:
+            recipient.reason, recipient.uri = readable(recipient.reason), readable(recipient.uri)
             recipient.sentence = recipient_sentence(recipient, record)
         record.sentence = call_sentence(record)
         call.dissolve()

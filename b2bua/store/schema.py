@@ -10,7 +10,7 @@ from typing import Final
 
 from sqlalchemy import BigInteger, Column, Float, Index, Integer, LargeBinary, MetaData, String, Table
 
-HEAD: Final = "0001"  # the revision that these tables are
+HEAD: Final = "0002"  # the revision that these tables are
 
 _naming = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -49,6 +49,7 @@ call = Table(
     Index(None, "started_at"),
     Index(None, "caller", "started_at"),
     Index(None, "dialled", "started_at"),
+    Index(None, "number_name", "started_at"),
     Index(None, "outcome", "started_at"),
     Index(None, "answered_by", "started_at"),
 )

@@ -12,12 +12,13 @@ import mmap
 import os
 import platform
 import struct
-from typing import Final
+from typing import Final, NamedTuple
 
 NUMBERS: Final = {"x86_64": 321, "aarch64": 280, "riscv64": 280}  # of bpf(2), by machine
 LICENSE: Final = b"Apache-2.0"  # no helper that we call is reserved to the GPL
 NAME_LIMIT: Final = 15  # BPF_OBJ_NAME_LEN less the zero
 LOG_SIZE: Final = 1 << 20
+QUERIED: Final = 64  # programs at one place, at most
 LOG_SHOWN: Final = 4000  # characters of its end
 
 
@@ -30,6 +31,7 @@ class Command(enum.IntEnum):
     OBJ_GET = 7
     PROG_TEST_RUN = 10
     OBJ_GET_INFO_BY_FD = 15
+    PROG_QUERY = 16
     LINK_CREATE = 28
     LINK_UPDATE = 29
 
@@ -59,10 +61,20 @@ _number = NUMBERS.get(platform.machine())
 
 
 def _bpf(command: Command, attributes: bytes) -> int:
+    return _call(command, ctypes.create_string_buffer(attributes, len(attributes)))
+
+
+def _answered(command: Command, attributes: bytes) -> bytes:
+    """The attributes as the kernel leaves them."""
+    union = ctypes.create_string_buffer(attributes, len(attributes))
+    _call(command, union)
+    return union.raw
+
+
+def _call(command: Command, union: ctypes.Array[ctypes.c_char]) -> int:
     if _number is None:
         raise OSError(0, f"bpf(2) has no known number on {platform.machine()}")
-    union = ctypes.create_string_buffer(attributes, len(attributes))
-    result: int = _libc.syscall(_number, int(command), union, len(attributes))
+    result: int = _libc.syscall(_number, int(command), union, len(union))
     if result < 0:
         error = ctypes.get_errno()
         raise OSError(error, f"{os.strerror(error)} ({command.name})")
@@ -147,12 +159,11 @@ def open_pinned(path: str) -> int:
     return _bpf(Command.OBJ_GET, struct.pack("<QII", _pointer(name), 0, 0))
 
 
-class Run:
+class Run(NamedTuple):
     """What a program made of a packet that was handed to it by `try_on`."""
 
-    def __init__(self, result: int, packet: bytes) -> None:
-        self.result = result
-        self.packet = packet
+    result: int
+    packet: bytes
 
 
 def try_on(program: int, packet: bytes) -> Run:
@@ -161,10 +172,16 @@ def try_on(program: int, packet: bytes) -> Run:
     room = len(packet) + 256
     made = ctypes.create_string_buffer(room)
     attributes = bytearray(80)
-    struct.pack_into("<IIIIQQII", attributes, 0, program, 0, len(packet), room, _pointer(given), _pointer(made), 1, 0)
-    union = ctypes.create_string_buffer(bytes(attributes), len(attributes))
-    if _libc.syscall(_number, int(Command.PROG_TEST_RUN), union, len(attributes)) < 0:
-        error = ctypes.get_errno()
-        raise OSError(error, f"{os.strerror(error)} (PROG_TEST_RUN)")
-    _, result, _, size = struct.unpack_from("<IIII", union.raw)
+    struct.pack_into(
+        "<IIIIQQI", attributes, 0, program, 0, len(packet), room, _pointer(given), _pointer(made), 1
+    )
+    _, result, _, size = struct.unpack_from("<IIII", _answered(Command.PROG_TEST_RUN, bytes(attributes)))
     return Run(result, made.raw[:size])
+
+
+def attached(interface: int, kind: AttachKind) -> tuple[int, ...]:
+    """The ids of the programs that are attached there, whoever did it."""
+    ids = ctypes.create_string_buffer(4 * QUERIED)
+    attributes = struct.pack("<IIIIQI36x", interface, kind, 0, 0, _pointer(ids), QUERIED)
+    (count,) = struct.unpack_from("<I", _answered(Command.PROG_QUERY, attributes), 24)
+    return struct.unpack_from(f"<{count}I", ids.raw)

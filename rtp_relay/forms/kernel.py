@@ -13,10 +13,11 @@ and tells us when it has.
 
 from __future__ import annotations
 
+import ipaddress
 import socket
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Literal, NamedTuple
 
 from rtp_relay import stream as streams
 from rtp_relay.bpf import layout
@@ -24,9 +25,9 @@ from rtp_relay.bpf.loader import Loaded, Place, Plan
 from rtp_relay.bpf.maps import NANOSECONDS, NEXT_HOPS, Counters, NextHop, Standing, Target, same_version
 from rtp_relay.form import Exit, Flow, Port, Receive, drop
 from rtp_relay.forms import netlink
-from rtp_relay.forms.user import EXPEDITED_FORWARDING, UserForm, UserPort
+from rtp_relay.forms.user import UserForm, UserPort
 from rtp_relay.packet import Packet
-from rtp_relay.source import Address, canonical_host
+from rtp_relay.source import Address
 from rtp_relay.stream import Stream
 
 ROUTES_KEPT: Final = 16384
@@ -95,6 +96,14 @@ class News(UserPort):
         """The form closes what is behind it."""
 
 
+class Way(NamedTuple):
+    """size_limit: octets of an IP packet that may go there."""
+
+    number: int  # of the next hop
+    size_limit: int
+    is_local: bool
+
+
 class KernelForm(UserForm):
     """Forwards as the user form does, and less and less of it. Raises OSError where the kernel will not have it.
 
@@ -108,9 +117,15 @@ class KernelForm(UserForm):
         super().__init__(reason, plan.traffic_class >> 2, clock)
         self.name = name
         self.waiting: set[KernelPort] = set()  # whose flows are to go (back) to the kernel
-        self.loaded = Loaded(plan, places, clock is not time.monotonic)
         self._asking = netlink.Asking()
         self._changes = netlink.Changes()
+        try:
+            self.loaded = Loaded(plan, places, clock is not time.monotonic)
+        except BaseException:
+            self._changes.close()
+            self._asking.close()
+            super().shut()
+            raise
         self._links = self._asking.links()
         self._ways: dict[tuple[str, str], Way | None] = {}
         self._local: dict[str, bool] = {}
@@ -335,17 +350,6 @@ class KernelForm(UserForm):
                 self.take_back(port)
 
 
-class Way:
-    """size_limit: octets of an IP packet that may go there."""
-
-    __slots__ = ("is_local", "number", "size_limit")
-
-    def __init__(self, number: int, size_limit: int, is_local: bool) -> None:
-        self.number = number
-        self.size_limit = size_limit
-        self.is_local = is_local
-
-
 def places(asking: netlink.Asking, hosts: tuple[str, ...], by_xdp: bool) -> tuple[Place, ...]:
     """Where to attach for those media addresses. Raises OSError for an address that no interface has."""
     links, addresses = asking.links(), asking.addresses()
@@ -357,16 +361,22 @@ def places(asking: netlink.Asking, hosts: tuple[str, ...], by_xdp: bool) -> tupl
         here = tuple(host for host in hosts if addresses.get(host) == link.number)
         if here and link.is_ethernet:
             found.append(Place(link.number, link.name, "xdp" if by_xdp else "tc", False, here))
-    at = {host for place in found for host in place.hosts if host in addresses or _is_loopback(host)}
     for host in hosts:
-        if host not in at:
+        if host not in addresses and not ipaddress.ip_address(host).is_loopback:
             raise OSError(0, f"no interface of this host has the address {host}")
     return tuple(found)
 
 
-def _is_loopback(host: str) -> bool:
-    return host == "::1" or (canonical_host(host) or "").startswith("127.")
-
-
-def plan(hosts: tuple[str, ...], first_port: int, last_port: int, dscp: int = EXPEDITED_FORWARDING) -> Plan:
-    return Plan(hosts, first_port, last_port - first_port + 1, dscp << 2)
+def open_form(
+    name: Literal["tc", "xdp"], hosts: tuple[str, ...], first_port: int, last_port: int, dscp: int, reason: str,
+    clock: Callable[[], float],
+) -> KernelForm:  # fmt: skip
+    """What tc.open_form and xdp.open_form do. Raises OSError."""
+    asking = netlink.Asking()
+    try:
+        where = places(asking, hosts, name == "xdp")
+    finally:
+        asking.close()
+    plan = Plan(hosts, first_port, last_port - first_port + 1, dscp << 2)
+    at = ", ".join(f"{place.kind} at {place.name}" for place in where)
+    return KernelForm(plan, where, name, f"{reason} ({at})" if reason else at, clock)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rtp_relay.form import Interface
+from rtp_relay.forms.choice import WISHES, Wish
 from rtp_relay.forms.user import EXPEDITED_FORWARDING
 from rtp_relay.relay import Settings
 
@@ -21,6 +22,7 @@ class Options:
     settings: Settings
     pool: int  # pairs opened before it says that it is ready
     dscp: int
+    form: Wish
     user: str
     log_level: str
     dies_with_parent: bool
@@ -89,6 +91,9 @@ def parser() -> argparse.ArgumentParser:
         help="port pairs opened at the start; more are opened as needed (default %(default)s)")  # fmt: skip
     add("--dscp", type=int, choices=range(64), default=EXPEDITED_FORWARDING, metavar="0-63",
         help="code point that media is marked with (default %(default)s, expedited forwarding)")  # fmt: skip
+    add("--form", choices=WISHES, default="user",
+        help="how packets are forwarded: user space, eBPF at tc ingress or in the driver; auto takes tc if it "
+        "can be had (default %(default)s)")  # fmt: skip
     add("--user", default="", metavar="NAME", help="give up root for this user once everything is open")
     add("--log-level", default="info", choices=("debug", "info", "warning", "error"))
     add("--die-with-parent", action="store_true", help="end when the process that started this one ends")
@@ -112,6 +117,7 @@ def read(arguments: Sequence[str] | None = None) -> Options:
         settings=settings,
         pool=max(given.pool, 1),
         dscp=given.dscp,
+        form=given.form,
         user=given.user,
         log_level=given.log_level,
         dies_with_parent=given.die_with_parent,

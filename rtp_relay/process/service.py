@@ -10,6 +10,7 @@ import time
 import structlog
 
 from rtp_relay.errors import StartError
+from rtp_relay.forms.choice import choose
 from rtp_relay.forms.user import UserForm
 from rtp_relay.process import logs, options, system
 from rtp_relay.process.listener import Listener, listen
@@ -83,7 +84,9 @@ class Service:
 async def serve(chosen: Options, parent: int) -> None:
     """Run until SIGTERM or SIGINT. Raises StartError."""
     limit = system.raise_descriptor_limit()
-    form = UserForm(reason="plain forwarding in user space", dscp=chosen.dscp)
+    hosts = tuple(dict.fromkeys(interface.bind for interface in chosen.interfaces))
+    ports = chosen.settings
+    form = choose(chosen.form, hosts, ports.first_port, ports.last_port, chosen.dscp)
     relay = Relay(form, chosen.interfaces, chosen.settings, log.warning)
     relay.open(chosen.pool)
     ended = asyncio.Event()
@@ -102,6 +105,7 @@ async def serve(chosen: Options, parent: int) -> None:
         "ready",
         socket=chosen.socket,
         form=form.name,
+        reason=form.reason,
         interfaces=[" ".join(one) for one in chosen.interfaces],
         ports=f"{chosen.settings.first_port}-{chosen.settings.last_port}",
         descriptors=limit,

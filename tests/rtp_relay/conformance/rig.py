@@ -15,9 +15,9 @@ from typing import Any, Protocol
 
 from rtp_relay import control
 from rtp_relay.form import Interface
-from rtp_relay.forms.kernel import KernelForm, places, plan
+from rtp_relay.forms import tc, xdp
+from rtp_relay.forms.kernel import KernelForm
 from rtp_relay.forms.memory import MemoryForm
-from rtp_relay.forms.netlink import Asking
 from rtp_relay.forms.user import UserForm
 from rtp_relay.relay import Relay, Settings
 from rtp_relay.source import Address, address_of
@@ -116,12 +116,8 @@ class Rig:
             return MemoryForm(self._carry)
         if form == "user":
             return UserForm(clock=lambda: self.now)
-        asking, chosen = Asking(), plan((self.host,), first, last)
-        try:
-            where = places(asking, (self.host,), form == "xdp")
-            return KernelForm(chosen, where, form, "a test", lambda: self.now)
-        finally:
-            asking.close()
+        open_form = xdp.open_form if form == "xdp" else tc.open_form
+        return open_form((self.host,), first, last, clock=lambda: self.now)
 
     def close(self) -> None:
         for party in self.parties.values():

@@ -14,13 +14,14 @@ def test_what_is_usual() -> None:
     assert (options.settings.first_port, options.settings.last_port) == (20000, 29999)
     assert (options.settings.media_timeout, options.settings.orphan_time) == (60.0, 30.0)
     assert (options.dscp, options.user, options.dies_with_parent) == (46, "", False)
+    assert options.form == "user"
 
 
 def test_everything_said() -> None:
     options = read([
         *LEAST, "--interface", "nat=0.0.0.0/203.0.113.5", "--interface", "six=[::1]/2001:DB8::1",
         "--ports", "30000-30099", "--media-timeout", "0", "--learning-time", "3.5", "--port-rest", "1",
-        "--orphan-time", "2", "--pool", "8", "--dscp", "0", "--user", "nobody", "--log-level", "debug",
+        "--orphan-time", "2", "--pool", "8", "--dscp", "0", "--form", "tc", "--user", "nobody", "--log-level", "debug",
         "--die-with-parent",
     ])  # fmt: skip
     assert options.interfaces[1:] == (
@@ -29,7 +30,7 @@ def test_everything_said() -> None:
     settings = options.settings
     assert (settings.first_port, settings.last_port, settings.media_timeout) == (30000, 30099, 0.0)
     assert (settings.learning, settings.rest, settings.orphan_time) == (3.5, 1.0, 2.0)
-    assert (options.pool, options.dscp, options.user) == (8, 0, "nobody")
+    assert (options.pool, options.dscp, options.user, options.form) == (8, 0, "nobody", "tc")
     assert options.dies_with_parent
 
 
@@ -51,6 +52,7 @@ def test_everything_said() -> None:
         (["--media-timeout", "-1"], "not below zero"),
         (["--media-timeout", "nan"], "not below zero"),
         (["--dscp", "64"], "invalid choice"),
+        (["--form", "fast"], "invalid choice"),
     ],
 )
 def test_what_makes_no_sense(wrong: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:

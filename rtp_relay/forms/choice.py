@@ -1,0 +1,39 @@
+"""Which form: what was asked for, or what this machine allows."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Final, Literal
+
+from rtp_relay.errors import StartError
+from rtp_relay.forms import tc, xdp
+from rtp_relay.forms.user import UserForm
+
+Wish = Literal["auto", "user", "tc", "xdp"]
+WISHES: Final = ("auto", "user", "tc", "xdp")
+
+
+def choose(wish: Wish, hosts: tuple[str, ...], first_port: int, last_port: int, dscp: int) -> UserForm:
+    """The form, with its reason. "auto" is tc if it can be had, else user: xdp changes what a driver does.
+
+    Raises StartError if tc or xdp was asked for by name and cannot be had: silently slower is worse than not at
+    all, and who would rather have that says "auto".
+    """
+    if wish == "user":
+        return UserForm("plain forwarding in user space, as asked for", dscp)
+    reason = "the fastest that works at any interface" if wish == "auto" else "as asked for"
+    try:
+        _refuse_wildcards(hosts)
+        open_form = xdp.open_form if wish == "xdp" else tc.open_form
+        return open_form(hosts, first_port, last_port, dscp, reason)
+    except OSError as error:
+        why = error.strerror or str(error)
+        if wish != "auto":
+            raise StartError(f"the {wish} form cannot be had: {why}") from error
+        return UserForm(f"no faster form can be had: {why}", dscp)
+
+
+def _refuse_wildcards(hosts: tuple[str, ...]) -> None:
+    for host in hosts:
+        if ipaddress.ip_address(host).is_unspecified:
+            raise OSError(0, f"media at {host}: the kernel's forms want the addresses themselves")
