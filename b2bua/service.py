@@ -14,6 +14,7 @@ import gc
 import signal
 import sys
 import time
+from collections.abc import Callable
 from typing import Any, Final
 
 import structlog
@@ -62,6 +63,7 @@ class Core:
         self._questions: set[asyncio.Task[None]] = set()
         self._heartbeat: asyncio.TimerHandle | None = None
         self._relay_form = ""
+        self._say_call: Callable[..., object] = log.bind().info  # bound once: there is a line for every call
         self._is_started = False
         self._relay_is_there = asyncio.Event()
         self._collected_at = 0.0
@@ -197,6 +199,7 @@ class Core:
         self.directory.replace(config)
         self._apply_limits(config)
         logs.set_up(config.service.log_level, config.service.mask_numbers)
+        self._say_call = log.bind().info
         log.info("configuration reloaded", version=config.version, numbers=len(config.numbers))
         if fixed:
             log.warning("these settings are taken only by a restart", settings=fixed)
@@ -226,7 +229,7 @@ class Core:
         records = switchboard.take_records()
         for record in records:
             self.store.finish(record)
-            _log_call(record)
+            _log_call(record, self._say_call)
         if records and self.admission.is_draining:
             self._stop_if_drained()
         for notice in switchboard.take_notices():
@@ -394,8 +397,8 @@ def _needing_restart(old: Config, new: Config) -> list[str]:
     ]
 
 
-def _log_call(record: CallRecord) -> None:
-    log.info(
+def _log_call(record: CallRecord, say: Callable[..., object]) -> None:
+    say(
         "call ended",
         call=record.id,
         caller=record.caller,

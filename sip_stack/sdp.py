@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from sip_stack.errors import RemoteError
@@ -153,31 +154,21 @@ class Media:
     @property
     def clock_rates(self) -> dict[int, int]:
         """Payload type to Hz, of the formats of the m= line whose rate is known (rtpmap, else RFC 3551)."""
-        return {
-            payload_type: rate
-            for payload_type, (_, rate) in self._encodings().items()
-            if str(payload_type) in self.formats
-        }
+        return dict(_rates(self.lines, self.formats))
+
+    @property
+    def unusual_rates(self) -> tuple[tuple[int, int], ...]:
+        """Payload types of this medium whose clock does not run at 8000 Hz, with their rates."""
+        return _unusual_rates(self.lines, self.formats)
 
     @property
     def telephone_event(self) -> tuple[int, ...]:
         """The payload types of telephone-event, one for each clock rate (RFC 4733 §2.1), in m= line order."""
         return tuple(
             payload_type
-            for payload_type, (name, _) in self._encodings().items()
+            for payload_type, (name, _) in _encodings(self.lines, self.formats).items()
             if name == "telephone-event" and str(payload_type) in self.formats
         )
-
-    def _encodings(self) -> dict[int, tuple[str, int]]:
-        """Payload type to (encoding name in lower case, Hz)."""
-        found = {int(f): ("", _STATIC_RATES.get(int(f), 0)) for f in self.formats if _is_payload_type(f)}
-        for value in _values(self.lines, "a=rtpmap:"):
-            payload_type, _, encoding = value.partition(" ")
-            name, _, rate = encoding.strip().partition("/")
-            rate = rate.partition("/")[0]
-            if _is_payload_type(payload_type) and _is_number(rate):
-                found[int(payload_type)] = (name.lower(), int(rate))
-        return {payload_type: encoding for payload_type, encoding in found.items() if encoding[1]}
 
 
 @dataclass(slots=True, eq=False)
@@ -331,3 +322,27 @@ def is_answer_to(offer: Session, answer: Session) -> str:
         if offered.is_rejected and not answered.is_rejected:
             return f"medium {number} was offered with port 0, answered with {answered.port}"
     return ""
+
+
+def _encodings(lines: str, formats: tuple[str, ...]) -> dict[int, tuple[str, int]]:
+    """Payload type to (encoding name in lower case, Hz), from the formats of an m= line and its rtpmaps."""
+    found = {int(f): ("", _STATIC_RATES.get(int(f), 0)) for f in formats if _is_payload_type(f)}
+    for value in _values(lines, "a=rtpmap:"):
+        payload_type, _, encoding = value.partition(" ")
+        name, _, rate = encoding.strip().partition("/")
+        rate = rate.partition("/")[0]
+        if _is_payload_type(payload_type) and _is_number(rate):
+            found[int(payload_type)] = (name.lower(), int(rate))
+    return {payload_type: encoding for payload_type, encoding in found.items() if encoding[1]}
+
+
+@lru_cache(maxsize=1024)
+def _rates(lines: str, formats: tuple[str, ...]) -> tuple[tuple[int, int], ...]:
+    encodings = _encodings(lines, formats).items()
+    return tuple([(payload_type, rate) for payload_type, (_, rate) in encodings if str(payload_type) in formats])
+
+
+@lru_cache(maxsize=1024)
+def _unusual_rates(lines: str, formats: tuple[str, ...]) -> tuple[tuple[int, int], ...]:
+    """Kept, since phones of one kind describe themselves in the same words call after call."""
+    return tuple([each for each in _rates(lines, formats) if each[1] != 8000])

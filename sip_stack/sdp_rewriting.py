@@ -81,11 +81,9 @@ def _cut(session: Session, keep_mux: bool) -> Template:
 
 
 def _media_template_of(medium: Media, keep_mux: bool) -> _MediaTemplate:
-    lines = _DROPPED[keep_mux].sub("", medium.lines)
     direction = medium.effective_direction
-    if direction is not medium.direction:
-        lines = f"{_ANY_DIRECTION.sub('', lines)}a={direction.value}\n"
-    titles, rest = _titles_first(lines)
+    changed = direction.value if direction is not medium.direction else ""
+    titles, rest = _passing(medium.lines, keep_mux, changed)
     return _MediaTemplate(
         f"m={medium.kind} ",
         f" {' '.join((medium.protocol, *medium.formats))}\r\n{titles}",
@@ -94,6 +92,18 @@ def _media_template_of(medium: Media, keep_mux: bool) -> _MediaTemplate:
         "RTP" in medium.protocol.upper(),
         keep_mux and medium.is_mux,
     )
+
+
+@lru_cache(maxsize=1024)
+def _passing(lines: str, keep_mux: bool, direction: str) -> tuple[str, str]:
+    """What of the lines of a medium passes, titles apart; the same for every call of the same kind of phone.
+
+    direction: to be written in place of the one that is there, "" to keep it.
+    """
+    kept = _DROPPED[keep_mux].sub("", lines)
+    if direction:
+        kept = f"{_ANY_DIRECTION.sub('', kept)}a={direction}\n"
+    return _titles_first(kept)
 
 
 def _titles_first(lines: str) -> tuple[str, str]:

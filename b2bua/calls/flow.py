@@ -367,7 +367,9 @@ def _clock_changes(day: date, zone: tzinfo) -> set[float]:
         offset = start.utcoffset()
         if offset != end.utcoffset():
             changed = bisect_left(
-                range(first, last), True, key=lambda at: datetime.fromtimestamp(at, zone).utcoffset() != offset
+                range(first, last),
+                True,
+                key=lambda at: datetime.fromtimestamp(at, zone).utcoffset() != offset,
             )
             found.add(float(first + changed))
     return {at for at in found if datetime.fromtimestamp(at, zone).date() == day}

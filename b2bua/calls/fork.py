@@ -217,8 +217,9 @@ def _usable_answer(branch: Branch, response: Response) -> Description | None:
         if body is None:
             return exchange.remote
         answer = parse(body)
-        offer = exchange.offered_local or exchange.local
-        fault = is_answer_to(parse(offer), answer) if offer else ""
+        # Our offer has the m-lines of the caller's; parsing our own words again is only for what we made up.
+        offer = branch.call.offer or parse(exchange.offered_local or exchange.local or b"")
+        fault = is_answer_to(offer, answer)
     except RemoteError as error:
         branch.record.reason = error.detail
         return None

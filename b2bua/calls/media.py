@@ -70,7 +70,7 @@ class Media:
                 relatch=relatch,
                 due=not medium.is_rejected and medium.effective_direction.sends,
                 learn_from=leg.signalling_hosts,
-                clock_rates=tuple(medium.clock_rates.items()),
+                clock_rates=medium.unusual_rates,
             )
             if relatch or self._directed.get((leg.number, index)) != direct:
                 self._directed[leg.number, index] = direct

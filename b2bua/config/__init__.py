@@ -19,6 +19,7 @@ from b2bua.config.values import (
     ServiceSettings,
     SipSettings,
     Trunk,
+    Webhook,
 )
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "Severity",
     "SipSettings",
     "Trunk",
+    "Webhook",
     "check",
     "load",
     "parse",

@@ -101,6 +101,11 @@ def is_wildcard(host: str) -> bool:
     return ipaddress.ip_address(host).is_unspecified
 
 
+def is_loopback(host: str) -> bool:
+    """Whether a name or numeric address, IPv6 without brackets, is this machine's own for certain."""
+    return ipaddress.ip_address(host).is_loopback if numeric(host) else host.lower() == "localhost"
+
+
 def family(host: str) -> int:
     """4 or 6."""
     return ipaddress.ip_address(host).version

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from b2bua.calls.flow import DialRecipient, Flow, RecipientType
 from b2bua.calls.recipient import Credentials, DialStep, EarlyMedia, HeaderRecipe, Recipient, SixXX
 from b2bua.config import values
-from b2bua.config.addresses import family, is_wildcard, listening, phone_number, sip_address
-from b2bua.config.checks import Report
-from b2bua.config.settings import File, NumberSettings, RecipientSettings, TrunkSettings
+from b2bua.config.addresses import family, is_wildcard, listening, phone_number
+from b2bua.config.checks import SECRET_LENGTH, SECRET_REMEDY, Report
+from b2bua.config.findings import KeyPath
+from b2bua.config.flow_building import build
+from b2bua.config.flow_settings import FlowSettings
+from b2bua.config.reaching import first_dial_step, flow_of, uri_and_route
+from b2bua.config.settings import File, NumberSettings, RecipientSettings, TrunkSettings, WebhookSettings
 
 # sockaddr_un holds 108 octets with the closing NUL.
 _SOCKET_PATH_LIMIT = 107
@@ -94,6 +99,7 @@ class Builder:
             retry_after=limits.retry_after,
             recipients=limits.recipients,
             drain_seconds=limits.drain_seconds,
+            emergency_numbers=frozenset(limits.emergency_numbers),
         )
 
     def records(self) -> values.RecordSettings:
@@ -143,30 +149,75 @@ class Builder:
             interface=trunk.interface,
             nat=trunk.nat,
             keep_call_id=trunk.keep_call_id,
+            own_numbers_only=trunk.own_numbers_only,
+            caller_id_refusals=tuple(trunk.caller_id_refusals),
+            answer_limit=trunk.answer_limit,
         )
+
+    def flow(self, name: str, settings: FlowSettings) -> Flow:
+        return build(name, settings, ("flows", name), self.error)
 
     def credentials(self, name: str, trunk: TrunkSettings) -> tuple[Credentials, ...]:
         if not trunk.username:
             return ()
         password = trunk.password
         if trunk.password_file:
-            password = self.password(name, trunk.password_file)
+            password = self.first_line(("trunks", name, "password_file"), trunk.password_file) or ""
         return (Credentials(trunk.username, password, trunk.realm),)
 
-    def password(self, name: str, place: str) -> str:
-        path = ("trunks", name, "password_file")
+    def webhook(self, index: int, webhook: WebhookSettings) -> values.Webhook:
+        path = ("webhooks", index, "secret_file")
+        secret = self.first_line(path, webhook.secret_file) if webhook.secret_file else webhook.secret
+        if secret is not None and len(secret) < SECRET_LENGTH:
+            self.error(path, "holds a secret that is too short.", SECRET_REMEDY)
+        return values.Webhook(
+            name=webhook.name,
+            url=webhook.url,
+            secret=(secret or "").encode(),
+            events=frozenset(webhook.events),
+            timeout=webhook.timeout,
+            retry_limit=webhook.retry_limit,
+        )
+
+    def first_line(self, path: KeyPath, place: str) -> str | None:
+        """The secret that a file holds; None, and an error in the report, when it cannot be read."""
         try:
             text = Path(self.resolved(place)).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as problem:
             self.error(path, f"cannot be read: {problem}.", "Make it readable to the service's user.")
-            return ""
+            return None
         return text.partition("\n")[0].rstrip("\r")
 
     def number(
-        self, dialled: str, number: NumberSettings, trunks: dict[str, values.Trunk]
+        self,
+        dialled: str,
+        number: NumberSettings,
+        trunks: dict[str, values.Trunk],
+        flows: Mapping[str, Flow],
     ) -> values.DialledNumber:
-        timeout = number.media_timeout
-        step = DialStep(
+        timeout = self.file.media.timeout if number.media_timeout is None else number.media_timeout
+        if number.flow:
+            flow = flows.get(number.flow)
+            step = first_dial_step(flow, timeout, number.duration_limit)
+        else:
+            step = self.dial_step(number, trunks, timeout)
+            off = tuple(_off(each) for each in number.recipients if not each.enabled)
+            flow = flow_of(dialled, step, off)
+        return values.DialledNumber(
+            dialled,
+            number.name,
+            frozenset(number.trunks),
+            step,
+            flow=flow,
+            flow_name=number.flow,
+            media_timeout=timeout,
+            duration_limit=number.duration_limit,
+        )
+
+    def dial_step(
+        self, number: NumberSettings, trunks: dict[str, values.Trunk], media_timeout: float
+    ) -> DialStep:
+        return DialStep(
             recipients=tuple(
                 self.recipient(recipient, number, trunks.get(recipient.trunk))
                 for recipient in number.recipients
@@ -176,16 +227,16 @@ class Builder:
             early_media=EarlyMedia(number.early_media),
             six_xx=SixXX(number.six_xx),
             timeout_status=number.timeout_status,
-            media_timeout=self.file.media.timeout if timeout is None else timeout,
+            media_timeout=media_timeout,
             duration_limit=number.duration_limit,
             answered_elsewhere=number.answered_elsewhere,
         )
-        return values.DialledNumber(dialled, number.name, frozenset(number.trunks), step)
 
     def recipient(
         self, recipient: RecipientSettings, number: NumberSettings, trunk: values.Trunk | None
     ) -> Recipient:
-        uri, route = _uri_and_route(recipient, trunk)
+        address = trunk.address if trunk is not None else ""
+        uri, route = uri_and_route(recipient.type == "phone", recipient.destination, address)
         own = Credentials(recipient.username, recipient.password)
         nat = recipient.nat
         if nat is None:
@@ -206,15 +257,8 @@ class Builder:
         )
 
 
-def _uri_and_route(recipient: RecipientSettings, trunk: values.Trunk | None) -> tuple[str, str]:
-    if trunk is None:
-        return recipient.destination, ""
-    if recipient.type == "phone":
-        address = sip_address(trunk.address)
-        return f"sip:{phone_number(recipient.destination)}@{address.hostport}{address.parameters}", ""
-    # RFC 3261 §8.1.2: an outbound proxy is a pre-loaded route set of one loose router.
-    is_loose = ";lr" in trunk.address.lower()
-    return recipient.destination, trunk.address if is_loose else f"{trunk.address};lr"
+def _off(recipient: RecipientSettings) -> DialRecipient:
+    return DialRecipient(recipient.name, recipient.destination, RecipientType(recipient.type), is_on=False)
 
 
 def _recipe(trunk: TrunkSettings) -> HeaderRecipe:

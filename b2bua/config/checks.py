@@ -5,10 +5,12 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable, Iterator
+from urllib.parse import urlsplit
 
 from b2bua.config.addresses import (
     SipAddress,
     family,
+    is_loopback,
     is_wildcard,
     listening,
     numeric,
@@ -16,8 +18,9 @@ from b2bua.config.addresses import (
     sip_address,
 )
 from b2bua.config.findings import KeyPath
-from b2bua.config.settings import File, NumberSettings, RecipientSettings, TrunkSettings
+from b2bua.config.settings import File, NumberSettings, RecipientSettings, TrunkSettings, WebhookSettings
 
+_VISIBLE = re.compile(r"[\x21-\x7e]+")
 _HEADER_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 Report = Callable[[KeyPath, str, str], None]
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -28,7 +31,11 @@ _OWN_HEADERS = frozenset(
     | {"route", "record-route", "content-length", "l", "content-type", "c", "authorization"}
     | {"proxy-authorization", "require", "supported", "k", "session-expires", "x", "min-se", "rseq", "rack"}
 )
+_BESIDE_A_FLOW = frozenset({"flow", "name", "trunks", "media_timeout", "duration_limit"})
 SIP_PORT = 5060
+# RFC 2104 §3: a key shorter than the hash's output weakens HMAC; sixteen characters are what a person will write.
+SECRET_LENGTH = 16
+SECRET_REMEDY = f"Write at least {SECRET_LENGTH} random characters: `openssl rand -hex 32` makes some."
 _NUMERIC = "Write a numeric address."
 
 
@@ -48,6 +55,7 @@ class Checks:
             self.trunk(name, trunk)
         for dialled, number in self.file.numbers.items():
             self.number(dialled, number)
+        self.webhooks()
 
     def listeners(self) -> None:
         seen: set[tuple[str, str, int]] = set()
@@ -182,8 +190,14 @@ class Checks:
                 f"nobody answers within {number.ring_time:g} s.",
                 "Write 5 to 300 seconds.",
             )
+        if number.flow:
+            self.number_with_flow(path, number)
+            return
         enabled = [recipient for recipient in number.recipients if recipient.enabled]
-        if not enabled:
+        if not number.recipients:
+            remedy = 'Add recipients = [{ name = "…", destination = "…" }], or flow = "…".'
+            self.error(path, "has neither recipients nor a flow.", remedy)
+        elif not enabled:
             self.error((*path, "recipients"), "nobody is enabled.", "Enable one, or remove the number.")
         if len(enabled) > self.file.limits.recipients:
             self.warning(
@@ -194,6 +208,15 @@ class Checks:
         self.duplicates(path, number)
         for index, recipient in enumerate(number.recipients):
             self.recipient((*path, "recipients", index), dialled, number, recipient)
+
+    def number_with_flow(self, path: KeyPath, number: NumberSettings) -> None:
+        for name in sorted(number.model_fields_set - _BESIDE_A_FLOW):
+            remedy = f'Write it in a dial step of the flow "{number.flow}", or remove flow.'
+            self.error((*path, name), "stands beside a flow, which says that itself.", remedy)
+        if self.file.flows and number.flow not in self.file.flows:
+            remedy = f"In this file: {', '.join(self.file.flows)}."
+            problem = f'"{number.flow}" is not in this file: it must be published in the database.'
+            self.warning((*path, "flow"), problem, remedy)
 
     def duplicates(self, path: KeyPath, number: NumberSettings) -> None:
         by_destination: dict[tuple[str, str], str] = {}
@@ -280,6 +303,40 @@ class Checks:
         else:
             remedy = "List that number's recipients here instead."
             self.warning((*path, "destination"), "is this service itself.", remedy)
+
+    def webhooks(self) -> None:
+        names: set[str] = set()
+        for index, webhook in enumerate(self.file.webhooks):
+            path: KeyPath = ("webhooks", index)
+            if webhook.name in names:
+                self.error((*path, "name"), f'a second webhook "{webhook.name}".', "Give it another name.")
+            names.add(webhook.name)
+            self.webhook_url((*path, "url"), webhook)
+            if webhook.secret and webhook.secret_file:
+                self.error((*path, "secret"), "and secret_file are both written.", "Keep secret_file.")
+            elif not webhook.secret_file and len(webhook.secret) < SECRET_LENGTH:
+                self.error((*path, "secret"), "is missing or too short.", SECRET_REMEDY)
+
+    def webhook_url(self, path: KeyPath, webhook: WebhookSettings) -> None:
+        remedy = 'Write it like "https://crm.example.com/calls".'
+        try:
+            parts = urlsplit(webhook.url)
+            host = parts.hostname or ""
+            port = parts.port  # ValueError beyond 65535
+        except ValueError as problem:
+            self.error(path, f"is no URL: {problem}.", remedy)
+            return
+        if (
+            parts.scheme not in ("https", "http")
+            or not host
+            or port == 0
+            or not _VISIBLE.fullmatch(webhook.url)
+        ):
+            self.error(path, f'"{webhook.url}" is no URL of a web server.', remedy)
+        elif parts.username is not None or parts.fragment:
+            self.error(path, "holds a user or a fragment.", "Remove it; events are signed with the secret.")
+        elif parts.scheme == "http" and not (webhook.allow_http or is_loopback(host)):
+            self.error(path, "is not https: what callers say of themselves would be in the open.", remedy)
 
     def emergency(self, path: KeyPath, number: str) -> None:
         if number.lstrip("+") in self.file.limits.emergency_numbers:

@@ -6,6 +6,7 @@ import hashlib
 import re
 import tomllib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,14 @@ from b2bua.config.addresses import route_source
 from b2bua.config.building import Builder, RouteSource
 from b2bua.config.checks import Checks
 from b2bua.config.findings import ConfigError, Finding, KeyPath, Severity, dotted
+from b2bua.config.flow_building import key_path
+from b2bua.config.flow_facts import facts_of
 from b2bua.config.lines import key_lines, line_of
 from b2bua.config.mistakes import said_plainly
+from b2bua.config.reaching import reached
 from b2bua.config.settings import File
 from b2bua.config.values import Config, prefixes_of
+from b2bua.flows.lint import lint
 
 _LINE_OF_SYNTAX_ERROR = re.compile(r" \(at line (\d+), column (\d+)\)$")
 _FORBIDDEN = re.compile(r"[\r\n\x00]")
@@ -139,6 +144,8 @@ def _built(file: File, path: Path, content: bytes, findings: _Findings, route_so
     sip = builder.sip()
     service = builder.service()
     trunks = {name: builder.trunk(name, trunk) for name, trunk in file.trunks.items()}
+    flows = {name: reached(builder.flow(name, flow), trunks) for name, flow in file.flows.items()}
+    findings.raise_errors()
     config = Config(
         path=str(path),
         version=hashlib.sha256(content).hexdigest()[:12],
@@ -147,12 +154,22 @@ def _built(file: File, path: Path, content: bytes, findings: _Findings, route_so
         limits=builder.limits(),
         trunks=trunks,
         numbers={
-            dialled: builder.number(dialled, number, trunks) for dialled, number in file.numbers.items()
+            dialled: builder.number(dialled, number, trunks, flows)
+            for dialled, number in file.numbers.items()
         },
         records=builder.records(),
         service=service,
-        findings=tuple(sorted(findings.all, key=lambda finding: finding.line)),
+        webhooks=tuple(builder.webhook(index, each) for index, each in enumerate(file.webhooks)),
+        flows=flows,
         _prefixes=prefixes_of(trunks.values()),
     )
+    _check_flows(config, findings)
     findings.raise_errors()
-    return config
+    return replace(config, findings=tuple(findings.all))
+
+
+def _check_flows(config: Config, findings: _Findings) -> None:
+    for flow in config.flows.values():
+        for remark in lint(flow, facts_of(config, flow)):
+            path = key_path(flow, remark.step, remark.field)
+            findings.add(Severity(remark.severity), path, remark.text, remark.remedy)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from types import UnionType
 from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import BaseModel
@@ -95,6 +96,7 @@ def _model_at(path: KeyPath) -> type[BaseModel] | None:
     """The settings class that a table of the file is read by."""
     kind: Any = File
     for key in path:
+        kind = _without_none(kind)
         if _is_model(kind):
             field = kind.model_fields.get(key)
             kind = None if field is None else field.annotation
@@ -102,7 +104,13 @@ def _model_at(path: KeyPath) -> type[BaseModel] | None:
             kind = get_args(kind)[-1]  # a list's items, a dict's values
         if kind is None:
             return None
+    kind = _without_none(kind)
     return kind if _is_model(kind) else None
+
+
+def _without_none(kind: Any) -> Any:
+    """What a setting that may be absent is when it is there."""
+    return get_args(kind)[0] if isinstance(kind, UnionType) else kind
 
 
 def _is_model(kind: Any) -> bool:

@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from b2bua.config import settings
+from b2bua.config import flow_settings, settings
 
 # In the order of the file; a heading for each.
 _TABLES: Final[tuple[tuple[str, type[BaseModel]], ...]] = (
@@ -26,7 +26,18 @@ _TABLES: Final[tuple[tuple[str, type[BaseModel]], ...]] = (
     ("[trunks.NAME.headers]", settings.Headers),
     ('[numbers."NUMBER"]', settings.NumberSettings),
     ('[[numbers."NUMBER".recipients]]', settings.RecipientSettings),
+    ("[flows.NAME]", flow_settings.FlowSettings),
+    ("[flows.NAME.dial.STEP]", flow_settings.DialSettings),
+    ("[[flows.NAME.dial.STEP.recipients]]", flow_settings.FlowRecipientSettings),
+    ("[flows.NAME.play.STEP]", flow_settings.PlaySettings),
+    ("[flows.NAME.menu.STEP]", flow_settings.MenuSettings),
+    ("[flows.NAME.schedule.STEP]", flow_settings.ScheduleSettings),
+    ("[[flows.NAME.schedule.STEP.branches]]", flow_settings.BranchSettings),
+    ("[flows.NAME.voicemail.STEP]", flow_settings.VoicemailSettings),
+    ("[flows.NAME.hang_up.STEP]", flow_settings.HangUpSettings),
+    ("[flows.NAME.….prompt]", flow_settings.PromptSettings),
     ("[records]", settings.Records),
+    ("[[webhooks]]", settings.WebhookSettings),
     ("[service]", settings.Service),
 )
 
@@ -60,8 +71,8 @@ recipients = [
 - Changes take effect with `b2bua reload` or SIGHUP, all at once: new calls use the new file, running calls
   keep the one that they began with. A file with errors changes nothing; the service keeps the last good one
   and says so in the log.
-- After a restart only: `sip.listen`, `sip.advertised`, `sip.user_agent`, `sip.t1`, `[media]`, `[records]` and
-  `service.control_socket`. A reload that changes one of these says so in the log.
+- After a restart only: `sip.listen`, `sip.advertised`, `sip.user_agent`, `sip.t1`, `[media]`, `[records]`,
+  `[[webhooks]]` and `service.control_socket`. A reload that changes one of these says so in the log.
 - A password is better kept in a `password_file` that only the service's user may read.
 
 ## What is refused
@@ -120,6 +131,8 @@ def _kind(field: FieldInfo) -> str:
     text = str(field.annotation)
     if text.startswith(("list", "typing.List")):
         return "List"
+    if "PromptSettings" in text:
+        return "Prompt"
     if text.startswith("dict") or "settings.Headers" in text:
         return "Table"
     if "Literal" in text:
@@ -153,9 +166,10 @@ def _toml(value: Any) -> str:
 
 def _explanations() -> dict[str, dict[str, str]]:
     """Class → setting → the text beneath it; under "" the class's own docstring."""
-    tree = ast.parse(Path(settings.__file__).read_text(encoding="utf-8"))
+    files = (settings.__file__, flow_settings.__file__)
+    trees = [ast.parse(Path(file).read_text(encoding="utf-8")) for file in files]
     found: dict[str, dict[str, str]] = {}
-    for node in tree.body:
+    for node in (node for tree in trees for node in tree.body):
         if isinstance(node, ast.ClassDef):
             texts = found[node.name] = {"": _flowing(ast.get_docstring(node) or "")}
             for field, below in zip(node.body, node.body[1:], strict=False):

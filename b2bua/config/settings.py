@@ -8,13 +8,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-Seconds = Annotated[float, Field(ge=0, le=86400, allow_inf_nan=False)]
-
-
-class Settings(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+from b2bua.config.flow_settings import FlowSettings, Name
+from b2bua.config.strict import Seconds, Settings
 
 
 class Sip(Settings):
@@ -167,6 +164,19 @@ class TrunkSettings(Settings):
     caller_id: str = Field(default="caller", max_length=64)
     """Number shown to recipients reached by this trunk: `caller`, `dialled`, or a fixed number."""
 
+    own_numbers_only: bool = False
+    """The trunk refuses calls that show a number which is not yours. Flows that would show one draw a warning."""
+
+    caller_id_refusals: list[Annotated[int, Field(ge=400, le=699)]] = Field(
+        default=[403, 603, 606], max_length=16
+    )
+    """Statuses by which the trunk refuses the number shown: such a recipient is rung once more, showing the
+    number that was dialled. Empty never."""
+
+    answer_limit: Seconds = 180.0
+    """Seconds after which the trunk gives up a call of its own that nobody has answered; 0 never. Flows that
+    ring for longer draw a warning."""
+
     interface: str = ""
     """The relay's interface towards this trunk; empty is the first."""
 
@@ -262,8 +272,12 @@ class NumberSettings(Settings):
     display_prefix: str = Field(default="", max_length=64)
     """Put before the caller's display name; empty is the trunk's setting."""
 
-    recipients: list[RecipientSettings] = Field(min_length=1, max_length=64)
-    """Who rings, see below."""
+    flow: str = Field(default="", max_length=32)
+    """The call flow that its calls go through, of this file or published in the database. Who rings, and how,
+    stands there, and here only `name`, `trunks`, `media_timeout` and `duration_limit`."""
+
+    recipients: list[RecipientSettings] = Field(default=[], max_length=64)
+    """Who rings, see below; without a `flow`."""
 
 
 class Records(Settings):
@@ -281,6 +295,45 @@ class Records(Settings):
 
     keep_traces: int = Field(default=10000, ge=0, le=10_000_000)
     """Number of calls, the latest, whose messages are kept."""
+
+
+class WebhookSettings(Settings):
+    """A web server that is told what happens to calls, as it happens: one of `[[webhooks]]`. What is sent, how it
+    is signed and what the receiver owes: [webhooks.md](webhooks.md)."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9_-]{1,32}$")
+    """A short name for it, for logs. What waits to be sent is kept under this name: one that moves to another
+    `url` gets it there, and what waits under a name that is gone is let go."""
+
+    url: str = Field(min_length=1, max_length=2000)
+    """Where events are posted to. `https` only, unless the host is this machine (loopback) or `allow_http` is
+    set."""
+
+    secret: str = Field(default="", max_length=255)
+    """What events are signed with, in the open; `secret_file` is better. At least 16 characters, as random as a
+    password."""
+
+    secret_file: str = ""
+    """File whose first line is the secret."""
+
+    events: list[
+        Literal["call.started", "recipient.ringing", "recipient.answered", "call.answered", "call.ended"]
+    ] = Field(
+        default=["call.started", "recipient.ringing", "recipient.answered", "call.answered", "call.ended"],
+        min_length=1,
+        max_length=5,
+    )
+    """Events that are sent; all by default."""
+
+    timeout: float = Field(default=10.0, ge=0.1, le=120, allow_inf_nan=False)
+    """Seconds that the server may take to answer."""
+
+    retry_limit: int = Field(default=20, ge=0, le=100)
+    """How many times an event is sent again that was not taken, after 1 s, 2 s, 4 s and so on up to an hour; then
+    it is given up, with an error in the log. 20 are some seven hours."""
+
+    allow_http: bool = False
+    """Allows `http` to another machine: numbers and names of callers are then in the open on the way."""
 
 
 class Service(Settings):
@@ -309,4 +362,6 @@ class File(Settings):
         min_length=1
     )
     records: Records = Records()
+    flows: dict[Name, FlowSettings] = Field(default={}, max_length=1000)
+    webhooks: list[WebhookSettings] = Field(default=[], max_length=16)
     service: Service = Service()

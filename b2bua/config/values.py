@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from b2bua.calls.flow import Flow
 from b2bua.calls.recipient import Credentials, DialStep, HeaderRecipe
 from b2bua.config.findings import Finding
 
@@ -76,11 +77,16 @@ class Limits:
     retry_after: int
     recipients: int
     drain_seconds: float
+    emergency_numbers: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Trunk:
-    """address: "" for a trunk that takes no calls."""
+    """address: "" for a trunk that takes no calls.
+
+    own_numbers_only: it refuses calls that show a number which is not ours. caller_id_refusals: statuses by
+    which it does so. answer_limit: seconds after which it gives up an unanswered call to us; 0 never.
+    """
 
     name: str
     sources: tuple[Network, ...]
@@ -91,16 +97,29 @@ class Trunk:
     interface: str
     nat: bool
     keep_call_id: bool
+    own_numbers_only: bool = False
+    caller_id_refusals: tuple[int, ...] = ()
+    answer_limit: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class DialledNumber:
-    """dialled is the key of the file, "*" for any; trunks empty lets every trunk dial it."""
+    """dialled is the key of the file, "*" for any; trunks empty lets every trunk dial it.
+
+    step: of a number with a flow, the first dial step of it, or nobody when the flow is in the database.
+    flow: the flow of this file, or the one of a dial step and a hang-up that a number with recipients is; None
+    when it is in the database, under flow_name.
+    media_timeout, duration_limit: seconds; 0 never.
+    """
 
     dialled: str
     name: str
     trunks: frozenset[str]
     step: DialStep
+    flow: Flow | None = None
+    flow_name: str = ""
+    media_timeout: float = 60.0
+    duration_limit: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +130,18 @@ class RecordSettings:
     keep_days: int
     trace: Literal["full", "ladder", "off"]
     keep_traces: int
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """A server that is told of events. secret is what signs; timeout is seconds."""
+
+    name: str
+    url: str
+    secret: bytes = field(repr=False)
+    events: frozenset[str]
+    timeout: float
+    retry_limit: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +164,8 @@ class Config:
     numbers: Mapping[str, DialledNumber]
     records: RecordSettings
     service: ServiceSettings
+    webhooks: tuple[Webhook, ...] = ()
+    flows: Mapping[str, Flow] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
     _prefixes: tuple[Prefixes, Prefixes] = field(default=((), ()), repr=False, compare=False)
     _sources: dict[str, Trunk | None] = field(default_factory=dict, repr=False, compare=False)

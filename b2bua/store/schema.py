@@ -10,7 +10,7 @@ from typing import Final
 
 from sqlalchemy import BigInteger, Column, Float, Index, Integer, LargeBinary, MetaData, String, Table
 
-HEAD: Final = "0002"  # the revision that these tables are
+HEAD: Final = "0003"  # the revision that these tables are
 
 _naming = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -98,4 +98,20 @@ trace = Table(
     metadata,
     Column("call_number", _Number, primary_key=True, autoincrement=False),
     Column("body", LargeBinary, nullable=False),  # see rows.pack_trace
+)
+
+# Events that webhooks have yet to be told. See b2bua/webhooks/journal.py.
+webhook_delivery = Table(
+    "webhook_delivery",
+    metadata,
+    Column("number", _Number, primary_key=True, autoincrement=True),
+    Column("webhook", String, nullable=False),
+    Column("call_id", String, nullable=False),
+    Column("key", String, nullable=False),
+    Column("event", String, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("due_at", Float),  # seconds since 1970; NULL waits for an earlier one of the same call
+    Index(None, "webhook", "due_at"),
+    Index(None, "webhook", "call_id", "number"),
 )

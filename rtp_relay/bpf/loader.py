@@ -15,7 +15,8 @@ from typing import Literal
 
 from rtp_relay.bpf import syscall
 from rtp_relay.bpf.maps import DEVICES, Clock, FlowTable, NextHopTable
-from rtp_relay.bpf.programs import Site, program
+from rtp_relay.bpf.programs import program
+from rtp_relay.bpf.site import Site
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,88 +25,40 @@ from __future__ import annotations
 
 import ipaddress
 import struct
-from dataclasses import dataclass
-from typing import Final, Literal
 
 from rtp_relay.bpf import layout
 from rtp_relay.bpf.asm import R0, R1, R2, R3, R4, R5, R6, R7, R8, R9, R10, Assembly, Register
-from rtp_relay.packet import HEADER_SIZE, HIGHEST_RTCP, LOWEST_RTCP
+from rtp_relay.bpf.counting import count
+from rtp_relay.bpf.rewriting import look_for_left_checksum, rewrite, send
+from rtp_relay.bpf.site import (
+    AHEAD,
+    ETHERNET,
+    ETHERTYPE,
+    IP_4,
+    IP_6,
+    KEY,
+    LENGTH,
+    LOOK_UP,
+    SKB_DATA,
+    SKB_DATA_END,
+    SKB_GSO_SIZE,
+    SKB_LENGTH,
+    SKB_PACKET_TYPE,
+    SKB_PULL_DATA,
+    SKB_TAG,
+    TC_DROP,
+    TC_NEXT,
+    UDP,
+    UDP_HEADER,
+    XDP_DATA,
+    XDP_DATA_END,
+    XDP_DROP,
+    XDP_PASS,
+    Layer,
+    Site,
+)  # fmt: skip
+from rtp_relay.packet import HIGHEST_RTCP, LOWEST_RTCP
 from rtp_relay.stream import MAX_DROPOUT, MAX_MISORDER
-
-# linux/bpf.h: helpers by number.
-LOOK_UP: Final = 1
-KTIME_GET_NS: Final = 5
-L4_CSUM_REPLACE: Final = 11
-REDIRECT: Final = 23
-SKB_PULL_DATA: Final = 39
-REDIRECT_MAP: Final = 51
-
-# Flags of L4_CSUM_REPLACE.
-IS_PSEUDO_HEADER: Final = 0x10
-ZERO_IS_NO_CHECKSUM: Final = 0x20
-
-# struct __sk_buff and struct xdp_md, by offset.
-SKB_LENGTH, SKB_PACKET_TYPE, SKB_MARK, SKB_QUEUE, SKB_TAG, SKB_GSO_SIZE = 0, 4, 8, 12, 20, 176
-SKB_DATA, SKB_DATA_END = 76, 80
-XDP_DATA, XDP_DATA_END = 0, 4
-
-TC_NEXT, TC_DROP = -1, 2
-XDP_DROP, XDP_PASS = 1, 2
-
-ETHERNET: Final = 14
-ETHERTYPE: Final = 12
-UDP: Final = 17
-UDP_HEADER: Final = 8
-HOP_LIMIT: Final = 64
-
-# Places on the stack.
-KEY, ADDRESSES, PORTS, CHECKSUM, AHEAD, LENGTH = -8, -16, -24, -32, -40, -48
-
-
-@dataclass(frozen=True, slots=True)
-class Site:
-    """What one program is made for.
-
-    addresses: index in the flow table and address, of those that packets may come to here.
-    ports: how many from first_port on have an entry. clock: an array of one u64, ns, that is read instead
-        of the kernel's monotonic clock; None for the clock.
-    flows, next_hops, devices: descriptors of the maps.
-    """
-
-    kind: Literal["tc", "xdp"]
-    is_loopback: bool
-    addresses: tuple[tuple[int, str], ...]
-    first_port: int
-    ports: int
-    traffic_class: int
-    flows: int
-    next_hops: int
-    devices: int
-    clock: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Layer:
-    """Where the fields of an IP packet lie, from the Ethernet header on."""
-
-    version: int
-    ethertype: int  # as a little-endian host reads it
-    header: int  # where UDP begins
-    source: int
-    destination: int
-    words: int  # 32-bit words in an address
-    expected: int  # in the flow's entry
-    new_source: int
-    new_destination: int
-
-    @property
-    def needed(self) -> int:
-        """Octets up to the end of the RTP header."""
-        return self.header + UDP_HEADER + HEADER_SIZE
-
-
-IP_4: Final = Layer(4, 0x0008, 34, 26, 30, 1, layout.SOURCE_4, layout.FROM_4, layout.TO_4)
-IP_6: Final = Layer(6, 0xDD86, 54, 22, 38, 4, layout.SOURCE_6, layout.FROM_6, layout.TO_6)
 
 
 def program(site: Site) -> bytes:
@@ -122,7 +74,7 @@ class Writer:
     def __init__(self, site: Site) -> None:
         self.site = site
         self.code = Assembly()
-        self.is_tc = site.kind == "tc"
+        self.is_tc = site.is_tc
 
     def write(self) -> None:
         a = self.code
@@ -151,10 +103,10 @@ class Writer:
         self._judge_rtp(ip)
         self._find_next_hop(ip)
         if not self.is_tc:
-            self._look_for_left_checksum(ip)
-        self._count(ip)
-        self._rewrite(ip)
-        self._send(ip)
+            look_for_left_checksum(self.code, ip)
+        count(self.code, self.site, ip)
+        rewrite(self.code, self.site, ip)
+        send(self.code, self.site, ip)
 
     # Parse.
 
@@ -331,240 +283,6 @@ class Writer:
         a.jump_if(R1, "<", MAX_DROPOUT, done)
         a.jump_if(R1, "<=", 0xFFFF - MAX_MISORDER, "surrender")
         a.label(done)
-
-    def _look_for_left_checksum(self, ip: Layer) -> None:
-        """CHECKSUM_PARTIAL at XDP: the field holds the folded sum of the pseudo header."""
-        a = self.code
-        a.load(2, R0, R7, ip.header + 4)
-        a.calc(R0, "+=", UDP << 8)
-        for word in range(2 * ip.words):
-            a.load(4, R1, R7, ip.source + 4 * word)
-            a.calc(R0, "+=", R1)
-        self._fold()
-        a.load(2, R1, R7, ip.header + 6)
-        a.jump_if(R0, "==", R1, "raise")
-
-    # Count.
-
-    def _count(self, ip: Layer) -> None:
-        a, counted = self.code, f"counted{ip.version}"
-        if self.site.clock is None:
-            a.call(KTIME_GET_NS)
-        else:
-            a.load_map_value(R1, self.site.clock)
-            a.load(8, R0, R1, 0)
-        self._count_time(ip)
-        a.load(4, R1, R8, layout.FLAGS)
-        a.jump_if(R1, "&", layout.UNREAD, counted)
-        self._count_jitter(ip)
-        a.load(8, R1, R10, AHEAD)
-        a.jump_if(R1, ">=", MAX_DROPOUT, counted)  # late
-        a.load(4, R2, R8, layout.HIGHEST)
-        a.calc32(R2, "+=", R1)
-        a.store(4, R8, layout.HIGHEST, R2)
-        a.label(counted)
-        a.calc(R1, "=", 1)
-        a.add_atomically(8, R8, layout.PACKETS, R1)
-        a.load(8, R1, R10, LENGTH)
-        a.calc(R1, "-=", ip.header + UDP_HEADER - ETHERNET)
-        a.add_atomically(8, R8, layout.OCTETS, R1)
-
-    def _count_time(self, ip: Layer) -> None:
-        """r0 comes as the time and leaves as what has passed since the last packet, ns."""
-        a, forward, shorter = self.code, f"forward{ip.version}", f"shorter{ip.version}"
-        a.load(8, R1, R8, layout.LAST)
-        a.store(8, R8, layout.LAST, R0)
-        a.calc(R0, "-=", R1)
-        a.jump_if(R0, "signed>=", 0, forward)
-        a.calc(R0, "=", 0)
-        a.label(forward)
-        a.load(8, R1, R8, layout.LONGEST_GAP)
-        a.jump_if(R0, "<=", R1, shorter)
-        a.store(8, R8, layout.LONGEST_GAP, R0)
-        a.label(shorter)
-
-    def _count_jitter(self, ip: Layer) -> None:
-        """RFC 3550 A.8 in 1/16 ns; packets that share a timestamp say nothing about transit."""
-        a, version = self.code, ip.version
-        a.load(4, R2, R7, ip.header + UDP_HEADER + 4)
-        a.swap(R2, 32)
-        a.load(4, R3, R8, layout.TIMESTAMP)
-        a.jump_if(R2, "==", R3, f"same{version}")
-        a.store(4, R8, layout.TIMESTAMP, R2)
-        a.calc32(R2, "-=", R3)
-        a.load(4, R3, R8, layout.TICK)
-        a.jump_if(R2, "&", -(1 << 31), f"back{version}")
-        a.calc(R2, "*=", R3)
-        a.calc(R2, ">>=", 8)
-        a.jump(f"step{version}")
-        a.label(f"back{version}")
-        a.negate(R2)
-        a.calc32(R2, "=", R2)
-        a.calc(R2, "*=", R3)
-        a.calc(R2, ">>=", 8)
-        a.negate(R2)
-        a.label(f"step{version}")
-        a.calc(R0, "-=", R2)
-        a.jump_if(R0, "signed>=", 0, f"late{version}")
-        a.negate(R0)
-        a.label(f"late{version}")
-        a.load(8, R1, R8, layout.JITTER)
-        a.calc(R2, "=", R1)
-        a.calc(R2, "+=", 8)
-        a.calc(R2, ">>=", 4)
-        a.calc(R1, "-=", R2)
-        a.calc(R1, "+=", R0)
-        a.store(8, R8, layout.JITTER, R1)
-        a.label(f"same{version}")
-
-    # Rewrite.
-
-    def _rewrite(self, ip: Layer) -> None:
-        if self.is_tc:
-            self._remember_differences(ip)
-        else:
-            self._rewrite_checksum(ip)
-        if ip.version == 4:
-            self._rewrite_header_4()
-        else:
-            self._rewrite_header_6()
-        a = self.code
-        for word in range(0, 4 * ip.words, 4):
-            a.load(4, R1, R8, ip.new_source + word)
-            a.store(4, R7, ip.source + word, R1)
-            a.load(4, R1, R8, ip.new_destination + word)
-            a.store(4, R7, ip.destination + word, R1)
-        a.load(4, R1, R8, layout.PORTS)
-        a.store(4, R7, ip.header, R1)
-        for word in range(0, 12, 4):
-            a.load(4, R1, R9, layout.MACS + word)
-            a.store(4, R7, word, R1)
-
-    def _add_addresses(self, ip: Layer) -> None:
-        """r0 += the new addresses less the old ones, as one's complement sums go (RFC 1624)."""
-        a = self.code
-        for word in range(0, 4 * ip.words, 4):
-            for old, new in ((ip.source, ip.new_source), (ip.destination, ip.new_destination)):
-                a.load(4, R1, R7, old + word)
-                a.invert32(R1)
-                a.calc(R0, "+=", R1)
-                a.load(4, R1, R8, new + word)
-                a.calc(R0, "+=", R1)
-
-    def _add_ports(self, ip: Layer) -> None:
-        a = self.code
-        a.load(4, R1, R7, ip.header)
-        a.invert32(R1)
-        a.calc(R0, "+=", R1)
-        a.load(4, R1, R8, layout.PORTS)
-        a.calc(R0, "+=", R1)
-
-    def _fold_32(self) -> None:
-        """r0: to 32 bits, by adding the carries where they belong."""
-        for _ in range(2):
-            self.code.calc(R1, "=", R0)
-            self.code.calc(R1, ">>=", 32)
-            self.code.calc32(R0, "=", R0)
-            self.code.calc(R0, "+=", R1)
-
-    def _fold(self) -> None:
-        """r0: to 16 bits."""
-        self._fold_32()
-        for _ in range(3):
-            self.code.calc(R1, "=", R0)
-            self.code.calc(R1, ">>=", 16)
-            self.code.calc(R0, "&=", 0xFFFF)
-            self.code.calc(R0, "+=", R1)
-
-    def _remember_differences(self, ip: Layer) -> None:
-        """For the helper, which takes the packet out of reach and so comes last."""
-        a = self.code
-        a.calc(R0, "=", 0)
-        self._add_addresses(ip)
-        self._fold_32()
-        a.store(8, R10, ADDRESSES, R0)
-        a.calc(R0, "=", 0)
-        self._add_ports(ip)
-        self._fold_32()
-        a.store(8, R10, PORTS, R0)
-        a.load(2, R1, R7, ip.header + 6)
-        a.store(8, R10, CHECKSUM, R1)
-
-    def _rewrite_checksum(self, ip: Layer) -> None:
-        a, none, nonzero = self.code, f"unsummed{ip.version}", f"nonzero{ip.version}"
-        a.load(2, R0, R7, ip.header + 6)
-        a.jump_if(R0, "==", 0, none)
-        a.calc(R0, "^=", 0xFFFF)
-        self._add_addresses(ip)
-        self._add_ports(ip)
-        self._fold()
-        a.calc(R0, "^=", 0xFFFF)
-        a.jump_if(R0, "!=", 0, nonzero)
-        a.calc(R0, "=", 0xFFFF)  # RFC 768: zero would say that there is none
-        a.label(nonzero)
-        a.store(2, R7, ip.header + 6, R0)
-        a.label(none)
-
-    def _rewrite_header_4(self) -> None:
-        """Code point, hop limit, and the header's checksum; the addresses are written afterwards."""
-        a = self.code
-        a.load(2, R0, R7, 24)
-        a.calc(R0, "^=", 0xFFFF)
-        for offset, value in ((14, 0x45 | self.site.traffic_class << 8), (22, HOP_LIMIT | UDP << 8)):
-            a.load(2, R1, R7, offset)
-            a.calc(R1, "^=", 0xFFFF)
-            a.calc(R0, "+=", R1)
-            a.calc(R0, "+=", value)
-            a.calc(R1, "=", value)
-            a.store(2, R7, offset, R1)
-        self._add_addresses(IP_4)
-        self._fold()
-        a.calc(R0, "^=", 0xFFFF)
-        a.store(2, R7, 24, R0)
-
-    def _rewrite_header_6(self) -> None:
-        """Traffic class and hop limit; the flow label stays."""
-        a, traffic_class = self.code, self.site.traffic_class
-        a.calc(R1, "=", 0x60 | traffic_class >> 4)
-        a.store(1, R7, 14, R1)
-        a.load(1, R1, R7, 15)
-        a.calc(R1, "&=", 0x0F)
-        a.calc(R1, "|=", (traffic_class & 0x0F) << 4)
-        a.store(1, R7, 15, R1)
-        a.calc(R1, "=", HOP_LIMIT)
-        a.store(1, R7, 21, R1)
-
-    # Send.
-
-    def _send(self, ip: Layer) -> None:
-        a = self.code
-        if self.is_tc:
-            self._replace_checksum(ip)
-            a.calc(R1, "=", 0)
-            a.store(4, R6, SKB_MARK, R1)  # whoever marked it meant the way in
-            a.store(4, R6, SKB_QUEUE, R1)
-            a.load(4, R1, R9, layout.INTERFACE)
-            a.calc(R2, "=", 0)
-            a.call(REDIRECT)
-        else:
-            a.load(4, R2, R9, layout.SLOT)
-            a.load_map(R1, self.site.devices)
-            a.calc(R3, "=", 0)
-            a.call(REDIRECT_MAP)
-        a.end()
-
-    def _replace_checksum(self, ip: Layer) -> None:
-        a, none = self.code, f"unsummed{ip.version}"
-        a.load(8, R1, R10, CHECKSUM)
-        a.jump_if(R1, "==", 0, none)
-        for difference, flags in ((ADDRESSES, IS_PSEUDO_HEADER), (PORTS, 0)):
-            a.calc(R1, "=", R6)
-            a.calc(R2, "=", ip.header + 6)
-            a.calc(R3, "=", 0)
-            a.load(8, R4, R10, difference)
-            a.calc(R5, "=", ZERO_IS_NO_CHECKSUM | flags)
-            a.call(L4_CSUM_REPLACE)
-        a.label(none)
 
     def _write_ends(self) -> None:
         """Where packets go that are not sent on."""

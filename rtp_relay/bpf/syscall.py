@@ -64,7 +64,7 @@ def _bpf(command: Command, attributes: bytes) -> int:
     return _call(command, ctypes.create_string_buffer(attributes, len(attributes)))
 
 
-def _answered(command: Command, attributes: bytes) -> bytes:
+def answered(command: Command, attributes: bytes) -> bytes:
     """The attributes as the kernel leaves them."""
     union = ctypes.create_string_buffer(attributes, len(attributes))
     _call(command, union)
@@ -175,7 +175,7 @@ def try_on(program: int, packet: bytes) -> Run:
     struct.pack_into(
         "<IIIIQQI", attributes, 0, program, 0, len(packet), room, _pointer(given), _pointer(made), 1
     )
-    _, result, _, size = struct.unpack_from("<IIII", _answered(Command.PROG_TEST_RUN, bytes(attributes)))
+    _, result, _, size = struct.unpack_from("<IIII", answered(Command.PROG_TEST_RUN, bytes(attributes)))
     return Run(result, made.raw[:size])
 
 
@@ -183,5 +183,5 @@ def attached(interface: int, kind: AttachKind) -> tuple[int, ...]:
     """The ids of the programs that are attached there, whoever did it."""
     ids = ctypes.create_string_buffer(4 * QUERIED)
     attributes = struct.pack("<IIIIQI36x", interface, kind, 0, 0, _pointer(ids), QUERIED)
-    (count,) = struct.unpack_from("<I", _answered(Command.PROG_QUERY, attributes), 24)
+    (count,) = struct.unpack_from("<I", answered(Command.PROG_QUERY, attributes), 24)
     return struct.unpack_from(f"<{count}I", ids.raw)

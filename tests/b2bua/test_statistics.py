@@ -43,11 +43,12 @@ def cells(text: str, heading: str, row: str) -> dict[str, str]:
     lines = text.splitlines()
     start = next(number for number, line in enumerate(lines) if line.startswith(heading))
     line = next(line for line in lines[start + 1 :] if line.startswith(row))
-    found = re.findall(r"\S+(?: \S+)*", lines[start])
-    places = [lines[start].index(each) for each in found] + [None]
-    return {
-        each: line[begin:end].strip() for each, begin, end in zip(found, places, places[1:], strict=False)
-    }
+    found = list(re.finditer(r"\S+(?: \S+)*", lines[start]))
+    places = [each.start() for each in found] + [None]
+    made: dict[str, str] = {}
+    for each, begin, end in zip(found, places, places[1:], strict=False):
+        made.setdefault(each[0], line[begin:end].strip())
+    return made
 
 
 def test_a_number() -> None:

@@ -282,17 +282,11 @@ def test_no_query_scans_a_table(tmp_path: Path, query: Callable[[Selection], Any
     connection = sqlite3.connect(database)
     plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {text}")]
     connection.close()
-    of_tables = [step for step in plan if step.split()[1] in ("call", "recipient")]
+    of_tables = [step for step in plan if step.split()[1:2] in (["call"], ["recipient"])]
     assert of_tables
     assert all(step.startswith("SEARCH") for step in of_tables), plan
-    by = ["ix_call_number_name_started_at", "ix_call_dialled_started_at"] if number else ["ix_call_started_at"]
-    assert [step.split("INDEX ")[1] for step in of_tables if " call " in step] == [
-        f"{index} ({bounds})"
-        for index, bounds in zip(
-            by,
-            ["number_name=? AND started_at>? AND started_at<?", "dialled=? AND started_at>? AND started_at<?"]
-            if number
-            else ["started_at>? AND started_at<?"],
-            strict=True,
-        )
-    ]
+    columns = ("number_name", "dialled") if number else ("",)
+    for column in columns:
+        name = f"ix_call_{column}_started_at" if column else "ix_call_started_at"
+        bounds = f"{column}=? AND " * bool(column) + "started_at>? AND started_at<?"
+        assert f"SEARCH call USING INDEX {name} ({bounds})" in of_tables

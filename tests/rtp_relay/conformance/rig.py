@@ -13,6 +13,7 @@ from contextlib import ExitStack, nullcontext
 from functools import cache
 from typing import Any, Protocol
 
+from bench import namespaces
 from rtp_relay import control
 from rtp_relay.form import Interface
 from rtp_relay.forms import tc, xdp
@@ -21,7 +22,6 @@ from rtp_relay.forms.memory import MemoryForm
 from rtp_relay.forms.user import UserForm
 from rtp_relay.relay import Relay, Settings
 from rtp_relay.source import Address, address_of
-from tests.rtp_relay import namespaces
 
 FORMS = ("user", "memory", "tc", "tc on a wire", "xdp")
 WIRED = ("tc on a wire", "xdp")  # the relay in one network namespace, everybody else in another

@@ -11,9 +11,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
+from bench import namespaces
 from rtp_relay.bpf import syscall
 from rtp_relay.bpf.asm import R0, Assembly
 from rtp_relay.control import Bridge
@@ -22,7 +24,6 @@ from rtp_relay.form import Exit, Flow
 from rtp_relay.forms import choice, tc
 from rtp_relay.forms.kernel import KernelForm, KernelPort
 from rtp_relay.stream import Stream
-from tests.rtp_relay import namespaces
 from tests.rtp_relay.conformance.rig import Party, Rig, free_range, hindrance, the_wire
 from tests.rtp_relay.packets import rtcp, rtp
 
@@ -80,7 +81,7 @@ def is_active(rig: Rig, port: int) -> bool:
     return form.loaded.flows.is_active(entry)
 
 
-def talking(rig: Rig, **more: object) -> tuple[Party, Party, dict[object, int]]:
+def talking(rig: Rig, **more: Any) -> tuple[Party, Party, dict[object, int]]:
     """A call of which one packet each way has come, so that both flows are in the kernel."""
     a, b, ports = rig.call(**more)
     rig.send(a, rtp(1, ssrc=1), ports[0])
@@ -123,7 +124,8 @@ def test_a_stranger_never_reaches_user_space(rig: Rig) -> None:
 def test_while_the_belief_may_change_strangers_are_judged_in_user_space(rig: Rig) -> None:
     ports = rig.reserve()
     a, b, other = rig.party(), rig.party(), rig.party(rig.elsewhere)
-    private = {"address": "10.1.2.3" if ":" not in rig.host else "fd00::123", "port": 4000, "latch": True}
+    address = "fd00::123" if ":" in rig.host else "10.1.2.3"
+    private: dict[str, Any] = {"address": address, "port": 4000, "latch": True}
     rig.direct(0, a, latch=False)
     rig.direct(1, b, **private)
     rig.do(Bridge("call", 0, 1))

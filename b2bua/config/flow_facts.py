@@ -1,0 +1,90 @@
+"""What this configuration, and this machine, have to say to a check of a flow."""
+
+from __future__ import annotations
+
+import ipaddress
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from b2bua.calls.flow import Dial, Flow, Menu, Play, Prompt, PromptKind, Step, Voicemail
+from b2bua.config.addresses import family, is_wildcard
+from b2bua.config.values import Config
+from b2bua.flows.facts import Facts, TrunkFacts
+
+SPEECH = "espeak-ng"
+_NO_VOICEMAILS: Mapping[str, float] = {}
+
+
+def facts_of(config: Config, flow: Flow, voicemails: Mapping[str, float] = _NO_VOICEMAILS) -> Facts:
+    """The facts that a flow is checked against. voicemails: destination → second, where one was learned."""
+    return Facts(
+        trunks={
+            name: TrunkFacts(
+                takes_calls=bool(trunk.address),
+                allowed_prefixes=trunk.allowed_prefixes,
+                caller_id=trunk.recipe.from_user,
+                own_numbers_only=trunk.own_numbers_only,
+            )
+            for name, trunk in config.trunks.items()
+        },
+        interfaces=frozenset(interface.name for interface in config.media.interfaces),
+        own_numbers={dialled: number.flow_name or dialled for dialled, number in config.numbers.items()},
+        own_addresses=frozenset(_own_addresses(config)),
+        emergency_numbers=config.limits.emergency_numbers,
+        recipients_limit=config.limits.recipients,
+        voicemails=voicemails,
+        answer_limit=_answer_limit(config, flow.name),
+        speech_installed=speech_is_installed(),
+        missing_files=frozenset(
+            prompt.content
+            for prompt in _prompts(flow)
+            if prompt.kind is PromptKind.PLAY and not prompt_file(config, prompt).is_file()
+        ),
+    )
+
+
+def speech_is_installed() -> bool:
+    """Whether texts can be spoken on this machine."""
+    return shutil.which(SPEECH) is not None
+
+
+def prompt_file(config: Config, prompt: Prompt) -> Path:
+    """Where a file to play is: relative ones start from the directory of the configuration."""
+    return Path(config.path).absolute().parent / prompt.content
+
+
+def _answer_limit(config: Config, flow: str) -> float:
+    """The shortest patience of the trunks whose calls may come to a flow; 0 where all wait for ever."""
+    limits = [
+        trunk.answer_limit
+        for name, trunk in config.trunks.items()
+        if trunk.sources
+        and trunk.answer_limit
+        and any(
+            number.flow_name == flow and (not number.trunks or name in number.trunks)
+            for number in config.numbers.values()
+        )
+    ]
+    return min(limits, default=0.0)
+
+
+def _own_addresses(config: Config) -> Iterator[tuple[str, int]]:
+    for listener in config.sip.listeners:
+        for host in (listener.host, listener.advertised):
+            yield str(ipaddress.ip_address(host)), listener.port
+        if is_wildcard(listener.host):
+            yield ("127.0.0.1" if family(listener.host) == 4 else "::1"), listener.port
+
+
+def _prompts(flow: Flow) -> Iterator[Prompt]:
+    for step in flow.steps.values():
+        yield from (prompt for prompt in _prompts_of(step) if prompt is not None)
+
+
+def _prompts_of(step: Step) -> tuple[Prompt | None, ...]:
+    if isinstance(step, Dial):
+        return (step.caller_hears, step.whisper, step.confirm_prompt, step.too_late)
+    if isinstance(step, Play | Menu):
+        return (step.prompt,)
+    return (step.greeting,) if isinstance(step, Voicemail) else ()
