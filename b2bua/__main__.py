@@ -14,7 +14,20 @@ from b2bua.commands import Failure
 from b2bua.commands.finding import NoConfiguration
 from b2bua.config import ConfigError
 
-COMMANDS: Final = ("run", "core", "relay", "check", "calls", "show", "stats", "live", "hangup", "reload", "phone")
+COMMANDS: Final = (
+    "run",
+    "core",
+    "relay",
+    "check",
+    "calls",
+    "show",
+    "stats",
+    "flow",
+    "live",
+    "hangup",
+    "reload",
+    "phone",
+)
 
 
 def parser(named: str = "") -> argparse.ArgumentParser:

@@ -28,6 +28,7 @@ from b2bua.control import ControlError, ControlServer, live_call
 from b2bua.directory import ConfiguredDirectory
 from b2bua.notify import Notifier
 from b2bua.store import Store, StoreError
+from b2bua.webhooks import Webhooks, interrupted_calls
 from rtp_relay import control
 from rtp_relay.client import RelayClient
 from sip_stack.aio.dice import SystemDice
@@ -78,6 +79,8 @@ class Core:
         await self.control.start()
         self._opened.push_async_callback(self.control.close)
         records = config.records
+        self.webhooks = Webhooks(config.webhooks, records.database)
+        interrupted = await interrupted_calls(records.database) if self.webhooks.is_wanted else []
         self.store = await Store.open(
             records.database,
             keep_days=records.keep_days,
@@ -85,6 +88,8 @@ class Core:
             keep_traces=records.keep_traces,
         )
         self._opened.push_async_callback(self.store.close)
+        self._opened.push_async_callback(self.webhooks.close)
+        await self.webhooks.start(interrupted)
         self.driver = Driver(self._take)
         self._opened.push_async_callback(self.driver.close)
         await self._listen()
@@ -100,7 +105,7 @@ class Core:
             self.directory,
             admission=self.admission,
             wall_offset=time.time() - time.monotonic(),
-            is_watched=False,
+            is_watched=self.webhooks.is_wanted,
         )
         self.resolver = Resolver(stack.flow_to, dice.fraction)
         self.relay = RelayClient(
@@ -224,7 +229,8 @@ class Core:
             task = self._loop.create_task(self._locate(question.id, question.uri))
             self._questions.add(task)
             task.add_done_callback(self._questions.discard)
-        for record in switchboard.take_began():
+        began = switchboard.take_began()
+        for record in began:
             self.store.begin(record)
         records = switchboard.take_records()
         for record in records:
@@ -232,23 +238,29 @@ class Core:
             _log_call(record, self._say_call)
         if records and self.admission.is_draining:
             self._stop_if_drained()
-        for notice in switchboard.take_notices():
+        notices = switchboard.take_notices()
+        for notice in notices:
             self.control.publish(notice)
+        if self.webhooks.is_wanted:
+            self.webhooks.note(began, notices, records)
         if switchboard.failures:
             for failure in switchboard.failures:
                 log.error("a call was ended by a bug", call=failure.call, trace=failure.text)
             switchboard.failures.clear()
 
     def _send_commands(self) -> None:
-        send = self.relay.send
-        for command in self.switchboard.take_commands():
-            if not send(command):
-                if isinstance(command, control.Reserve):
-                    self._loop.call_soon(
-                        self._on_relay_event, control.Refused(command.call, "the relay is not running")
-                    )
-                elif isinstance(command, control.Release) and not command.legs:
-                    self._loop.call_soon(self._on_relay_event, control.Released(command.call, ()))
+        commands = self.switchboard.take_commands()
+        if not self.relay.say(commands):
+            for command in commands:
+                self._answer_for_the_relay(command)
+
+    def _answer_for_the_relay(self, command: control.Command) -> None:
+        """There is none: whoever waits for an answer is told so."""
+        if isinstance(command, control.Reserve):
+            refused = control.Refused(command.call, "the relay is not running")
+            self._loop.call_soon(self._on_relay_event, refused)
+        elif isinstance(command, control.Release) and not command.legs:
+            self._loop.call_soon(self._on_relay_event, control.Released(command.call, ()))
 
     async def _locate(self, question: int, uri: str) -> None:
         targets = await self.resolver.locate(uri)
@@ -265,7 +277,7 @@ class Core:
         self.admission.lag = self.driver.lag
         self._beat_due = now + HEARTBEAT
         self.switchboard.wall_offset = time.time() - now  # the time of day may be set while we run
-        self.switchboard.is_watched = self.control.has_listeners
+        self.switchboard.is_watched = self.control.has_listeners or self.webhooks.is_wanted
         if not self.switchboard.calls and now - self._collected_at > IDLE_COLLECTION:
             self._collected_at = now
             gc.collect()
@@ -340,6 +352,7 @@ class Core:
             "configuration": self.config.version,
             "relay": self._relay_form if self.relay.is_ready else "not there",
             "records_waiting": self.store.waiting,
+            "events_waiting": self.webhooks.waiting,
             "dropped": dict(switchboard.stack.dropped),
             **switchboard.stack.sizes(),
         }
@@ -391,6 +404,7 @@ def _needing_restart(old: Config, new: Config) -> list[str]:
             ("sip.user_agent", old.sip.user_agent, new.sip.user_agent),
             ("media", old.media, new.media),
             ("records", old.records, new.records),
+            ("webhooks", old.webhooks, new.webhooks),
             ("service.control_socket", old.service.control_socket, new.service.control_socket),
         )
         if before != after

@@ -66,7 +66,7 @@ SUM, SEQUENCE = 56, 60
 
 
 def one_complement(octets: bytes) -> int:
-    total = sum(struct.unpack(f"<{len(octets) // 2}H", octets))
+    total: int = sum(struct.unpack(f"<{len(octets) // 2}H", octets))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return total

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from rtp_relay import control
@@ -32,7 +32,7 @@ class RelayClient:
 
     on_event is told of every event but Welcome and what concerns leases; on_ready of each Welcome, that is,
     whenever a relay is there (again) and has leased ports, or will not; on_lost once after each. All are called
-    from the loop, none within `send`, and none may raise. A relay that refuses our version is given up:
+    from the loop or from `say`, none within `send`, and none may raise. A relay that refuses our version is given up:
     `refusal` has its words.
     """
 
@@ -81,6 +81,16 @@ class RelayClient:
         if not commands and self._loop is not None:
             self._loop.call_soon(self._flush)
         commands.append(command)
+        return True
+
+    def say(self, commands: Sequence[control.Command]) -> bool:
+        """Say several things at once, and hear at once what needs no relay to be answered: on_event is told of it
+        before this returns. False if there is no relay to say them to.
+        """
+        if not self.is_ready:
+            return False
+        self._commands.extend(commands)
+        self._flush()
         return True
 
     # Connecting.

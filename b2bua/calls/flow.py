@@ -118,7 +118,8 @@ class DialRecipient:
     press_one: None is what the step says.
     voicemail_after: the second in which his own voicemail is known to answer; 0: not known.
     interface, nat: towards him; "" and None are what his trunk says.
-    way: how he is reached over SIP, worked out from the configuration when the flow is put to use.
+    way: how he is reached over SIP, worked out from the configuration when the flow is put to use; None when
+    that did not say how: he is not rung.
     """
 
     name: str

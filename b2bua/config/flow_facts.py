@@ -17,7 +17,7 @@ _NO_VOICEMAILS: Mapping[str, float] = {}
 
 
 def facts_of(config: Config, flow: Flow, voicemails: Mapping[str, float] = _NO_VOICEMAILS) -> Facts:
-    """The facts that a flow is checked against. voicemails: destination → second, where one was learned."""
+    """The facts that a flow is checked against. voicemails: as of Facts, where one was learned."""
     return Facts(
         trunks={
             name: TrunkFacts(

@@ -8,16 +8,18 @@ import tomllib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
+from b2bua.calls.flow import Flow
 from b2bua.config.addresses import route_source
 from b2bua.config.building import Builder, RouteSource
 from b2bua.config.checks import Checks
 from b2bua.config.findings import ConfigError, Finding, KeyPath, Severity, dotted
-from b2bua.config.flow_building import key_path
+from b2bua.config.flow_building import build, key_path
 from b2bua.config.flow_facts import facts_of
+from b2bua.config.flow_settings import FlowFile
 from b2bua.config.lines import key_lines, line_of
 from b2bua.config.mistakes import said_plainly
 from b2bua.config.reaching import reached
@@ -26,6 +28,7 @@ from b2bua.config.values import Config, prefixes_of
 from b2bua.flows.lint import lint
 
 _LINE_OF_SYNTAX_ERROR = re.compile(r" \(at line (\d+), column (\d+)\)$")
+Read = TypeVar("Read", bound=BaseModel)
 _FORBIDDEN = re.compile(r"[\r\n\x00]")
 
 
@@ -79,10 +82,27 @@ def parse(content: bytes, path: Path, route_source: RouteSource = route_source) 
     document = _document(content, findings)
     _refuse_line_breaks(document, findings)
     findings.raise_errors()
-    file = _validated(document, findings)
+    file = _validated(File, document, findings)
     Checks(file, findings.error, findings.warning).run()
     findings.raise_errors()
     return _built(file, path, content, findings, route_source)
+
+
+def flows_in(content: bytes, file: str) -> dict[str, Flow]:
+    """The flows of a text that has nothing else, as they are exported, unchecked but for their form.
+
+    file is what findings name. Raises ConfigError.
+    """
+    findings = _Findings(file)
+    document = _document(content, findings)
+    _refuse_line_breaks(document, findings)
+    findings.raise_errors()
+    settings = _validated(FlowFile, document, findings)
+    flows = {
+        name: build(name, flow, ("flows", name), findings.error) for name, flow in settings.flows.items()
+    }
+    findings.raise_errors()
+    return flows
 
 
 def _document(content: bytes, findings: _Findings) -> dict[str, Any]:
@@ -129,9 +149,9 @@ def _texts(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
             yield from _texts(inner, (*path, index))
 
 
-def _validated(document: dict[str, Any], findings: _Findings) -> File:
+def _validated(model: type[Read], document: dict[str, Any], findings: _Findings) -> Read:
     try:
-        return File.model_validate(document)
+        return model.model_validate(document)
     except ValidationError as problem:
         for error in problem.errors(include_url=False):
             findings.error(*said_plainly(error))

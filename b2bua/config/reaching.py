@@ -29,7 +29,7 @@ def uri_and_route(is_phone: bool, destination: str, trunk_address: str) -> tuple
 
 
 def reached(flow: flows.Flow, trunks: Mapping[str, Trunk]) -> flows.Flow:
-    """The flow with a way to each recipient. One whose trunk is not there, or takes no calls, is turned off."""
+    """The flow with a way to each recipient, but for one whose trunk is not there or takes no calls."""
     return replace(flow, steps={name: _step(step, trunks) for name, step in flow.steps.items()})
 
 
@@ -94,7 +94,7 @@ def _with_way(
     trunk = trunks.get(recipient.trunk)
     is_phone = recipient.type is flows.RecipientType.PHONE
     if (recipient.trunk or is_phone) and (trunk is None or not trunk.address):
-        return replace(recipient, is_on=False, way=None)
+        return replace(recipient, way=None)
     uri, route = uri_and_route(is_phone, recipient.destination, trunk.address if trunk is not None else "")
     nat = trunk.nat if trunk is not None else True
     way = Recipient(

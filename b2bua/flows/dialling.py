@@ -73,7 +73,7 @@ def _times(name: str, field: Field, dial: Dial, recipient: DialRecipient, facts:
         text = f"{who} would stop before starting."
         yield error(name, (*field, "stop_after"), text, "Raise it, or write 0 for the end.")
         return
-    answers = recipient.voicemail_after or facts.voicemails.get(recipient.destination, 0.0)
+    answers = recipient.voicemail_after or _learned(recipient, facts)
     rings = _stop(dial, recipient) - recipient.start_after
     if answers and rings >= answers and not dial.asks_for_one(recipient):
         text = (
@@ -83,6 +83,11 @@ def _times(name: str, field: Field, dial: Dial, recipient: DialRecipient, facts:
         last = recipient.start_after + max(answers - 2, 1)
         remedy = f"Set stop_after = {last:g} for {who}, or press_one = true."
         yield warning(name, (*field, "stop_after"), text, remedy)
+
+
+def _learned(recipient: DialRecipient, facts: Facts) -> float:
+    rung = recipient.way.uri if recipient.way is not None else recipient.destination
+    return facts.voicemails.get(rung) or facts.voicemails.get(recipient.destination, 0.0)
 
 
 def _stop(dial: Dial, recipient: DialRecipient) -> float:

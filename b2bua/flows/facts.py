@@ -27,7 +27,8 @@ class Facts:
     own_numbers: our dialled numbers, each with the name of the flow that it points to.
     own_addresses: host, IPv6 without brackets, and port.
     recipients_limit: of one step; more draw a warning.
-    voicemails: destination → the second in which its voicemail was seen to answer.
+    voicemails: destination, or the URI that is rung for it → the second of ringing in which its voicemail was
+    seen to answer.
     answer_limit: seconds after which the trunks that call us give up an unanswered call; 0 never.
     speech_installed: whether espeak-ng is there. missing_files: prompts that cannot be found.
     tones: countries whose ringing tone is known.

@@ -10,7 +10,7 @@ from typing import Final
 
 from sqlalchemy import BigInteger, Column, Float, Index, Integer, LargeBinary, MetaData, String, Table
 
-HEAD: Final = "0003"  # the revision that these tables are
+HEAD: Final = "0004"  # the revision that these tables are
 
 _naming = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -114,4 +114,36 @@ webhook_delivery = Table(
     Column("due_at", Float),  # seconds since 1970; NULL waits for an earlier one of the same call
     Index(None, "webhook", "due_at"),
     Index(None, "webhook", "call_id", "number"),
+)
+
+# Call flows. Version 0 is the draft, the highest one is what is published. See b2bua/flows/versions.py.
+flow_version = Table(
+    "flow_version",
+    metadata,
+    Column("flow", String, primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("body", String, nullable=False),  # TOML, see b2bua/flows/writing.py
+    Column("note", String, nullable=False),
+    Column("made_at", BigInteger, nullable=False),
+    Column("made_by", String, nullable=False),
+    Column("published_at", BigInteger),
+    Column("published_by", String, nullable=False),
+)
+
+# Round robin: with whom the next call begins, and how many calls each has got. See b2bua/flows/rotation.py.
+turn = Table(
+    "turn",
+    metadata,
+    Column("flow", String, primary_key=True),
+    Column("step", String, primary_key=True),
+    Column("pointer", BigInteger, nullable=False),
+)
+
+turn_taken = Table(
+    "turn_taken",
+    metadata,
+    Column("flow", String, primary_key=True),
+    Column("step", String, primary_key=True),
+    Column("recipient", String, primary_key=True),
+    Column("calls", BigInteger, nullable=False),
 )

@@ -55,15 +55,20 @@ class Courier:
         self._held: set[int] = set()  # ready, being sent, or sent and not settled: not to be fetched again
         self._settled: list[Settled] = []
         self._complained_at = float("-inf")
-        self._is_closing = False
+        self._is_stopping = False
 
     def wake(self) -> None:
         """Something may be due: there are new entries, or time has passed."""
         self._news.set()
 
+    @property
+    def settled(self) -> int:
+        """Events that are done with, one way or the other."""
+        return self.delivered + self.given_up
+
     async def run(self) -> None:
-        """Step by step, until cancelled."""
-        while True:
+        """Step by step, until stopped."""
+        while not self._is_stopping:
             self._news.clear()
             due_at = await self.step()
             await asyncio.sleep(self._pace)
@@ -73,17 +78,18 @@ class Courier:
         """Do what can be done now; gives when something more is due by itself, in seconds since 1970."""
         await self._settle()
         now = self._clock()
-        wanted = READY_LIMIT + len(self._held)  # the held ones are among the first that the journal gives
-        for delivery in await self._journal.due(self.webhook.name, now, wanted):
-            if delivery.number not in self._held and len(self._held) < READY_LIMIT:
-                self._held.add(delivery.number)
-                self._ready.append(delivery)
+        if len(self._held) < READY_LIMIT:
+            await self._fetch(now)
         self._send()
         return await self._journal.next_due(self.webhook.name, now)
 
+    def stop(self) -> None:
+        """Send nothing more."""
+        self._is_stopping = True
+        self._news.set()
+
     async def close(self) -> None:
-        """Let what is being sent come to its end, if that is soon; the rest stays in the journal."""
-        self._is_closing = True
+        """After stop: let what is being sent come to its end, if that is soon; the rest stays in the journal."""
         if self._sending:
             await asyncio.wait(self._sending, timeout=FAREWELL_PATIENCE)
         for task in list(self._sending):
@@ -98,6 +104,13 @@ class Courier:
         except TimeoutError:
             pass
 
+    async def _fetch(self, now: float) -> None:
+        """Fill up what is ready. The held ones are still in the journal, and due: they come along, unwanted."""
+        for delivery in await self._journal.due(self.webhook.name, now, READY_LIMIT + len(self._held)):
+            if delivery.number not in self._held and len(self._held) < READY_LIMIT:
+                self._held.add(delivery.number)
+                self._ready.append(delivery)
+
     async def _settle(self) -> None:
         settled, self._settled = self._settled, []
         if settled:
@@ -106,7 +119,7 @@ class Courier:
 
     def _send(self) -> None:
         """Fill the connections that are free from what is ready."""
-        while self._ready and len(self._sending) < CONNECTIONS and not self._is_closing:
+        while self._ready and len(self._sending) < CONNECTIONS and not self._is_stopping:
             task = asyncio.get_running_loop().create_task(self._deliver(self._ready.popleft()))
             self._sending.add(task)
             task.add_done_callback(self._sent)
@@ -139,7 +152,9 @@ class Courier:
             self.given_up += 1
             log.error(
                 "an event was given up: the webhook does not take it",
-                **{"webhook": self.webhook.name, "call": delivery.call_id, "happened": delivery.event},
+                webhook=self.webhook.name,
+                call=delivery.call_id,
+                happened=delivery.event,
                 key=delivery.key,
                 attempts=attempts,
                 problem=problem,

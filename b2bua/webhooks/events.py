@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from b2bua import records
-from b2bua.calls.record import CallRecord
+from b2bua.calls.record import CallRecord, readable
 
 ENDED: Final = "call.ended"
 EVENTS: Final = ("call.started", "recipient.ringing", "recipient.answered", "call.answered", ENDED)
@@ -16,7 +16,8 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Happened(NamedTuple):
-    """One event. at: microseconds since 1970; sequence: from 1, of the call; leg: the recipient's, 0 for none.
+    """One event. at: microseconds since 1970; sequence: from 1, of the call, 0 of the end of a
+    call that was cut off with its process; leg: the recipient's, 0 for none.
 
     The record is the call's own and goes on to be filled: only what does not change any more may be read of it.
     """
@@ -50,11 +51,16 @@ def body_of(happened: Happened) -> bytes:
         "number_name": record.number_name,
     }
     if happened.leg:
-        body["recipient"] = next(
-            {"leg": each.leg, "name": each.name, "uri": each.uri}
-            for each in record.recipients
-            if each.leg == happened.leg
-        )
+        body["recipient"] = _recipient(happened)
     if happened.event == ENDED:
         body["record"] = records.as_json(record, with_trace=False)
     return _encode(body)
+
+
+def _recipient(happened: Happened) -> dict[str, Any] | None:
+    """Who it is; None of a call whose recipients were lost with the process that rang them."""
+    for each in happened.record.recipients:
+        if each.leg == happened.leg:
+            # The address may be one that a redirect gave: readable only once the record is complete.
+            return {"leg": each.leg, "name": each.name, "uri": readable(each.uri)}
+    return None

@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 import structlog
 from sqlalchemy import bindparam, delete, func, select, text, update
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from b2bua.store import schema
@@ -86,7 +86,8 @@ _NEXT_OF_CALL = (
 
 
 class Journal:
-    """The table, written by one transaction at a time. A database that fails is tried until it works again."""
+    """The table, written by one transaction at a time. A database that fails is tried until it works again; one
+    that refuses what it is given raises DBAPIError."""
 
     def __init__(self, url: str) -> None:
         """url: of a database that the store has opened before."""
@@ -141,7 +142,7 @@ class Journal:
     async def waiting(self) -> dict[str, int]:
         """How many entries there are, by webhook."""
         query = select(_column.webhook, func.count()).group_by(_column.webhook)
-        return {webhook: number for webhook, number in await self._read(query)}
+        return {row[0]: row[1] for row in await self._read(query)}
 
     async def forget(self, webhook: str) -> None:
         async def remove(connection: AsyncConnection) -> None:
@@ -169,7 +170,7 @@ class Journal:
         while True:
             try:
                 return await attempt()
-            except DBAPIError as problem:
+            except (OperationalError, InterfaceError) as problem:
                 self._complain(problem)
             await asyncio.sleep(interval)
             interval = min(interval * 2, RETRY_INTERVAL_LIMIT)

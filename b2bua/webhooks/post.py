@@ -23,9 +23,9 @@ class Post:
             auto_decompress=False,  # what little is read of an answer is thrown away
         )
 
-    async def __call__(self, url: str, body: bytes, headers: Mapping[str, str], timeout: float) -> str:
+    async def __call__(self, url: str, body: bytes, headers: Mapping[str, str], patience: float) -> str:
         """Post a body; "" when it was taken (2xx), else why not. A redirect is not followed, and is a failure."""
-        limit = aiohttp.ClientTimeout(total=timeout)
+        limit = aiohttp.ClientTimeout(total=patience)
         try:
             async with self._session.post(
                 url, data=body, headers=headers, timeout=limit, allow_redirects=False
@@ -33,7 +33,7 @@ class Post:
                 await _drain(answer)
                 return "" if 200 <= answer.status < 300 else f"{answer.status} {answer.reason or ''}".rstrip()
         except TimeoutError:
-            return f"no answer within {timeout:g} s"
+            return f"no answer within {patience:g} s"
         except (aiohttp.ClientError, OSError) as problem:
             return str(problem) or type(problem).__name__
 

@@ -13,7 +13,7 @@ import random
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, Protocol
 
 import structlog
 from sqlalchemy import select
@@ -38,14 +38,19 @@ log = structlog.get_logger("webhooks")
 
 
 class Posting(Protocol):
-    async def __call__(self, url: str, body: bytes, headers: Mapping[str, str], timeout: float) -> str: ...
+    async def __call__(self, url: str, body: bytes, headers: Mapping[str, str], patience: float) -> str: ...
 
     async def close(self) -> None: ...
 
 
-class _Running(NamedTuple):
-    record: CallRecord
-    events: list[None]  # one for each event so far: a counter that a tuple can hold
+class _Running:
+    """A call that goes on, and how many events it has had."""
+
+    __slots__ = ("events", "record")
+
+    def __init__(self, record: CallRecord) -> None:
+        self.record = record
+        self.events = 0
 
 
 async def interrupted_calls(url: str) -> list[str]:
@@ -93,11 +98,14 @@ class Webhooks:
         self._running: dict[str, _Running] = {}
         self._noted: deque[Happened] = deque()
         self._news = asyncio.Event()
-        self._waiting: Counter[str] = Counter()
-        self._couriers: list[Courier] = []
+        self._added: Counter[str] = (
+            Counter()
+        )  # to the journal, by webhook, what was there at the start included
+        self._couriers: dict[str, Courier] = {}
         self._posts: list[Posting] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._said_at = float("-inf")
+        self._is_closing = False
         self._journal: Journal
 
     async def start(self, interrupted: Sequence[str] = ()) -> None:
@@ -110,11 +118,11 @@ class Webhooks:
         for webhook in self._webhooks:
             post = self._make_post() if self._make_post is not None else _client()
             self._posts.append(post)
-            self._couriers.append(
-                Courier(webhook, self._journal, post, self._clock, self._fraction, self._pace)
+            self._couriers[webhook.name] = Courier(
+                webhook, self._journal, post, self._clock, self._fraction, self._pace
             )
         loop = asyncio.get_running_loop()
-        self._tasks = [loop.create_task(courier.run()) for courier in self._couriers]
+        self._tasks = [loop.create_task(courier.run()) for courier in self._couriers.values()]
         self._tasks.append(loop.create_task(self._write()))
         for task in self._tasks:
             task.add_done_callback(_say_why)
@@ -129,7 +137,7 @@ class Webhooks:
     ) -> None:
         """What the switchboard had to say this turn: records of new calls, notices, records that are complete."""
         for record in began:
-            self._running[record.id] = _Running(record, [])
+            self._running[record.id] = _Running(record)
         for notice in notices:
             if notice["event"] in _TOLD:
                 self._note_event(notice)
@@ -137,18 +145,18 @@ class Webhooks:
             running = self._running.pop(record.id, None)
             if running is not None and ENDED in self._wanted:
                 at = record.ended_at or record.started_at
-                self._append(Happened(ENDED, at, len(running.events) + 1, record.answered_leg or 0, record))
+                self._append(Happened(ENDED, at, running.events + 1, record.answered_leg or 0, record))
 
     def _note_event(self, notice: Mapping[str, Any]) -> None:
         running = self._running.get(notice["call"])
         if running is None:
             return
-        running.events.append(None)
+        running.events += 1
         event = notice["event"]
         if event in self._wanted:
             record = running.record
             leg = notice.get("recipient") or (record.answered_leg if event == "call.answered" else 0) or 0
-            self._append(Happened(event, notice["at"], len(running.events), leg, record))
+            self._append(Happened(event, notice["at"], running.events, leg, record))
 
     def _append(self, happened: Happened) -> None:
         if len(self._noted) >= NOTED_LIMIT:
@@ -168,7 +176,7 @@ class Webhooks:
 
     def wake(self) -> None:
         """Look again at what is due: time has passed otherwise than by waiting."""
-        for courier in self._couriers:
+        for courier in self._couriers.values():
             courier.wake()
 
     async def flush(self) -> None:
@@ -176,20 +184,30 @@ class Webhooks:
         if not self._noted:
             return
         noted, self._noted = list(self._noted), deque()
-        for webhook, left in (await self._journal.waiting()).items():
-            self._waiting[webhook] = left
         entries = self._bounded(await asyncio.to_thread(_entries, noted, self._webhooks))
-        if entries:
+        try:
             await self._journal.add(entries, self._clock())
+        except DBAPIError as problem:
+            self.lost += len(entries)
+            log.error("events lost: the database refused them", events=len(entries), reason=str(problem.orig))
         self.wake()
+
+    @property
+    def waiting(self) -> int:
+        """Events that no server has taken yet."""
+        return len(self._noted) + sum(self._waiting_for(webhook.name) for webhook in self._webhooks)
+
+    def _waiting_for(self, name: str) -> int:
+        courier = self._couriers.get(name)
+        return self._added[name] - (courier.settled if courier is not None else 0)
 
     def _bounded(self, entries: list[Entry]) -> list[Entry]:
         kept = []
         for entry in entries:
-            if self._waiting[entry.webhook] >= WAITING_LIMIT:
+            if self._waiting_for(entry.webhook) >= WAITING_LIMIT:
                 self._let_go(entry.key, entry.webhook)
                 continue
-            self._waiting[entry.webhook] += 1
+            self._added[entry.webhook] += 1
             kept.append(entry)
         return kept
 
@@ -197,21 +215,23 @@ class Webhooks:
         """Write what was noted; what is being sent may come to its end, the rest is sent after the next start."""
         if not self.is_wanted:
             return
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._is_closing = True
+        self._news.set()
+        for courier in self._couriers.values():
+            courier.stop()
         try:
             async with asyncio.timeout(CLOSING_PATIENCE):
+                await asyncio.gather(*self._tasks)
                 await self.flush()
-                await asyncio.gather(*(courier.close() for courier in self._couriers))
+                await asyncio.gather(*(courier.close() for courier in self._couriers.values()))
         except TimeoutError:
-            log.error("events lost: the database could not be written", events=len(self._noted))
+            log.error("events lost, or to be told again: the database could not be written")
         for post in self._posts:
             await post.close()
         await self._journal.close()
 
     async def _write(self) -> None:
-        while True:
+        while not self._is_closing:
             await self._news.wait()
             await asyncio.sleep(self._flush_interval)
             self._news.clear()
@@ -223,14 +243,16 @@ class Webhooks:
             if name not in known:
                 log.error("events were let go: their webhook is gone", webhook=name, events=number)
                 await self._journal.forget(name)
+            else:
+                self._added[name] = number
 
     async def _tell_of_interrupted(self, interrupted: Sequence[str]) -> None:
         async with Archive(self._url) as archive:
             for call_id in interrupted:
                 record = await archive.call(call_id)
-                if record is not None:
-                    self._running[call_id] = _Running(record, [])
-                    self.note((), (), (record,))
+                if record is not None and ENDED in self._wanted:
+                    at = int(self._clock() * 1e6)
+                    self._append(Happened(ENDED, at, 0, record.answered_leg or 0, record))
         await self.flush()
 
 

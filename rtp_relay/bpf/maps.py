@@ -7,6 +7,7 @@ what it read: a microsecond later the entry is quiet. Ports rest between calls f
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import os
 import struct
@@ -20,6 +21,9 @@ NEXT_HOPS: Final = 1024
 DEVICES: Final = 64
 WORD: Final = 4
 LONG: Final = 8
+EXPECTATION: Final = struct.Struct("<I4sH2x4s4sHHI4sII")  # from layout.NEXT_HOP to SIZE_LIMIT
+FIGURES: Final = struct.Struct("<IIQQQ")  # from layout.HIGHEST to LONGEST_GAP
+ADDRESSES_6: Final = struct.Struct("16s16s16s")
 
 
 class Target(NamedTuple):
@@ -90,27 +94,21 @@ class FlowTable:
 
     def activate(self, entry: int, target: Target, standing: Standing) -> None:
         """Forward what is expected from now on. The entry must not be active."""
-        write = struct.pack_into
         memory = self._memory
-        source, new, to = (_packed(address[0]) for address in (target.source, target.new_source, target.destination))
-        if len(source) == 4:
-            write("4s", memory, entry + layout.SOURCE_4, source)
-            write("4s4s", memory, entry + layout.FROM_4, new, to)
-        else:
-            write("16s16s16s", memory, entry + layout.SOURCE_6, source, new, to)
-        write("!H", memory, entry + layout.SOURCE_PORT, target.source[1])
-        write("!HH", memory, entry + layout.PORTS, target.new_source[1], target.destination[1])
-        write("!I", memory, entry + layout.SSRC, standing.ssrc)
-        write("<II", memory, entry + layout.PAYLOAD_TYPE, standing.payload_type, target.size_limit)
-        words, longs = self._words, self._longs
-        words[(entry + layout.NEXT_HOP) // WORD] = target.next_hop
-        words[(entry + layout.TICK) // WORD] = standing.tick
-        words[(entry + layout.HIGHEST) // WORD] = standing.highest
-        words[(entry + layout.TIMESTAMP) // WORD] = standing.timestamp
-        longs[(entry + layout.LAST) // LONG] = standing.last
-        longs[(entry + layout.JITTER) // LONG] = standing.jitter
-        longs[(entry + layout.LONGEST_GAP) // LONG] = standing.longest_gap
-        words[(entry + layout.FLAGS) // WORD] = target.flags | layout.ACTIVE
+        source, new, to = _packed(target.source[0]), _packed(target.new_source[0]), _packed(target.destination[0])
+        if len(source) == 16:
+            ADDRESSES_6.pack_into(memory, entry + layout.SOURCE_6, source, new, to)
+            source = new = to = bytes(4)
+        EXPECTATION.pack_into(
+            memory, entry + layout.NEXT_HOP, target.next_hop, source, _swapped(target.source[1]), new, to,
+            _swapped(target.new_source[1]), _swapped(target.destination[1]), standing.tick,
+            standing.ssrc.to_bytes(4, "big"), standing.payload_type, target.size_limit,
+        )  # fmt: skip
+        FIGURES.pack_into(
+            memory, entry + layout.HIGHEST, standing.highest, standing.timestamp, standing.last, standing.jitter,
+            standing.longest_gap,
+        )  # fmt: skip
+        self._words[(entry + layout.FLAGS) // WORD] = target.flags | layout.ACTIVE
 
     def counters(self, entry: int) -> Counters:
         """They only ever grow, from one call to the next."""
@@ -128,8 +126,14 @@ class FlowTable:
         )  # fmt: skip
 
 
+@functools.lru_cache(maxsize=4096)
 def _packed(host: str) -> bytes:
     return ipaddress.ip_address(host).packed
+
+
+def _swapped(port: int) -> int:
+    """As it lies on the wire, for a little-endian host to write."""
+    return port >> 8 | (port & 0xFF) << 8
 
 
 def same_version(*hosts: str) -> bool:

@@ -39,12 +39,13 @@ SEQUENCES: Final = 1 << 32
 class KernelPort(UserPort):
     """A socket, and the flow that may be in the kernel."""
 
-    __slots__ = ("_asked", "before", "entry", "fed_by", "flow", "kernel", "start")
+    __slots__ = ("_asked", "before", "entry", "fed_by", "flow", "kernel", "start", "target")
 
     def __init__(self, host: str, number: int, opened: socket.socket, form: KernelForm) -> None:
         self.kernel = form
         self.entry: int | None = form.loaded.flows.entry_of(host, number)
         self.flow: Flow | None = None
+        self.target: Target | None = None  # of the flow, as long as the way is what it was
         self.fed_by: KernelPort | None = None  # the port whose flow leaves here
         self.before = Counters(0, 0, 0, 0)  # counters that are accounted for
         self.start = 0  # the highest sequence number that is accounted for
@@ -178,7 +179,7 @@ class KernelForm(UserForm):
         exit = port.flow.exit.port
         if isinstance(exit, KernelPort) and exit.fed_by is port:
             exit.fed_by = None
-        port.flow = None
+        port.flow = port.target = None
 
     def collect(self, port: Port, stream: Stream) -> None:
         """Bring up to date what came to the port, and what left by it."""
@@ -237,7 +238,7 @@ class KernelForm(UserForm):
         if flow is None or entry is None:
             return
         standing = flow.stream.standing(not flow.unread)
-        target = self._target(port, flow)
+        target = port.target = port.target or self._target(port, flow)
         if standing is None or target is None:
             return
         port.start = max(standing.highest, 0)
@@ -348,6 +349,7 @@ class KernelForm(UserForm):
         for port in self._ports.values():
             if isinstance(port, KernelPort) and port.flow is not None:
                 self.take_back(port)
+                port.target = None
 
 
 def places(asking: netlink.Asking, hosts: tuple[str, ...], by_xdp: bool) -> tuple[Place, ...]:

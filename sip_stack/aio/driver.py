@@ -43,6 +43,8 @@ class Driver:
     def __init__(self, after: Callable[[], None]) -> None:
         self.lag = 0.0
         self._core: Core | None = None
+        self._is_pumping = False
+        self._pumps_again = False
         self._after = after
         self._loop = asyncio.get_running_loop()
         self._udp: dict[str, UdpListener] = {}
@@ -98,9 +100,18 @@ class Driver:
         core = self._core
         if core is None:
             return
+        if self._is_pumping:  # by what the owner has done with the rest: once more round below
+            self._pumps_again = True
+            return
+        self._is_pumping = self._pumps_again = True
+        try:
+            while self._pumps_again:
+                self._pumps_again = False
+                self._send(core)
+                self._after()
+        finally:
+            self._is_pumping = False
         self._send(core)
-        self._after()
-        self._send(core)  # what taking the rest has brought
         deadline = core.next_deadline()
         if deadline is not None and deadline < self._armed_for:
             self._arm(deadline)

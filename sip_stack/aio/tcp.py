@@ -158,7 +158,7 @@ class Connection(asyncio.Protocol):
         return self._transport is None or self._transport.is_closing()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        stream = cast(asyncio.Transport, transport)  # uvloop's is one in all but its class
+        stream = cast(asyncio.Transport, transport)
         self._transport = stream
         stream.set_write_buffer_limits(high=self._listener.limits.unsent)
         host, port = stream.get_extra_info("peername")[:2]

@@ -4,9 +4,8 @@ asyncio's own datagram transport reads one datagram a turn of the loop, which co
 as reading until the socket is empty. Unconnected sockets learn of ICMP errors only through the error queue
 (IP_RECVERR), where the kernel also quotes the datagram that could not be delivered.
 
-An entry in the error queue raises EPOLLERR, at which some loops (libuv's, and so uvloop) stop watching a
-descriptor for good. So the loop watches an epoll of our own with the socket in it: that one is readable, for
-whatever reason the socket wants to be looked at, and never in error.
+An entry in the error queue raises EPOLLERR, which asyncio tells as readable and writable; other loops may stop
+watching a descriptor for good when they see it.
 """
 
 from __future__ import annotations
@@ -14,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import select
 import socket
 from collections import deque
 from collections.abc import Callable
@@ -53,9 +51,7 @@ class UdpListener:
         self._socket = _bound(host, port)
         self.port: int = self._socket.getsockname()[1]
         self._loop = asyncio.get_running_loop()
-        self._readiness = select.epoll(1)
-        self._readiness.register(self._socket, select.EPOLLIN)
-        self._loop.add_reader(self._readiness.fileno(), self._turn)
+        self._loop.add_reader(self._socket, self._read)
 
     def send(self, flow: Flow, data: bytes) -> None:
         address = (flow.host, flow.port)
@@ -68,14 +64,9 @@ class UdpListener:
             self._not_sent(error, data, address)
 
     def close(self) -> None:
-        self._loop.remove_reader(self._readiness.fileno())
-        self._readiness.close()
+        self._loop.remove_reader(self._socket)
+        self._loop.remove_writer(self._socket)
         self._socket.close()
-
-    def _turn(self) -> None:
-        if self._unsent:
-            self._write()
-        self._read()
 
     def _read(self) -> None:
         receive, name, tell = self._socket.recvfrom, self.name, self._on_datagram
@@ -134,12 +125,12 @@ class UdpListener:
             self.dropped += 1
             return
         if not self._unsent:
-            self._readiness.modify(self._socket, select.EPOLLIN | select.EPOLLOUT)
+            self._loop.add_writer(self._socket, self._write)
         self._unsent.append((data, address))
 
     def _write(self) -> None:
         waiting, self._unsent = self._unsent, deque()
-        self._readiness.modify(self._socket, select.EPOLLIN)
+        self._loop.remove_writer(self._socket)
         while waiting and not self._unsent:
             data, address = waiting.popleft()
             try:

@@ -32,7 +32,7 @@ def test_every_setting_is_explained(setting: Setting) -> None:
 def test_the_full_example_has_every_setting(setting: Setting) -> None:
     example = (ROOT / "examples" / "full.toml").read_text(encoding="utf-8")
     written = re.search(rf"(?m)^(?:# )?{setting.name} = ", example)
-    assert written or re.search(rf"^\[+[^\]]*{setting.name}\]", example, re.MULTILINE)
+    assert written or re.search(rf"^\[+[^\]]*{setting.name}[\].]", example, re.MULTILINE)
 
 
 def test_the_defaults_are_the_defaults() -> None:

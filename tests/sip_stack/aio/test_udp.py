@@ -17,15 +17,6 @@ HOST = "127.0.0.1"
 SOON = 5.0
 
 
-def _loops() -> list[Callable[[], asyncio.AbstractEventLoop]]:
-    loops: list[Callable[[], asyncio.AbstractEventLoop]] = [asyncio.new_event_loop]
-    try:
-        import uvloop
-    except ImportError:
-        return loops
-    return [*loops, uvloop.new_event_loop]
-
-
 class Ear:
     """What a listener was told."""
 
@@ -46,9 +37,7 @@ class Ear:
         self.errors.put_nowait((flow, cause, quoted))
 
 
-def play(
-    loop_factory: Callable[[], asyncio.AbstractEventLoop], scene: Callable[[Ear], Awaitable[None]]
-) -> None:
+def play(scene: Callable[[Ear], Awaitable[None]]) -> None:
     async def run() -> None:
         ear = Ear()
         try:
@@ -57,7 +46,7 @@ def play(
         finally:
             ear.listener.close()
 
-    with asyncio.Runner(loop_factory=loop_factory) as runner:
+    with asyncio.Runner() as runner:
         runner.run(run())
 
 
@@ -68,8 +57,7 @@ def closed_port() -> int:
         return port
 
 
-@pytest.mark.parametrize("loop_factory", _loops())
-def test_it_hears_on_after_icmp_has_said_no(loop_factory: Callable[[], asyncio.AbstractEventLoop]) -> None:
+def test_it_hears_on_after_icmp_has_said_no() -> None:
     async def scene(ear: Ear) -> None:
         for number in range(3):  # the first must not be the last
             nobody = closed_port()
@@ -81,13 +69,10 @@ def test_it_hears_on_after_icmp_has_said_no(loop_factory: Callable[[], asyncio.A
                 data, flow = await ear.datagrams.get()
                 assert (data, flow.port) == (b"%d" % number, peer.getsockname()[1])
 
-    play(loop_factory, scene)
+    play(scene)
 
 
-@pytest.mark.parametrize("loop_factory", _loops())
-def test_more_than_a_batch_is_heard_to_the_last(
-    loop_factory: Callable[[], asyncio.AbstractEventLoop],
-) -> None:
+def test_more_than_a_batch_is_heard_to_the_last() -> None:
     async def scene(ear: Ear) -> None:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
             for number in range(200):
@@ -95,7 +80,7 @@ def test_more_than_a_batch_is_heard_to_the_last(
             heard = [(await ear.datagrams.get())[0] for _ in range(200)]
             assert heard == [b"%d" % number for number in range(200)]
 
-    play(loop_factory, scene)
+    play(scene)
 
 
 LOOP = asyncio.new_event_loop
