@@ -6,6 +6,7 @@ a ``Courier`` for each server takes it from there and posts it. docs/webhooks.md
 
 from __future__ import annotations
 
+from b2bua.webhooks.events import EVENTS
 from b2bua.webhooks.webhooks import Webhooks, interrupted_calls
 
-__all__ = ["Webhooks", "interrupted_calls"]
+__all__ = ["EVENTS", "Webhooks", "interrupted_calls"]

@@ -99,6 +99,8 @@ class Journal:
         await self._engine.dispose()
 
     async def add(self, entries: Sequence[Entry], now: float) -> None:
+        if not entries:
+            return
         rows = [{**entry._asdict(), "due_at": now} for entry in entries]
 
         async def insert(connection: AsyncConnection) -> None:
