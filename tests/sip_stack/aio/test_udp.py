@@ -83,9 +83,6 @@ def test_more_than_a_batch_is_heard_to_the_last() -> None:
     play(scene)
 
 
-LOOP = asyncio.new_event_loop
-
-
 def test_icmp_is_told_in_a_turn_of_its_own_and_not_while_another_datagram_is_being_sent() -> None:
     """The one who sends is in the midst of something; an event born there would wait for the next packet."""
 
@@ -103,7 +100,7 @@ def test_icmp_is_told_in_a_turn_of_its_own_and_not_while_another_datagram_is_bei
         assert [(flow.port, quoted) for flow, _, quoted in told] == [(nobody[0], b"0"), (nobody[1], b"1")]
         assert ear.batches.qsize() >= 1
 
-    play(LOOP, scene)
+    play(scene)
 
 
 def test_what_is_too_large_is_told_with_what_could_not_be_sent() -> None:
@@ -113,7 +110,7 @@ def test_what_is_too_large_is_told_with_what_could_not_be_sent() -> None:
         assert ear.errors.empty()
         assert await ear.errors.get() == (flow, "EMSGSIZE", data)
 
-    play(LOOP, scene)
+    play(scene)
 
 
 class Full:
@@ -152,7 +149,7 @@ def test_what_finds_no_room_waits_and_keeps_its_order(last: OSError | None) -> N
             assert heard == [b"%d" % number for number in range(20)]
             assert ear.listener.dropped == 0
 
-    play(LOOP, scene)
+    play(scene)
 
 
 def test_there_is_an_end_to_what_waits(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,7 +161,7 @@ def test_there_is_an_end_to_what_waits(monkeypatch: pytest.MonkeyPatch) -> None:
             ear.listener.send(Flow("UDP", "udp", HOST, ear.listener.port), b"x")
         assert ear.listener.dropped == 3
 
-    play(LOOP, scene)
+    play(scene)
 
 
 def test_a_batch_is_told_once_after_its_datagrams() -> None:
@@ -174,7 +171,7 @@ def test_a_batch_is_told_once_after_its_datagrams() -> None:
                 peer.sendto(b"x", (HOST, ear.listener.port))
         assert await ear.batches.get() == 10
 
-    play(LOOP, scene)
+    play(scene)
 
 
 def test_ipv6_flows_have_no_brackets() -> None:
@@ -196,4 +193,4 @@ def test_an_address_that_is_taken_is_an_os_error() -> None:
         with pytest.raises(OSError, match="in use"):
             UdpListener("udp", HOST, ear.listener.port, lambda *_: None, lambda: None, lambda *_: None)
 
-    play(LOOP, scene)
+    play(scene)
