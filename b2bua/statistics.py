@@ -58,7 +58,7 @@ def page(statistics: Statistics) -> str:
 
 
 def badge(suspicion: Suspicion | None) -> str:
-    """"probably voicemail (22 s)", or nothing."""
+    """What is suspected, "probably voicemail (22 s)"; or nothing."""
     if suspicion is None:
         return ""
     after = "at once" if suspicion.after < AT_ONCE else f"{round(suspicion.after / 1e6)} s"

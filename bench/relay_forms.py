@@ -38,9 +38,9 @@ from bench import namespaces
 from bench.relay import Core
 from rtp_relay.bpf import syscall
 from rtp_relay.bpf.asm import R0, R1, R2, R3, R6, R7, R8, R9, R10, Assembly
+from rtp_relay.bpf.netlink import Asking
 from rtp_relay.bpf.site import KTIME_GET_NS, LOOK_UP, REDIRECT_MAP, XDP_DATA, XDP_DATA_END, XDP_DROP, XDP_PASS
 from rtp_relay.control import Bridge, Direct
-from rtp_relay.forms.netlink import Asking
 
 FORWARDING: Final = "ip"  # the system's own forwarding, of the same packets, without a relay
 FORMS: Final = ("user", FORWARDING, "tc", "xdp")

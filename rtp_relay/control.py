@@ -18,12 +18,66 @@ from typing import Final, Literal
 
 import msgspec
 
-VERSION: Final = 2
+from rtp_relay.performance import (
+    Codec as Codec,
+)
+from rtp_relay.performance import (
+    CountryTone as CountryTone,
+)
+from rtp_relay.performance import (
+    Digit as Digit,
+)
+from rtp_relay.performance import (
+    DigitsSent as DigitsSent,
+)
+from rtp_relay.performance import (
+    Ending as Ending,
+)
+from rtp_relay.performance import (
+    File as File,
+)
+from rtp_relay.performance import (
+    Listen as Listen,
+)
+from rtp_relay.performance import (
+    Message as Message,
+)
+from rtp_relay.performance import (
+    Performance as Performance,
+)
+from rtp_relay.performance import (
+    Play as Play,
+)
+from rtp_relay.performance import (
+    Played as Played,
+)
+from rtp_relay.performance import (
+    Record as Record,
+)
+from rtp_relay.performance import (
+    Recorded as Recorded,
+)
+from rtp_relay.performance import (
+    SendDigits as SendDigits,
+)
+from rtp_relay.performance import (
+    Speech as Speech,
+)
+from rtp_relay.performance import (
+    StopPlaying as StopPlaying,
+)
+from rtp_relay.performance import (
+    StopRecording as StopRecording,
+)
+from rtp_relay.performance import (
+    Tone as Tone,
+)
+from rtp_relay.performance import (
+    ToneStep as ToneStep,
+)
+
+VERSION: Final = 3
 PACKET_LIMIT: Final = 1 << 17  # bytes in one packet either way; a sender splits what would be longer
-
-
-class Message(msgspec.Struct, frozen=True, tag=True, array_like=True, gc=False):
-    """Anything said on the control socket."""
 
 
 # Commands, core to relay.
@@ -150,6 +204,7 @@ class Welcome(Message, frozen=True):
     """The relay is ready. form: how packets are forwarded ("user", later "tc", "xdp"), and why that form.
 
     interfaces: the names of those that ports are leased of, the first one first; none: no leases here.
+    speaks: Speech can be played here.
     """
 
     version: int
@@ -157,6 +212,7 @@ class Welcome(Message, frozen=True):
     reason: str
     calls: int
     interfaces: tuple[str, ...] = ()
+    speaks: bool = False
 
 
 class Lent(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -248,5 +304,8 @@ class Holdings(Message, frozen=True):
     ports_leased: int = 0
 
 
-Command = Hello | Reserve | Direct | Bridge | Release | Query | Inventory | Lease | Return
-Event = Welcome | Reserved | Refused | Released | Figures | Silent | Leased | Holdings
+Command = Hello | Reserve | Direct | Bridge | Release | Query | Inventory | Lease | Return | Performance
+Event = (
+    Welcome | Reserved | Refused | Released | Figures | Silent | Leased | Holdings
+    | Played | Digit | DigitsSent | Recorded
+)  # fmt: skip

@@ -28,15 +28,16 @@ from rtp_relay.source import Address, canonical_host, stated_address, text_of
 from rtp_relay.stream import NEVER, Stream
 
 Changed = Callable[["Endpoint"], None]
+Tap = Callable[[Packet, float], bool]  # tap(RTP that was admitted, now): whether it may go onward
 
 
 class Endpoint:
     """One leg's address for one medium. `changed` is called when a packet has changed the belief."""
 
     __slots__ = (
-        "changed", "due", "due_since", "exit", "flow", "is_open", "kind", "last_rtcp", "latch", "leg",
+        "changed", "due", "due_since", "exit", "flow", "is_open", "is_played_to", "kind", "last_rtcp", "latch", "leg",
         "lent_at", "malformed", "medium", "mux", "onward", "pair", "peer", "rtcp_exit", "rtcp_onward",
-        "rtcp_packets", "rtcp_passing", "rtcp_stated", "stream",
+        "rtcp_packets", "rtcp_passing", "rtcp_stated", "stream", "tap",
     )  # fmt: skip
 
     def __init__(self, leg: int, medium: int, pair: Pair, now: float, changed: Changed) -> None:
@@ -60,6 +61,8 @@ class Endpoint:
         self.onward: Exit | None = None  # where packets from here leave; None drops them
         self.rtcp_onward: Exit | None = None
         self.flow: Flow | None = None  # as installed at the form
+        self.tap: Tap | None = None  # somebody listens here
+        self.is_played_to = False  # what the peer says is not for its far end now
         self.malformed = 0
         self.rtcp_packets = 0
         self.last_rtcp = NEVER
@@ -84,6 +87,19 @@ class Endpoint:
             return self._take_rtcp(now)
         self.stream.receive(packet, now)
         return self.onward
+
+    def receive_tapped(self, packet: Packet, source: Address, now: float) -> Exit | None:
+        """As `receive_rtp`, while somebody listens: he is shown each packet of RTP that counts."""
+        packets = self.stream.packets
+        exit = self.receive_rtp(packet, source, now)
+        if self.stream.packets == packets or self.tap is None or self.kind != "rtp":
+            return exit
+        return exit if self.tap(packet, now) else None
+
+    def listen(self, tap: Tap | None) -> None:
+        """Let somebody listen, or nobody any more; to be settled. Who is not listened to pays nothing for it."""
+        self.tap = tap
+        self.pair.rtp.receive = self.receive_rtp if tap is None else self.receive_tapped
 
     def receive_rtcp(self, packet: Packet, source: Address, now: float) -> Exit | None:
         """A packet at the RTCP port: where it leaves, or None to drop it."""
@@ -250,7 +266,7 @@ def _route(endpoint: Endpoint, form: Form) -> None:
     endpoint.onward = endpoint.rtcp_onward = None
     # During a change to T.38 one side may be there before the other: RTP is not for a fax machine.
     if peer is not None and endpoint.is_open and peer.kind == endpoint.kind:
-        if peer.exit.address is not None:
+        if peer.exit.address is not None and not peer.is_played_to:
             endpoint.onward = peer.exit
         if peer.rtcp_exit.address is not None:
             endpoint.rtcp_onward = peer.rtcp_exit
@@ -264,7 +280,7 @@ def _install(endpoint: Endpoint, form: Form) -> None:
     """
     latch, exit = endpoint.latch, endpoint.onward
     flow = None
-    if latch.passing is not None and exit is not None and exit.address is not None:
+    if endpoint.tap is None and latch.passing is not None and exit is not None and exit.address is not None:
         is_strict = latch.state is State.CONFIRMED
         flow = Flow(latch.passing, exit, exit.address, endpoint.kind == "udptl", is_strict, endpoint.stream)
     if flow == endpoint.flow and not endpoint.stream.paused:

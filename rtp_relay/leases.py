@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, get_args
 
 from rtp_relay import control
 from rtp_relay.control import LegRequest, Release, Reserve
@@ -113,7 +113,7 @@ class Leases:
     def _pass_on(self, command: control.Command, now: float) -> None:
         self.commands.append(command)
 
-    def _direct(self, command: control.Direct, now: float) -> None:
+    def _about_leg(self, command: control.Direct | control.Performance, now: float) -> None:
         self._introduce(command.call, command.leg)
         self.commands.append(command)
 
@@ -316,7 +316,8 @@ def _rest(loans: Iterable[Loan], now: float) -> None:
 
 
 OBEY: Final[dict[type[control.Command], Callable[..., None]]] = {
-    control.Direct: Leases._direct,
+    control.Direct: Leases._about_leg,
+    **dict.fromkeys(get_args(control.Performance), Leases._about_leg),
     control.Bridge: Leases._bridge,
     control.Reserve: Leases._reserve,
     control.Release: Leases._release,

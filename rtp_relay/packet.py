@@ -75,3 +75,19 @@ def sequence_and_ssrc(packet: Packet) -> tuple[int, int]:
     """Sequence number and SSRC of a packet that `is_rtp`."""
     _, _, sequence, _, ssrc = HEADER.unpack_from(packet)
     return sequence, ssrc
+
+
+def payload_of(packet: Packet) -> Packet:
+    """The payload of a packet that `is_rtp`, where it lies: after CSRCs and extension, before padding (§5.1, §5.3.1).
+
+    Empty where the lengths do not fit.
+    """
+    first = packet[VERSION_AT]
+    start, end = HEADER_SIZE + 4 * (first & 0x0F), len(packet)
+    if first & 0x10:
+        if start + 4 > end:
+            return b""
+        start += 4 + 4 * (packet[start + 2] << 8 | packet[start + 3])
+    if first & 0x20:
+        end -= packet[end - 1]
+    return packet[start:end] if start < end else b""

@@ -11,20 +11,23 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from functools import partial
+from typing import Final, NamedTuple, get_args
 
 from rtp_relay import control
 from rtp_relay.bridge import Leg, join, part, rejoin
+from rtp_relay.call import Call, Owner
 from rtp_relay.endpoint import Endpoint, settle
 from rtp_relay.errors import PortsExhausted, Refusal
 from rtp_relay.form import Form, Interface
 from rtp_relay.interfaces import Interfaces
 from rtp_relay.ports import REST
 from rtp_relay.source import is_version_6
+from rtp_relay.stage import Stage
+from rtp_relay.studio import PlainStudio, Studio
 
-Owner = int
 Note = Callable[..., object]  # note(event, **what): the process logs it, a test collects it
 
 MEDIA_LIMIT: Final = 32  # m-lines of one leg; more is a mistake, or somebody emptying the pool
@@ -53,22 +56,6 @@ class Settings:
 USUAL: Final = Settings()
 
 
-class Call:
-    """Legs kept together under a name."""
-
-    __slots__ = ("is_watched", "legs", "name", "orphaned_until", "owner")
-
-    def __init__(self, name: str, owner: Owner) -> None:
-        self.name = name
-        self.owner: Owner | None = owner
-        self.orphaned_until: float | None = None
-        self.legs: dict[int, Leg] = {}
-        self.is_watched = False  # a deadline for its silence is pending
-
-    def endpoints(self) -> Iterable[Endpoint]:
-        return (endpoint for leg in self.legs.values() for endpoint in leg.endpoints.values())
-
-
 class Loan(NamedTuple):
     """What one Reserve lends by: from the lease or not, to whom, when; fresh: endpoints made so far."""
 
@@ -90,10 +77,12 @@ class Relay:
         interfaces: Sequence[Interface],
         settings: Settings = USUAL,
         note: Note | None = None,
+        studio: Studio | None = None,
     ) -> None:
         self._form = form
         self._settings = settings
         self._note = note or _note_nothing
+        self._stage = Stage(form, studio or PlainStudio())
         self._calls: dict[str, Call] = {}
         self._events: list[tuple[Owner, control.Event]] = []
         self._deadlines: list[tuple[float, int, Call]] = []
@@ -123,6 +112,11 @@ class Relay:
         events, self._events = self._events, []
         return events
 
+    @property
+    def has_events(self) -> bool:
+        """There is something to tell, of packets that came."""
+        return bool(self._events)
+
     def lose(self, owner: Owner, now: float) -> None:
         """The owner's connection is gone: its calls go on for a while, for somebody to adopt."""
         until = now + self._settings.orphan_time
@@ -139,10 +133,14 @@ class Relay:
 
     def next_deadline(self) -> float | None:
         """When `handle_deadline` is to be called next; None while nothing is pending."""
-        return self._deadlines[0][0] if self._deadlines else None
+        due = self._stage.next_deadline()
+        if self._deadlines and (due is None or self._deadlines[0][0] < due):
+            return self._deadlines[0][0]
+        return due
 
     def handle_deadline(self, now: float) -> None:
-        """Do what is due: look for silence, release orphans."""
+        """Do what is due: say what is played, look for silence, release orphans."""
+        self._stage.handle_deadline(now)
         while self._deadlines and self._deadlines[0][0] <= now:
             _, _, call = heapq.heappop(self._deadlines)
             if self._calls.get(call.name) is not call:
@@ -211,7 +209,9 @@ class Relay:
             self._events.append((owner, control.Refused("", reason)))
             return
         form, calls, names = self._form, len(self._calls), self._interfaces.names
-        self._events.append((owner, control.Welcome(control.VERSION, form.name, form.reason, calls, names)))
+        speaks = self._stage.speaks
+        welcome = control.Welcome(control.VERSION, form.name, form.reason, calls, names, speaks)
+        self._events.append((owner, welcome))
 
     def _reserve(self, command: control.Reserve, owner: Owner, now: float) -> None:
         call = self._calls.get(command.call) or Call(command.call, owner)
@@ -231,7 +231,7 @@ class Relay:
         for request in command.legs:
             rejoin(call.legs[request.leg], self._form, now, self._settings.learning)
         if not command.quiet:
-            self._events.append((owner, control.Reserved(call.name, _lent(call, command.legs))))
+            self._events.append((owner, control.Reserved(call.name, call.lent(command.legs))))
 
     def _check_owner(self, call: Call, command: control.Reserve, owner: Owner) -> None:
         """Another's call may be taken over by who names its ports, as a core does that has come back."""
@@ -344,6 +344,8 @@ class Relay:
         streams = []
         for number in numbers:
             leg = call.legs.pop(number)
+            for endpoint in leg.endpoints.values():
+                self._stage.leave(endpoint)
             part(leg, self._form)
             for endpoint in leg.endpoints.values():
                 self._form.collect(endpoint.pair.rtp, endpoint.stream)
@@ -352,6 +354,20 @@ class Relay:
         if not call.legs:
             del self._calls[call.name]
         return tuple(streams)
+
+    def _perform(self, command: control.Performance, owner: Owner, now: float) -> None:
+        call = self._calls.get(command.call)
+        leg = call.legs.get(command.leg) if call else None
+        if isinstance(command, control.StopPlaying):
+            self._stage.stop(command.play_id, leg.endpoints.values() if leg else (), now)
+            return
+        endpoint = leg.endpoints.get(command.medium) if leg else None
+        self._stage.handle(command, endpoint, partial(self._tell, call or Call(command.call, owner)), now)
+
+    def _tell(self, call: Call, event: control.Event) -> None:
+        """Whoever has the call now; an orphan has nobody to be told."""
+        if call.owner is not None:
+            self._events.append((call.owner, event))
 
     def _query(self, command: control.Query, owner: Owner, now: float) -> None:
         call = self._calls.get(command.call)
@@ -370,17 +386,6 @@ class Relay:
             self._events.append((owner, holdings))
 
 
-def _lent(call: Call, requests: Iterable[control.LegRequest]) -> tuple[control.Lent, ...]:
-    """What those who asked are told."""
-    lent = []
-    for request in requests:
-        leg = call.legs[request.leg]
-        for medium in range(request.first_medium, request.first_medium + request.media):
-            number = leg.endpoints[medium].pair.number
-            lent.append(control.Lent(leg.number, medium, leg.interface.advertised, number, number + 1))
-    return tuple(lent)
-
-
 def _note_nothing(event: str, **what: object) -> None:
     """For who does not want to know."""
 
@@ -395,4 +400,5 @@ COMMANDS: Final[dict[type[control.Command], Callable[..., None]]] = {
     control.Inventory: Relay._inventory,
     control.Lease: Relay._lease,
     control.Return: Relay._return,
+    **dict.fromkeys(get_args(control.Performance), Relay._perform),
 }

@@ -75,6 +75,7 @@ class InviteServer:
         "_answer",
         "_interval",
         "_last_progress",
+        "_left",
         "_reliable",
         "_reliable_interval",
         "_rseq",
@@ -117,6 +118,7 @@ class InviteServer:
         self._waiting: list[Callable[[float], None]] = []
         self._will_answer = False  # the 200 is among those that wait: nothing may be asked for after it
         self._last_progress: Callable[[float], None] | None = None
+        self._left: Session | None = None  # an early dialog that is left, but for the PRACK that it owes
         transaction.user = self
 
     # What the owner may ask for.
@@ -176,8 +178,9 @@ class InviteServer:
         """Tell nobody any more; what has been sent is still repeated until it is acknowledged."""
         self.owner = None
         self._last_progress = None
-        if self.session is not None:
-            self.session.owner = None
+        for session in (self.session, self._left):
+            if session is not None:
+                session.owner = None
 
     # From the stack.
 
@@ -197,6 +200,7 @@ class InviteServer:
             transaction.respond(481, now)
             return
         self._reliable = None
+        self._forget_left()
         self._cancel(_Timers.RESEND_RELIABLE, _Timers.GIVE_UP_RELIABLE)
         if not request.body:
             transaction.respond(200, now)
@@ -211,6 +215,7 @@ class InviteServer:
     def forget(self) -> None:
         """Nothing more is to be sent or told, such as when its call has been given up."""
         self._cancel(*list(self._timers))
+        self._forget_left()
         self._waiting.clear()
         self.owner = None
 
@@ -288,13 +293,27 @@ class InviteServer:
         return self.session
 
     def leave_early_dialog(self, local_tag: str) -> None:
-        """Go on under another To-tag: as if another branch of a fork spoke from now on (§12.1)."""
+        """Go on under another To-tag: as if another branch of a fork spoke from now on (§12.1).
+
+        What still waits for its turn would have been said in the old dialog. The PRACK that is due will
+        come in the old dialog too, which must know it: RFC 3262 §5 has the 200 wait for it.
+        """
+        self._waiting.clear()
         if self.session is not None:
-            self.session.forget()
+            if self._reliable is not None and self._left is None:
+                self._left = self.session
+            else:
+                self.session.forget()
             self.session = None
         self.local_tag = local_tag
 
+    def _forget_left(self) -> None:
+        if self._left is not None:
+            self._left.forget()
+            self._left = None
+
     def _rejected(self) -> None:
+        self._forget_left()
         session = self.session
         if session is not None:
             session.invite_is_settled()
@@ -362,6 +381,7 @@ class InviteServer:
 
     def on_give_up_reliable(self, now: float) -> None:
         self._reliable = None
+        self._forget_left()
         self._waiting.clear()
         self._will_answer = False
         self._cancel(_Timers.RESEND_RELIABLE)

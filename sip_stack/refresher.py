@@ -5,7 +5,6 @@ from __future__ import annotations
 import enum
 from typing import TYPE_CHECKING
 
-from sip_stack.errors import RemoteError
 from sip_stack.message import Response
 from sip_stack.outgoing import lines
 from sip_stack.session_timer import Agreement, agree_as_client, min_se_of
@@ -73,6 +72,10 @@ class Refresher:
             fields.append(("Min-SE", str(min_se)))
         session.send_refresh(method, lines(fields), body, now)
 
+    def refreshed(self, response: Response, now: float) -> None:
+        """A 2xx to a refresh of ours, or to what was one beside its purpose: all deadlines start anew (§10)."""
+        self.agree(agree_as_client(response) or self.agreement, now)
+
     def handle_reply(self, response: Response | None, needs_acknowledgement: bool, now: float) -> None:
         """The final response to a refresh of ours, None when there was none (then the session ends by itself)."""
         session = self._session
@@ -81,7 +84,7 @@ class Refresher:
         if response.status < 300:
             if needs_acknowledgement:
                 session.acknowledge(now)
-            self.agree(_agreement_in(response) or self.agreement, now)
+            self.refreshed(response, now)
         elif (
             response.status == 422
             and self.agreement is not None
@@ -103,11 +106,3 @@ class Refresher:
         if old is not None:
             wheel.cancel(old)
         self._timers[name] = wheel.set(self, name, deadline)
-
-
-def _agreement_in(response: Response) -> Agreement | None:
-    """What a 2xx to a refresh states; None where it states nothing that can be read: then the old one holds."""
-    try:
-        return agree_as_client(response)
-    except RemoteError:
-        return None

@@ -19,7 +19,8 @@ def response_destination(request: Request, source_host: str, source_port: int) -
     if asks_rport(request.via_value):
         return source_host, source_port
     match = grammar.match_via(request.via_value)
-    return source_host, int(match["port"]) if match and match["port"] else 5060
+    port = int(match["port"]) if match and match["port"] else 5060
+    return source_host, port if 0 < port < 65_536 else source_port  # no socket sends to a port that is none
 
 
 class ReplyTemplate:

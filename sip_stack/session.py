@@ -384,12 +384,20 @@ class Session:
             assert self._refresher is not None
             self._refresher.handle_reply(response, asked.method == "INVITE" and not asked.body, now)
         else:
+            self._note_refresh(asked, response, now)
             self.stack.emit(self.owner, Replied(self, response, asked.tag))
         if response is None or response.status in (408, 481):
             # §12.2.1.2: a 481 or 408, or no response at all, means that the dialog is gone: BYE it.
             owner = self.owner
             self.bye("", now)
             self.stack.emit(owner, Ended(self, None, "timeout" if response is None else str(response.status)))
+
+    def _note_refresh(self, asked: _Asked, response: Response | None, now: float) -> None:
+        """RFC 4028 §7.4: a re-INVITE or UPDATE refreshes, whatever else it was sent for."""
+        is_refresh = asked.method in ("INVITE", "UPDATE") and response is not None and response.status < 300
+        if is_refresh and self._refresher is not None:
+            assert response is not None
+            self._refresher.refreshed(response, now)
 
     def _retry_with_credentials(
         self, asked: _Asked, transaction: ClientTransaction, response: Response, now: float

@@ -50,9 +50,10 @@ class Agreement:
 def refuse_too_small(request: Request, policy: TimerPolicy) -> RemoteError | None:
     """§6, §8.1: an interval below our floor gets 422 with Min-SE, if the peer knows session timers."""
     value = request.get("session-expires")
-    if value is None or "timer" not in request.tokens("supported"):
+    if value is None:
         return None
-    if SessionExpires.parse(value).interval >= policy.min_se:
+    interval = SessionExpires.parse(value).interval
+    if "timer" not in request.tokens("supported") or interval >= policy.min_se:
         return None
     return RemoteError(422, "Session-Expires is below our minimum", fields=(("Min-SE", str(policy.min_se)),))
 
@@ -80,11 +81,14 @@ def agree_as_server(request: Request, policy: TimerPolicy) -> tuple[Agreement | 
 
 
 def agree_as_client(response: Response) -> Agreement | None:
-    """§7.2: the 2xx says what holds; without Session-Expires there is no timer."""
+    """§7.2: the 2xx says what holds; without a Session-Expires that can be read there is no timer."""
     value = response.get("session-expires")
     if value is None:
         return None
-    stated = SessionExpires.parse(value)
+    try:
+        stated = SessionExpires.parse(value)
+    except RemoteError:
+        return None
     return Agreement(max(stated.interval, FLOOR), stated.refresher != "uas")
 
 

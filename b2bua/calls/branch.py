@@ -297,7 +297,7 @@ class Branch:
         self.client.cancel("", now)
         if self._targets:
             self._invite(now)
-        else:
+        elif not self._follow_next(now):
             self._give_up(RecipientOutcome.UNREACHABLE, Final(408, is_real=False), "no response", now)
 
     # Inviting.

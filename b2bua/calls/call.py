@@ -83,6 +83,7 @@ class Call:
         self.server = server
         self.plan = plan
         self.id = identifier
+        self.wall_offset = switchboard.wall_offset  # of its beginning: a clock that is set later bends no duration
         self.state = State.PREPARING
         trace = server.transaction.trace
         self.messages = trace.messages if trace is not None else []
@@ -123,6 +124,8 @@ class Call:
             return
         for branch in self.branches:
             self.locate(branch, branch.recipient.route or branch.recipient.uri, now)
+        if self.state is State.OVER:  # none of them can be reached, which was known at once
+            return
         media = len(self.offer.media) if self.offer is not None else 1
         self.media.reserve([self.caller, *[branch.leg for branch in self.branches]], media)
         self.await_relay(now)
@@ -144,7 +147,7 @@ class Call:
         elif isinstance(event, control.Refused):
             if self.state is State.PREPARING:
                 self._refuse(503, now, fields=(("Retry-After", "5"),), detail=f"relay: {event.reason}")
-            elif not self.crossing.not_lent(now) and self.state is State.CONNECTED:
+            elif not self.crossing.not_lent(now) and self.state is not State.OVER:
                 # A relay that was started anew could not lend the ports that the far ends know.
                 cause = f"the media was lost: {event.reason}"
                 self.end(self._outcome_now(), now, by="service", reason=cause, fields=reasons.FAILED)
@@ -512,7 +515,7 @@ class Call:
     # The record, and the edge.
 
     def microseconds(self, now: float) -> int:
-        return round((now + self.switchboard.wall_offset) * 1_000_000)
+        return round((now + self.wall_offset) * 1_000_000)
 
     def notify(self, event: str, now: float, recipient: RecipientRecord | None = None) -> None:
         self.switchboard.notify(event, self, now, recipient)

@@ -139,12 +139,12 @@ class Crossing:
 
     def _other(self, leg: Leg) -> Leg | None:
         call = self._call
+        heard = call.winner or call.early.leader
         if leg is not call.caller:
-            return call.caller if call.caller.session is not None else None
-        if call.winner is not None:
-            return call.winner.leg
-        leader = call.early.leader
-        return leader.leg if leader is not None and leader.leg.session is not None else None
+            # Once somebody is heard, what any other recipient has to say is not for the caller (FRK-18).
+            is_heard = heard is None or heard.leg is leg
+            return call.caller if is_heard and call.caller.session is not None else None
+        return heard.leg if heard is not None and heard.leg.session is not None else None
 
     def _offered(self, leg: Leg, other: Leg | None, event: Requested, now: float) -> None:
         """A re-INVITE or UPDATE, with or without an offer."""

@@ -44,11 +44,12 @@ class EarlyMediaPolicy:
 
     def progressed(self, branch: Branch, response: Response, is_reliable: bool, now: float) -> None:
         """A 101-199 of a branch, while the call rings."""
-        description = self._description_in(branch, response, is_reliable)
+        description, before = self._description_in(branch, response, is_reliable), branch.early_answer
         if description is not None:
             branch.early_answer = description
         if self.is_wanted and branch.early_answer is not None and self.leader in (None, branch):
-            if description is not None and self.leader is None:
+            # A leader that says something else has gone on: to a mailbox, say, under another To-tag (FRK-21).
+            if description is not None and not (self.leader and before and before.is_same_as(description)):
                 self._lead(branch, now)
                 return
             if self._told == 183 and response.status == 180:

@@ -303,7 +303,7 @@ class Switchboard:
             return
         record = call.record
         self._records.append(record)
-        record.trace = self._entries(call.messages)
+        record.trace = self._entries(call.messages, call.wall_offset)
         record.reason = readable(record.reason)
         for recipient in record.recipients:
             recipient.reason, recipient.uri = readable(recipient.reason), readable(recipient.uri)
@@ -314,6 +314,8 @@ class Switchboard:
     def failed(self, call: Call, error: Exception, event: object, now: float) -> None:
         """A bug in one call: keep its trace, end that call, go on."""
         self._note_failure(call.id, error)
+        if call.id not in self.calls:  # its record is closed, and its parts were let go of
+            return
         call.record.reason = f"internal error: {error}"
         for farewell in call.farewells(event):
             try:
@@ -324,9 +326,9 @@ class Switchboard:
     def _note_failure(self, call: str, error: Exception) -> None:
         self.failures.append(Failure(call, "".join(traceback.format_exception(error))))
 
-    def _entries(self, messages: Sequence[Traced]) -> list[TraceEntry]:
+    def _entries(self, messages: Sequence[Traced], offset: float) -> list[TraceEntry]:
         """The trace of a call as its record keeps it."""
-        offset, ways = self.wall_offset, self._ways
+        ways = self._ways
         entries = []
         for at, leg, received, flow, data in messages:
             way = ways.get(flow)

@@ -42,7 +42,8 @@ def summary(config: Config) -> str:
         _counted(len(config.numbers), "number"),
         _counted(recipients, "recipient"),
     )
-    return f"Listens on {listeners}; {', '.join(counts)}; version {config.version}."
+    flows = f", {_counted(len(config.flows), 'flow')}" if config.flows else ""
+    return f"Listens on {listeners}; {', '.join(counts)}{flows}; version {config.version}."
 
 
 def _counted(number: int, thing: str) -> str:

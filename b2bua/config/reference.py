@@ -45,9 +45,10 @@ _OPENING: Final = """\
 # Configuration
 
 One TOML file holds all of it. `b2bua check FILE` reads it as the service would and names file, line and
-remedy for whatever is wrong; warnings are told, and the file is used all the same. Two files to start from:
+remedy for whatever is wrong; warnings are told, and the file is used all the same. Files to start from:
 [examples/quick-start.toml](../examples/quick-start.toml) rings three phones on this machine,
-[examples/full.toml](../examples/full.toml) has every setting.
+[examples/full.toml](../examples/full.toml) has every setting,
+[examples/flow.toml](../examples/flow.toml) has a call flow, which [flows.md](flows.md) explains.
 
 The smallest file that does something:
 
@@ -82,6 +83,7 @@ recipients = [
 - Emergency numbers as a recipient's destination (`limits.emergency_numbers`).
 - A phone recipient outside its trunk's `allowed_prefixes`.
 - A recipient that is the number itself, or this service's own address.
+- A call flow with an error that its check finds (see [flows.md](flows.md#what-is-checked)).
 
 Warned of: the same destination twice in one number, more recipients than `limits.recipients`, a ring time
 that nobody can answer within, sources that are the whole Internet, a wildcard address with nothing to tell

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, Final, NamedTuple, TypeVar
 
 import structlog
-from sqlalchemy import bindparam, delete, func, select, text, update
+from sqlalchemy import BindParameter, bindparam, case, delete, exists, func, insert, literal, select, update
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -59,11 +59,17 @@ class Settled(NamedTuple):
     due_at: float | None
 
 
-_INSERTION = text(
-    "INSERT INTO webhook_delivery (webhook, call_id, key, event, body, attempts, due_at) "
-    "SELECT :webhook, :call_id, :key, :event, :body, 0, CASE WHEN EXISTS ("
-    "SELECT 1 FROM webhook_delivery WHERE webhook = :webhook AND call_id = :call_id"
-    ") THEN NULL ELSE :due_at END"
+_earlier = _table.alias("earlier")
+
+
+def _new(name: str) -> BindParameter[Any]:
+    return bindparam(f"new_{name}", type_=_column[name].type)
+
+
+_is_first = ~exists().where(_earlier.c.webhook == _new("webhook"), _earlier.c.call_id == _new("call_id"))
+_INSERTION = insert(_table).from_select(
+    [*Entry._fields, "attempts", "due_at"],
+    select(*(_new(name) for name in Entry._fields), literal(0), case((_is_first, _new("due_at")))),
 )
 _DELETION = delete(_table).where(_column.number == bindparam("settled"))
 _POSTPONEMENT = (
@@ -71,7 +77,6 @@ _POSTPONEMENT = (
     .where(_column.number == bindparam("settled"))
     .values(attempts=_column.attempts + 1, due_at=bindparam("again_at"))
 )
-_earlier = _table.alias("earlier")
 _NEXT_OF_CALL = (
     update(_table)
     .where(
@@ -101,7 +106,10 @@ class Journal:
     async def add(self, entries: Sequence[Entry], now: float) -> None:
         if not entries:
             return
-        rows = [{**entry._asdict(), "due_at": now} for entry in entries]
+        rows = [
+            {"new_due_at": now, **{f"new_{name}": value for name, value in entry._asdict().items()}}
+            for entry in entries
+        ]
 
         async def insert(connection: AsyncConnection) -> None:
             await connection.execute(_INSERTION, rows)

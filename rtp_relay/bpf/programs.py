@@ -53,6 +53,7 @@ from rtp_relay.bpf.site import (
     XDP_DATA,
     XDP_DATA_END,
     XDP_DROP,
+    XDP_LENGTH,
     XDP_PASS,
     Layer,
     Site,
@@ -171,11 +172,13 @@ class Writer:
         a.calc(R3, "+=", ip.header - ETHERNET - beyond_udp)
         a.store(8, R10, LENGTH, R3)
         if self.is_tc:
-            a.load(4, R2, R6, SKB_LENGTH)
+            a.load(4, R0, R6, SKB_LENGTH)
         else:
-            a.calc(R2, "-=", R7)
-        a.calc(R2, "-=", ETHERNET)
-        a.jump_if(R3, ">", R2, "up")
+            a.calc(R1, "=", R6)
+            a.call(XDP_LENGTH)  # to compute it from where the packet begins and ends takes CAP_PERFMON
+        a.load(8, R3, R10, LENGTH)
+        a.calc(R3, "+=", ETHERNET)
+        a.jump_if(R3, ">", R0, "up")
 
     def _expect(self, offset: int, mask: int, value: int) -> None:
         self.code.load(1, R3, R7, offset)
@@ -258,6 +261,7 @@ class Writer:
     def _judge_rtp(self, ip: Layer) -> None:
         """RTP that goes on as it did before. On the stack: how far ahead its sequence number is."""
         a, rtp, done = self.code, ip.header + UDP_HEADER, f"judged{ip.version}"
+        a.store(8, R10, AHEAD, 0)  # without CAP_PERFMON no path may read what it has not written
         a.jump_if(R9, "&", layout.UNREAD, done)
         a.load(8, R1, R10, LENGTH)
         a.jump_if(R1, "<", ip.needed - ETHERNET, "raise")

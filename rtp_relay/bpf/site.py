@@ -15,6 +15,7 @@ L4_CSUM_REPLACE: Final = 11
 REDIRECT: Final = 23
 SKB_PULL_DATA: Final = 39
 REDIRECT_MAP: Final = 51
+XDP_LENGTH: Final = 188  # bpf_xdp_get_buff_len, Linux 5.18
 
 # Flags of L4_CSUM_REPLACE.
 IS_PSEUDO_HEADER: Final = 0x10

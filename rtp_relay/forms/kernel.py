@@ -20,11 +20,10 @@ from collections.abc import Callable
 from typing import Final, Literal, NamedTuple
 
 from rtp_relay import stream as streams
-from rtp_relay.bpf import layout
+from rtp_relay.bpf import layout, netlink
 from rtp_relay.bpf.loader import Loaded, Place, Plan
 from rtp_relay.bpf.maps import NANOSECONDS, NEXT_HOPS, Counters, NextHop, Standing, Target, same_version
 from rtp_relay.form import Exit, Flow, Port, Receive, drop
-from rtp_relay.forms import netlink
 from rtp_relay.forms.user import UserForm, UserPort
 from rtp_relay.packet import Packet
 from rtp_relay.source import Address
@@ -332,14 +331,14 @@ class KernelForm(UserForm):
         news = self._changes.take()
         neighbours = [netlink.neighbour_of(message) for message in news or ()]
         if news is None or any(neighbour is None for neighbour in neighbours):
-            self._ask_again()
+            self.ask_again()
         for neighbour in neighbours:
             key = (neighbour.interface, neighbour.host) if neighbour is not None else None
             if neighbour is not None and key in self._hops:
                 self._refresh(key, neighbour.mac)
         raise BlockingIOError
 
-    def _ask_again(self) -> None:
+    def ask_again(self) -> None:
         """Routes, addresses or links have changed: every flow comes back here and goes by what is true now."""
         self._links = self._asking.links()
         self._ways.clear()

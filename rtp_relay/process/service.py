@@ -32,7 +32,7 @@ class Service:
         self._is_growing = False
         self._systemd = system.Systemd()
         self.listener = Listener(path, listen(path), relay, self._rearm)
-        self._loop.add_reader(form.fileno(), form.turn)
+        self._loop.add_reader(form.fileno(), self._forward)
 
     def close(self) -> None:
         """Hang up, then let every port go."""
@@ -53,6 +53,12 @@ class Service:
     def _show_life(self) -> None:
         self._systemd.tell("WATCHDOG=1")
         self._loop.call_later(self._systemd.watchdog, self._show_life)
+
+    def _forward(self) -> None:
+        """Forward what has come in, and tell what was heard in it."""
+        self._form.turn()
+        if self._relay.has_events:
+            self.listener.deliver()
 
     def _rearm(self) -> None:
         """Wake at the relay's next deadline, and open more ports if few are left."""

@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from structlog.testing import capture_logs
 
+from b2bua import service
 from tests.b2bua.core_stage import Stage, play
 from tests.b2bua.receiver import Receiver
 
 
+@pytest.fixture(autouse=True)
+def quiet(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What a process does to itself alone is not done to the tests."""
+    monkeypatch.setattr(service, "_tune_collector", lambda: None)
+    monkeypatch.setattr("b2bua.logs.set_up", lambda *_: None)
+    monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
+    yield
+    structlog.reset_defaults()
+
+
 @pytest.fixture
 def place() -> Iterator[Path]:
-    """A short path: a Unix socket's has 107 octets."""
-    made = Path(tempfile.mkdtemp(prefix="mr"))
-    yield made
-    shutil.rmtree(made)
+    """A directory whose path is short enough for a Unix socket."""
+    with tempfile.TemporaryDirectory() as directory:
+        yield Path(directory)
 
 
 def table(port: int, name: str = "crm") -> str:

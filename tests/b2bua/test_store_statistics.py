@@ -36,7 +36,15 @@ def call(
     at: int | None = None,
 ) -> CallRecord:
     made = CallRecord(
-        f"{number:06x}", "t", "s", "+1555", "", dialled, name, f"c{number}", START + number if at is None else at
+        f"{number:06x}",
+        "t",
+        "s",
+        "+1555",
+        "",
+        dialled,
+        name,
+        f"c{number}",
+        START + number if at is None else at,
     )
     made.outcome = outcome
     made.recipients = list(recipients)
@@ -117,14 +125,17 @@ def test_who_was_never_called_was_not_offered_the_call(tmp_path: Path) -> None:
 
 def test_one_name_at_two_addresses_is_two_recipients(tmp_path: Path) -> None:
     calls = [
-        call(number, [offered(1, "Ana", _R.ANSWERED, 1, 1, f"sip:{number % 2}@192.0.2.7")]) for number in range(3)
+        call(number, [offered(1, "Ana", _R.ANSWERED, 1, 1, f"sip:{number % 2}@192.0.2.7")])
+        for number in range(3)
     ]
     found = figures(tmp_path, calls).recipients
     assert [(each.uri, each.offered) for each in found] == [("sip:0@192.0.2.7", 2), ("sip:1@192.0.2.7", 1)]
 
 
 def test_shares_are_of_the_answered_calls(tmp_path: Path) -> None:
-    calls = [call(number, [offered(1, "Ana", _R.ANSWERED), offered(2, "Ben", _R.STOPPED)]) for number in range(3)]
+    calls = [
+        call(number, [offered(1, "Ana", _R.ANSWERED), offered(2, "Ben", _R.STOPPED)]) for number in range(3)
+    ]
     calls.append(call(3, [offered(1, "Ana", _R.BUSY), offered(2, "Ben", _R.ANSWERED)]))
     calls.append(call(4, [offered(1, "Ana", _R.CALLER_HUNG_UP)], _C.ABANDONED))
     found = figures(tmp_path, calls).recipients

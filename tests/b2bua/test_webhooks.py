@@ -290,6 +290,9 @@ def test_a_webhook_that_is_gone(tmp_path: Path) -> None:
             ("error", "old", 5)
         ]
         await stage.receiver.until(5)
+        await stage.until(lambda: stage.running[0].waiting == 0)
+        await stage.close()
+        assert (await stage.start(stage.webhook("old"))).waiting == 0  # let go for good
 
     assert events_of(play(tmp_path, scene), "a") == FULL
 

@@ -29,7 +29,9 @@ def flow(step: Step, **more: Step) -> Flow:
 
 names = st.from_regex(r"[A-Za-z0-9_-]{1,8}", fullmatch=True)
 texts = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\r\n\0"), max_size=12)
-some_text = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\r\n\0"), min_size=1, max_size=12)
+some_text = st.text(
+    st.characters(exclude_categories=("Cs",), exclude_characters="\r\n\0"), min_size=1, max_size=12
+)
 seconds = st.floats(0, 86400, allow_nan=False)
 numbers = st.from_regex(r"\+?[0-9]{1,12}", fullmatch=True)
 prompts = st.one_of(
@@ -115,7 +117,9 @@ def schedules(draw: st.DrawFn) -> values.Schedule:
     )
     days = draw(st.lists(holidays, max_size=3, unique_by=lambda holiday: holiday[:3]))
     zone = draw(st.sampled_from(["Europe/Berlin", "America/New_York", "Asia/Kolkata", "UTC"]))
-    return values.Schedule(zone, branches, tuple(days), draw(exits(values.HOLIDAY, values.OTHERWISE, *labels)))
+    return values.Schedule(
+        zone, branches, tuple(days), draw(exits(values.HOLIDAY, values.OTHERWISE, *labels))
+    )
 
 
 steps: st.SearchStrategy[Step] = st.one_of(
@@ -123,9 +127,7 @@ steps: st.SearchStrategy[Step] = st.one_of(
     menus,
     schedules(),
     st.builds(values.Play, prompts, exits(values.PLAYED)),
-    st.builds(
-        values.Voicemail, names, maybe_prompts, st.floats(1, 3600), seconds, exits(values.RECORDED)
-    ),
+    st.builds(values.Voicemail, names, maybe_prompts, st.floats(1, 3600), seconds, exits(values.RECORDED)),
     st.builds(HangUp, st.sampled_from([0, 404, 408, 480, 486])),
 )
 flows = st.builds(Flow, names, st.just(0), names, st.dictionaries(names, steps, max_size=4))

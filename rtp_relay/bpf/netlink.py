@@ -23,7 +23,7 @@ NEW_LINK, DELETED_LINK, GET_LINK = 16, 17, 18
 NEW_ADDRESS, DELETED_ADDRESS, GET_ADDRESS = 20, 21, 22
 NEW_ROUTE, DELETED_ROUTE, GET_ROUTE = 24, 25, 26
 NEW_NEIGHBOUR, DELETED_NEIGHBOUR, GET_NEIGHBOUR = 28, 29, 30
-REQUEST, ACKNOWLEDGE, CREATE, DUMP = 0x1, 0x4, 0x400, 0x300
+REQUEST, ACKNOWLEDGE, EXCLUSIVE, CREATE, DUMP = 0x1, 0x4, 0x200, 0x400, 0x300
 
 LINK_ADDRESS, LINK_NAME, LINK_MTU = 1, 3, 4
 ADDRESS, LOCAL_ADDRESS = 1, 2
@@ -93,18 +93,18 @@ class Asking:
     def route(self, host: str, source: str = "") -> Route | None:
         """The way to a host, from one of our addresses; None if there is none, or one that leads nowhere."""
         body = ROUTE.pack(_family(host), _bits(host), _bits(source) if source else 0, 0, 0, 0, 0, 0, 0)
-        body += _attribute(ROUTE_DESTINATION, _packed(host))
+        body += attribute(ROUTE_DESTINATION, _packed(host))
         if source:
-            body += _attribute(ROUTE_SOURCE, _packed(source))
+            body += attribute(ROUTE_SOURCE, _packed(source))
         try:
-            answers = list(self._ask(GET_ROUTE, body))
+            answers = list(self.ask(GET_ROUTE, body))
         except OSError as error:
             if error.errno in (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EACCES, errno.EINVAL):
                 return None
             raise
         for answer in answers:
             kind = ROUTE.unpack_from(answer.body)[ROUTE_KIND]
-            found = _attributes(answer.body[ROUTE.size :])
+            found = attributes_of(answer.body[ROUTE.size :])
             if kind in (ROUTE_UNICAST, ROUTE_LOCAL) and ROUTE_INTERFACE in found:
                 gateway = found.get(ROUTE_GATEWAY)
                 hop = str(ipaddress.ip_address(gateway)) if gateway else host
@@ -115,7 +115,7 @@ class Asking:
         """What is known of a neighbour; None if it was never looked for."""
         body = NEIGHBOUR.pack(_family(host), interface, 0, 0, 0)
         try:
-            for answer in self._ask(GET_NEIGHBOUR, body + _attribute(NEIGHBOUR_ADDRESS, _packed(host))):
+            for answer in self.ask(GET_NEIGHBOUR, body + attribute(NEIGHBOUR_ADDRESS, _packed(host))):
                 found = neighbour_of(answer)
                 if found is not None:
                     return found
@@ -129,31 +129,32 @@ class Asking:
 
         Needs CAP_NET_ADMIN and Linux 5.16; raises OSError.
         """
-        body = NEIGHBOUR.pack(_family(host), interface, 0, 0, 0) + _attribute(NEIGHBOUR_ADDRESS, _packed(host))
-        body += _attribute(NEIGHBOUR_MORE_FLAGS, struct.pack("=I", MANAGED))
-        list(self._ask(NEW_NEIGHBOUR, body, CREATE | ACKNOWLEDGE))
+        body = NEIGHBOUR.pack(_family(host), interface, 0, 0, 0) + attribute(NEIGHBOUR_ADDRESS, _packed(host))
+        body += attribute(NEIGHBOUR_MORE_FLAGS, struct.pack("=I", MANAGED))
+        list(self.ask(NEW_NEIGHBOUR, body, CREATE | ACKNOWLEDGE))
 
     def let_age(self, interface: int, host: str) -> None:
         """End `keep_fresh`: the neighbour stays as known as it is, like any other. Raises OSError."""
-        body = NEIGHBOUR.pack(_family(host), interface, 0, USE, 0) + _attribute(NEIGHBOUR_ADDRESS, _packed(host))
-        list(self._ask(NEW_NEIGHBOUR, body, CREATE | ACKNOWLEDGE))
+        body = NEIGHBOUR.pack(_family(host), interface, 0, USE, 0) + attribute(NEIGHBOUR_ADDRESS, _packed(host))
+        list(self.ask(NEW_NEIGHBOUR, body, CREATE | ACKNOWLEDGE))
 
     def links(self) -> dict[int, Link]:
         """Every interface, by its index."""
-        answers = self._ask(GET_LINK, LINK.pack(0, 0, 0, 0, 0), DUMP)
+        answers = self.ask(GET_LINK, LINK.pack(0, 0, 0, 0, 0), DUMP)
         return {link.number: link for link in map(_link_of, answers) if link is not None}
 
     def addresses(self) -> dict[str, int]:
         """The addresses of this host, each with the index of its interface."""
         found: dict[str, int] = {}
-        for answer in self._ask(GET_ADDRESS, ADDRESS_HEADER.pack(0, 0, 0, 0, 0), DUMP):
-            attributes = _attributes(answer.body[ADDRESS_HEADER.size :])
+        for answer in self.ask(GET_ADDRESS, ADDRESS_HEADER.pack(0, 0, 0, 0, 0), DUMP):
+            attributes = attributes_of(answer.body[ADDRESS_HEADER.size :])
             packed = attributes.get(LOCAL_ADDRESS) or attributes.get(ADDRESS)
             if packed is not None:
                 found[str(ipaddress.ip_address(packed))] = ADDRESS_HEADER.unpack_from(answer.body)[4]
         return found
 
-    def _ask(self, kind: int, body: bytes, flags: int = 0) -> Iterator[Message]:
+    def ask(self, kind: int, body: bytes, flags: int = 0) -> Iterator[Message]:
+        """What the kernel answers; with ACKNOWLEDGE nothing, but that it was done. Raises OSError."""
         self._sequence += 1
         size = HEADER.size + len(body)
         self._socket.send(HEADER.pack(size, kind, REQUEST | flags, self._sequence, 0) + body)
@@ -206,7 +207,7 @@ def neighbour_of(message: Message) -> Neighbour | None:
     if message.kind not in (NEW_NEIGHBOUR, DELETED_NEIGHBOUR):
         return None
     family, interface, state, _, _ = NEIGHBOUR.unpack_from(message.body)
-    found = _attributes(message.body[NEIGHBOUR.size :])
+    found = attributes_of(message.body[NEIGHBOUR.size :])
     packed = found.get(NEIGHBOUR_ADDRESS)
     if family not in (socket.AF_INET, socket.AF_INET6) or packed is None:
         return None
@@ -219,7 +220,7 @@ def _link_of(message: Message) -> Link | None:
     if message.kind != NEW_LINK:
         return None
     _, kind, index, _, _ = LINK.unpack_from(message.body)
-    found = _attributes(message.body[LINK.size :])
+    found = attributes_of(message.body[LINK.size :])
     name = found.get(LINK_NAME, b"").rstrip(b"\0").decode(errors="replace")
     mtu = int.from_bytes(found.get(LINK_MTU, b""), "little")
     mac = found.get(LINK_ADDRESS, b"")
@@ -236,7 +237,7 @@ def _messages(packet: bytes) -> Iterator[tuple[int, Message]]:
         at += (length + 3) & ~3
 
 
-def _attributes(octets: bytes) -> dict[int, bytes]:
+def attributes_of(octets: bytes) -> dict[int, bytes]:
     found: dict[int, bytes] = {}
     at = 0
     while at + ATTRIBUTE.size <= len(octets):
@@ -248,7 +249,7 @@ def _attributes(octets: bytes) -> dict[int, bytes]:
     return found
 
 
-def _attribute(kind: int, value: bytes) -> bytes:
+def attribute(kind: int, value: bytes) -> bytes:
     padded = value + bytes(-len(value) % 4)
     return ATTRIBUTE.pack(ATTRIBUTE.size + len(value), kind) + padded
 

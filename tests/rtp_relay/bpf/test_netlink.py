@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from bench import namespaces
-from rtp_relay.forms.netlink import Asking, Changes, Message, neighbour_of
+from rtp_relay.bpf.netlink import Asking, Changes, Message, neighbour_of
 from tests.rtp_relay.conformance.rig import hindrance, the_wire
 
 

@@ -1,0 +1,59 @@
+"""A flow on one page."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from b2bua.calls.flow import (
+    NO_CHOICE,
+    OTHERWISE,
+    PLAYED,
+    Branch,
+    HangUp,
+    Menu,
+    Mode,
+    Opening,
+    Play,
+    Prompt,
+    PromptKind,
+    Schedule,
+    Voicemail,
+)
+from b2bua.flows.outline import does, outline
+from tests.b2bua.flows.samples import ANA, BEN, HELLO, dial, flow
+
+MONDAY_NOON = 1_795_435_200.0  # 2026-11-23 12:00 UTC
+
+
+def test_steps_recipients_and_exits() -> None:
+    asked = replace(BEN, press_one=True, extension="w21", stop_after=20, is_on=False)
+    schedule = Schedule(
+        "UTC", (Branch("open", (Opening(0, 540, 1080),)),), (), {"open": "ring", OTHERWISE: "end"}
+    )
+    assert outline(flow(schedule, ring=dial(ANA, asked)), MONDAY_NOON) == [
+        "first: goes by the clock of UTC",
+        "    now open; next change: Mon 2026-11-23 18:00, otherwise",
+        "    open → ring",
+        "    otherwise → end",
+        "ring: rings everyone at once, for 30 s",
+        "    Ana, sip:ana@192.0.2.7",
+        "    Ben, +15550102, through carrier, extension w21, 0 to 20 s, must press 1, off",
+        "    nobody answered → end",
+        "end: hangs up",
+    ]
+
+
+def test_what_each_kind_of_step_does() -> None:
+    tone = Prompt(PromptKind.TONE, "us")
+    assert does(dial(mode=Mode.TURNS, press_one=True, caller_hears=tone)) == (
+        "rings in turns, for 30 s; the caller hears the ringing tone of us; the recipient must press 1"
+    )
+    assert does(Play(Prompt(PromptKind.PLAY, "a.wav"), {PLAYED: "end"})) == "a.wav"
+    assert does(Menu(HELLO, exits={NO_CHOICE: "end"})) == 'asks "Hello.", 3 times at most'
+    assert does(Voicemail("sales")) == "records a message for sales, 120 s at most"
+    assert does(HangUp(486)) == "hangs up, with 486"
+
+
+def test_a_schedule_that_never_changes() -> None:
+    lines = outline(flow(Schedule("UTC", (), (), {OTHERWISE: "end"})), MONDAY_NOON)
+    assert lines[1] == "    now otherwise, and for the next year"
