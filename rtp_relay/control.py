@@ -18,9 +18,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from rtp_relay.performance import (
-    Codec as Codec,
-)
+from rtp_relay.performance import Codec
 from rtp_relay.performance import (
     CountryTone as CountryTone,
 )
@@ -75,6 +73,34 @@ from rtp_relay.performance import (
 from rtp_relay.performance import (
     ToneStep as ToneStep,
 )
+
+__all__ = [
+    "PACKET_LIMIT",
+    "VERSION",
+    "Bridge",
+    "Codec",
+    "Command",
+    "Direct",
+    "Event",
+    "Figures",
+    "Hello",
+    "Holdings",
+    "Inventory",
+    "Lease",
+    "Leased",
+    "LegRequest",
+    "Lent",
+    "Query",
+    "Refused",
+    "Release",
+    "Released",
+    "Reserve",
+    "Reserved",
+    "Return",
+    "Silent",
+    "StreamFigures",
+    "Welcome",
+]  # with what is said of prompts, for who imports this
 
 VERSION: Final = 3
 PACKET_LIMIT: Final = 1 << 17  # bytes in one packet either way; a sender splits what would be longer

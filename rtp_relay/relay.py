@@ -96,7 +96,8 @@ class Relay:
         self._interfaces.open(pairs)
 
     def close(self) -> None:
-        """Close every port. Calls end without a word."""
+        """Close every port. Calls end without a word; recordings are finished."""
+        self._stage.close()
         self._calls.clear()
         self._deadlines.clear()
         self._interfaces.close()
@@ -363,11 +364,6 @@ class Relay:
             return
         endpoint = leg.endpoints.get(command.medium) if leg else None
         self._stage.handle(command, endpoint, partial(self._tell, call or Call(command.call, owner)), now)
-
-    def _tell(self, call: Call, event: control.Event) -> None:
-        """Whoever has the call now; an orphan has nobody to be told."""
-        if call.owner is not None:
-            self._events.append((call.owner, event))
 
     def _query(self, command: control.Query, owner: Owner, now: float) -> None:
         call = self._calls.get(command.call)

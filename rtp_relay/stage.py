@@ -106,6 +106,11 @@ class Stage:
         self._end_recording(endpoint, "released")
         self._attentions.pop(endpoint, None)
 
+    def close(self) -> None:
+        """Finish the recordings."""
+        for endpoint in tuple(self._reels):
+            self._end_recording(endpoint, "released")
+
     # Time.
 
     def next_deadline(self) -> float | None:

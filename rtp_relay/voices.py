@@ -132,9 +132,11 @@ class Wheel:
         if not slot.unsaid:
             slot.unsaid = list(slot.voices)
         some, slot.unsaid = slot.unsaid[:room], slot.unsaid[room:]
-        for voice in some:
-            if voice in slot.voices and (voice.act is None or not voice.act.speak(voice, now)):
-                over.append(voice)
+        over += [
+            voice
+            for voice in some
+            if voice in slot.voices and (voice.act is None or not voice.act.speak(voice, now))
+        ]
         if not slot.unsaid and slot.due is not None:
             slot.due += FRAME
             if now - slot.due > LATE:

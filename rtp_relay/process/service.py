@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import time
+from pathlib import Path
 
 import structlog
 
@@ -15,6 +16,7 @@ from rtp_relay.forms.user import UserForm
 from rtp_relay.process import logs, options, system
 from rtp_relay.process.listener import Listener, listen
 from rtp_relay.process.options import Options
+from rtp_relay.process.workshop import Workshop
 from rtp_relay.relay import Relay
 
 log = structlog.get_logger("rtp_relay")
@@ -60,6 +62,11 @@ class Service:
         if self._relay.has_events:
             self.listener.deliver()
 
+    def tell(self) -> None:
+        """What was heard, or made ready in a thread: tell the core, and look at the time."""
+        self.listener.deliver()
+        self._rearm()
+
     def _rearm(self) -> None:
         """Wake at the relay's next deadline, and open more ports if few are left."""
         if self._relay.wants_growth and not self._is_growing:
@@ -93,7 +100,8 @@ async def serve(chosen: Options, parent: int) -> None:
     hosts = tuple(dict.fromkeys(interface.bind for interface in chosen.interfaces))
     ports = chosen.settings
     form = choose(chosen.form, hosts, ports.first_port, ports.last_port, chosen.dscp)
-    relay = Relay(form, chosen.interfaces, chosen.settings, log.warning)
+    workshop = Workshop(Path(f"{chosen.socket}.speech"))
+    relay = Relay(form, chosen.interfaces, chosen.settings, log.warning, workshop)
     relay.open(chosen.pool)
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -105,6 +113,7 @@ async def serve(chosen: Options, parent: int) -> None:
     if chosen.dies_with_parent and not system.die_with(parent):
         raise StartError("the process that started this one is gone")
     service = Service(chosen.socket, form, relay)
+    workshop.on_told = service.tell
     system.calm_collector()
     service.announce()
     log.info(
@@ -120,6 +129,7 @@ async def serve(chosen: Options, parent: int) -> None:
         await ended.wait()
     finally:
         service.close()
+        workshop.close()
     log.info("stopped")
 
 

@@ -109,12 +109,12 @@ class Driver:
                 self._pumps_again = False
                 self._send(core)
                 self._after()
-        finally:
+        finally:  # whatever breaks among the owner's things, what is due is sent and the clock goes on
             self._is_pumping = False
-        self._send(core)
-        deadline = core.next_deadline()
-        if deadline is not None and deadline < self._armed_for:
-            self._arm(deadline)
+            self._send(core)
+            deadline = core.next_deadline()
+            if deadline is not None and deadline < self._armed_for:
+                self._arm(deadline)
 
     def _send(self, core: Core) -> None:
         for flow, data in core.take_datagrams():

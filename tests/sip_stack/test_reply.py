@@ -120,6 +120,8 @@ class TestDestination:
             ("SIP/2.0/UDP 192.0.2.1;maddr=203.0.113.1;branch=z9", 5060),
             ("SIP/2.0/UDP 192.0.2.1;received=203.0.113.1;branch=z9", 5060),
             ("rubbish", 5060),
+            ("SIP/2.0/UDP 192.0.2.1:99999;branch=z9", 40000),
+            ("SIP/2.0/UDP 192.0.2.1:0;branch=z9", 40000),
         ],
     )
     def test_over_udp(self, via: str, port: int) -> None:

@@ -606,7 +606,22 @@ def test_a_refresh_by_reinvite_waits_for_the_invite_that_is_under_way() -> None:
     say(bench, "INVITE", 100)
     bench.run(2.0)
     assert bench.last("INVITE").request.cseq == 2
-    say(bench, "INVITE", 200)
+    say(bench, "INVITE", 488)
+    bench.run(2.0)
+    assert bench.last("INVITE").request.cseq == 3
+    say(bench, "INVITE", 200, fields=[("Session-Expires", "1800;refresher=uac")])
+    hang_up(bench, session)
+
+
+def test_an_invite_that_was_accepted_is_a_refresh_itself() -> None:
+    """RFC 4028 §7.4: the next is due half an interval after it, and none before."""
+    bench, session, _ = refreshing("INVITE")
+    bench.run(899.9)
+    session.request("INVITE", bench.now, body=OFFER, tag="hold")
+    bench.take()
+    say(bench, "INVITE", 200, fields=[("Session-Expires", "1800;refresher=uac")])
+    bench.run(899.0)
+    assert bench.last("INVITE").request.cseq == 2
     bench.run(2.0)
     assert bench.last("INVITE").request.cseq == 3
     say(bench, "INVITE", 200, fields=[("Session-Expires", "1800;refresher=uac")])

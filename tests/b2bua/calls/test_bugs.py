@@ -376,3 +376,19 @@ def test_a_second_bug_while_the_first_is_dealt_with(monkeypatch: pytest.MonkeyPa
         CallOutcome.FAILED,
         "service",
     ) and record.ended_at is not None
+
+
+def test_behind_the_end_of_a_call() -> None:
+    """Its parts were let go of, so that there is nothing to bid farewell: it is said, and no more."""
+    world = World()
+    ana = world.phone("ana", answers_after=1.0)
+    call = world.connect(ana)
+    (running,) = board(world).calls.values()
+    call.hang_up()
+    world.finish()
+
+    def late(_: Call, __: None, now: float) -> None:
+        raise Planted("late")
+
+    running.guard(late, running, None, world.clock.now)
+    assert ["late" in failure.text for failure in board(world).failures] == [True]

@@ -236,11 +236,9 @@ def test_back_when_the_call_is_over() -> None:
     world.finish()
 
 
-@pytest.mark.parametrize(
-    "late", [control.Refused("", "no"), control.Silent("", 60.0), control.Figures("", ())]
-)
+@pytest.mark.parametrize("late", [control.Silent("", 60.0), control.Figures("", ())])
 def test_what_the_relay_says_late_of_a_ringing_call_is_let_be(
-    late: control.Refused | control.Silent | control.Figures,
+    late: control.Silent | control.Figures,
 ) -> None:
     world, ana, _ben, call = ringing()
     made = type(late)(record_id(world), *[getattr(late, name) for name in late.__struct_fields__[1:]])

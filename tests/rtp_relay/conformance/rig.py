@@ -29,6 +29,7 @@ LOOPBACK = {False: "127.0.0.1", True: "::1"}  # by whether it is IPv6
 OTHER_LOOPBACK = {False: "127.0.0.9", True: "::1"}
 CORE = 1  # the owner of calls in these tests
 DATAGRAM = 4096
+TURNS = 10_000  # of the form, for what was sent before; more is a loop
 SPREAD = 509  # processes of neighbouring ids begin to look far from each other
 
 
@@ -166,8 +167,10 @@ class Rig:
     def run(self, seconds: float = 0.0) -> None:
         """Let the relay take what was sent, then let time pass."""
         if isinstance(self.form, UserForm):
+            turns = 0
             while self.form.turn():
-                pass
+                turns += 1
+                assert turns < TURNS, "packets without end"
         self.now += seconds
         due = self.relay.next_deadline()
         if due is not None and due <= self.now:

@@ -168,6 +168,24 @@ def test_an_earlier_deadline_takes_the_place_of_a_later_one() -> None:
     play(act)
 
 
+def test_an_owner_that_breaks_stops_no_clock() -> None:
+    """Else no timer would be kept until the next datagram: no retransmission, no end of ringing."""
+
+    def break_down() -> None:
+        raise RuntimeError("the disk is full")
+
+    async def act(scene: Scene) -> None:
+        start = time.monotonic()
+        scene.core.deadlines = [start + 0.02]
+        scene.core.after_turn = break_down
+        with pytest.raises(RuntimeError):
+            scene.driver.pump()
+        scene.core.after_turn = lambda: None
+        assert await scene.core.kept.get() >= start + 0.02
+
+    play(act)
+
+
 def test_what_taking_the_rest_has_brought_is_sent_before_the_turn_ends() -> None:
     async def act(scene: Scene) -> None:
         with peer_socket() as peer:
