@@ -28,7 +28,7 @@ run: $(INSTALLED)
 test: $(INSTALLED) sipp
 	@failed=0; \
 	$(PYTHON) -m pytest -m "sipp or phones" || failed=1; \
-	$(PYTHON) -m pytest -m "not sipp and not phones" -n 2 || failed=1; \
+	$(PYTHON) -m pytest -m "not sipp and not phones" -n 2 --dist loadgroup || failed=1; \
 	exit $$failed
 
 bench: $(INSTALLED) sipp

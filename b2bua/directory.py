@@ -13,6 +13,17 @@ from sip_stack.session_timer import TimerPolicy
 from sip_stack.uri import Uri
 
 
+def not_walked(config: Config) -> str:
+    """What of a configuration calls do not do yet, for whoever relies on it; "" when there is nothing."""
+    numbers = [dialled for dialled, number in config.numbers.items() if number.flow_name]
+    if not numbers:
+        return ""
+    return (
+        f"calls to {', '.join(numbers)} do not walk their flow yet: they ring its first dial step, everyone at once; "
+        "whisper, press 1, turns and all other steps are left out. Write recipients in the number itself until then."
+    )
+
+
 class ConfiguredDirectory:
     """The directory of one configuration, which may be replaced; running calls keep their plan."""
 

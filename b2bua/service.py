@@ -25,7 +25,7 @@ from b2bua.calls.record import CallRecord
 from b2bua.calls.switchboard import Switchboard
 from b2bua.config import EX_CONFIG, Config, ConfigError, load
 from b2bua.control import ControlError, ControlServer, live_call
-from b2bua.directory import ConfiguredDirectory
+from b2bua.directory import ConfiguredDirectory, not_walked
 from b2bua.notify import Notifier
 from b2bua.store import Store, StoreError
 from b2bua.webhooks import Webhooks, interrupted_calls
@@ -368,6 +368,8 @@ def run(path: str) -> int:
     logs.set_up(config.service.log_level, config.service.mask_numbers)
     for finding in config.findings:
         log.warning(str(finding))
+    if missing := not_walked(config):
+        log.warning(missing)
     return asyncio.run(_run(config))
 
 

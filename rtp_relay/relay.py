@@ -210,8 +210,7 @@ class Relay:
             self._events.append((owner, control.Refused("", reason)))
             return
         form, calls, names = self._form, len(self._calls), self._interfaces.names
-        speaks = self._stage.speaks
-        welcome = control.Welcome(control.VERSION, form.name, form.reason, calls, names, speaks)
+        welcome = control.Welcome(control.VERSION, form.name, form.reason, calls, names, self._stage.speaks)
         self._events.append((owner, welcome))
 
     def _reserve(self, command: control.Reserve, owner: Owner, now: float) -> None:

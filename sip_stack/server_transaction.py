@@ -132,6 +132,10 @@ class ServerTransaction:
         """Send a 2xx again for the user that owns its repetition (§13.3.1.4)."""
         self.layer.send(self.reply_flow, data, self.trace, now)
 
+    def leave(self) -> None:
+        """Keep nothing of it: a copy of the request is a new one, to be answered alike (§8.2.7). Not for INVITE."""
+        self._enter(State.TERMINATED)
+
     @property
     def is_answered(self) -> bool:
         return self.last_status >= 200

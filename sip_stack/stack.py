@@ -194,6 +194,12 @@ class Stack:
     def fraction(self) -> float:
         return self._dice.fraction()
 
+    def stateless_tag(self, request: Request) -> str:
+        """A To tag for a request that no state is kept of: the same for every copy of it (§8.2.7)."""
+        return (
+            f"{crc32(f'{request.branch}{request.call_id}{request.from_tag}'.encode('utf-8', 'replace')):08x}"
+        )
+
     def first_rseq(self) -> int:
         """RFC 3262 §3: uniformly from 1 to 2^31 - 1; kept low so that +1 never overflows."""
         return 1 + int(self._dice.fraction() * 2**16)
@@ -353,7 +359,7 @@ class Stack:
             self._answer_statelessly(request, RemoteError(481, "a stranger's CANCEL"), source, now)
         else:
             self._serve(request, source, key, None, b"", now).respond(
-                481, now, to_tag=self._stateless_tag(request)
+                481, now, to_tag=self.stateless_tag(request)
             )
 
     def _moved_invite(self, request: Request, source: Flow) -> ServerTransaction | None:
@@ -432,7 +438,7 @@ class Stack:
             return False
         unknown = sorted(request.tokens("require") - _EXTENSIONS)
         if unknown:
-            tag = self._stateless_tag(request)
+            tag = self.stateless_tag(request)
             named = ", ".join([name for name in unknown if grammar.is_token(name)])
             transaction.respond(420, now, to_tag=tag, fields=[("Unsupported", named)] if named else ())
         return bool(unknown)
@@ -449,13 +455,8 @@ class Stack:
         if request.method == "ACK":
             return
         template = ReplyTemplate(request, source.host, source.port)
-        data = template.build(error.status, error.reason, self._stateless_tag(request), error.fields)
+        data = template.build(error.status, error.reason, self.stateless_tag(request), error.fields)
         self.outgoing.append((reply_flow(request, source), data))
-
-    def _stateless_tag(self, request: Request) -> str:
-        return (
-            f"{crc32(f'{request.branch}{request.call_id}{request.from_tag}'.encode('utf-8', 'replace')):08x}"
-        )
 
     def _drop(self, reason: str) -> None:
         """reason is one of ours, never the peer's words, so that the counters stay few."""

@@ -317,6 +317,11 @@ class Branch:
         flow = flow or self._targets.pop(0)
         self.cseq += 1
         self.is_heard = False
+        body = call.offer_for(self.leg)
+        if self._digest is not None and not more_fields and self._uri == recipient.uri:
+            # RFC 3261 §22.3: a new request, to another server maybe, which has refused none of our credentials.
+            # Whereto somebody has redirected us they do not go unasked.
+            more_fields = lines(self._digest.preauthorise("INVITE", self._uri, body))
         invitation = Invitation(
             uri=self._uri,
             local_value=f"{call.caller_for(recipient)};tag={self.local_tag}",
@@ -325,7 +330,7 @@ class Branch:
             call_id=self.sip_call_id,
             cseq=self.cseq,
             fields=call.branch_fields(recipient, flow, self._min_se) + more_fields,
-            body=call.offer_for(self.leg),
+            body=body,
             routes=(_route(recipient.route),) if recipient.route else (),
             max_forwards=call.max_forwards,
             nat=recipient.nat,

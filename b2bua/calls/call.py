@@ -83,7 +83,7 @@ class Call:
         self.server = server
         self.plan = plan
         self.id = identifier
-        self.wall_offset = switchboard.wall_offset  # of its beginning: a clock that is set later bends no duration
+        self.wall_offset = switchboard.wall_offset  # as it began: setting the clock bends no duration
         self.state = State.PREPARING
         trace = server.transaction.trace
         self.messages = trace.messages if trace is not None else []

@@ -221,17 +221,21 @@ class Switchboard:
 
     def _asked_outside(self, event: Asked, now: float) -> None:
         transaction = event.transaction
-        if transaction.request.method == "OPTIONS":
+        status, fields = self._answer_outside(transaction.request.method)
+        # RFC 3261 §8.2.7: the answer and its To tag are the same however often it is asked for, so nothing need
+        # be kept of it; else whoever has a trunk's address to send from could fill us with OPTIONS.
+        tag = self.stack.stateless_tag(transaction.request)
+        transaction.respond(status, now, to_tag=tag, fields=fields)
+        transaction.leave()
+
+    def _answer_outside(self, method: str) -> tuple[int, Sequence[tuple[str, str]]]:
+        if method == "OPTIONS":
             # RFC 3261 §11.2: as an INVITE would be answered; load-aware, so that a trunk looks elsewhere.
             if self.admission.is_draining:
-                transaction.respond(503, now, to_tag=self.stack.token(), fields=[("Retry-After", "30")])
-            else:
-                transaction.respond(200, now, to_tag=self.stack.token(), fields=self.stack.capabilities)
-            return
-        status = 481 if transaction.request.method in ("BYE", "PRACK", "UPDATE", "INFO") else 405
-        if transaction.request.method not in _KNOWN_METHODS:
-            status = 501
-        transaction.respond(status, now, to_tag=self.stack.token(), fields=[("Allow", _ALLOWED_OUTSIDE)])
+                return 503, [("Retry-After", "30")]
+            return 200, self.stack.capabilities
+        status = 481 if method in ("BYE", "PRACK", "UPDATE", "INFO") else 405
+        return status if method in _KNOWN_METHODS else 501, [("Allow", _ALLOWED_OUTSIDE)]
 
     # What calls ask for.
 

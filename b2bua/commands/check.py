@@ -6,6 +6,7 @@ import argparse
 
 from b2bua.commands import Subparsers
 from b2bua.config import Config, ConfigError, load
+from b2bua.directory import not_walked
 
 
 def add(subparsers: Subparsers) -> None:
@@ -30,6 +31,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.strict and config.findings:
         return 1
     print(f"{arguments.file}: good. {summary(config)}")
+    if missing := not_walked(config):
+        print(f"{arguments.file}: note: {missing}")
     return 0
 
 

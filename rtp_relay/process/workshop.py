@@ -27,7 +27,7 @@ Key = tuple[object, ...]
 
 
 class Workshop:
-    """Made within the running loop. folder is where speech is kept; on_told is called after what a thread did is told."""
+    """Made within the running loop. folder is where speech is kept; on_told is called after a thread's work is told."""
 
     def __init__(self, folder: Path, clock: Callable[[], float] = time.monotonic) -> None:
         self.speaks = speech.speaks()

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from b2bua.config import Config, parse
-from b2bua.directory import ConfiguredDirectory
+from b2bua.config import Config, load, parse
+from b2bua.directory import ConfiguredDirectory, not_walked
 from sip_stack.errors import RemoteError
 from sip_stack.flow import Flow
 from sip_stack.message import Request
@@ -193,3 +193,10 @@ def test_where_a_call_may_be_forwarded(uri: str, may: bool) -> None:
 def test_behind_nat_both_our_addresses_are_our_own() -> None:
     made = directory(SMALL.replace("session_expires", 'advertised = ["203.0.113.200"]\nsession_expires'))
     assert not made.may_ring("sip:eve@203.0.113.200") and not made.may_ring("sip:eve@192.0.2.1")
+
+
+def test_whoever_relies_on_a_flow_is_told_what_calls_do_of_it() -> None:
+    quick, full = load("examples/quick-start.toml"), load("examples/full.toml")
+    assert not_walked(quick) == ""
+    flowing = [dialled for dialled, number in full.numbers.items() if number.flow_name]
+    assert flowing and all(dialled in not_walked(full) for dialled in flowing)

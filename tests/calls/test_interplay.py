@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 
-from b2bua.calls.recipient import EarlyMedia, Recipient
+from b2bua.calls.recipient import Credentials, EarlyMedia, Recipient
 from b2bua.calls.record import CallOutcome
+from sip_stack.flow import Flow
+from tests.world import plan
+from tests.world.challenge import Challenge
 from tests.world.description import Description
 from tests.world.earphone import Earphone
 from tests.world.network import Address
@@ -195,3 +198,43 @@ def test_a_relay_that_cannot_lend_again_ends_a_call_that_rings() -> None:
     world.run(1.0)
     assert call.status == 500 and not ana.is_ringing
     world.finish()
+
+
+@pytest.mark.parametrize("method", ["OPTIONS", "MESSAGE", "SUBSCRIBE", "FOO"])
+def test_requests_outside_of_a_call_leave_nothing_and_are_answered_alike(method: str) -> None:
+    """RFC 3261 §8.2.7: a flood from a trunk's address, which anybody may write on a datagram, fills nothing."""
+    world = World()
+    world.phone("ana")
+    trunk = Address("198.51.100.9", 5060)
+    asked = (
+        f"{method} sip:192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP 198.51.100.9;branch=z9hG4bKone;rport\r\n"
+        "Max-Forwards: 70\r\nFrom: <sip:a@198.51.100.9>;tag=a\r\nTo: <sip:192.0.2.1>\r\n"
+        f"Call-ID: one\r\nCSeq: 1 {method}\r\nContent-Length: 0\r\n\r\n"
+    ).encode()
+    (first,), (second,) = world.raw(asked, trunk), world.raw(asked, trunk)
+    assert first.octets == second.octets
+    assert world.switchboard.leftovers() == []
+    world.finish()
+
+
+class OtherNonces(Challenge):
+    """Another server of the same realm, which knows no nonce of the first."""
+
+    def next_round(self) -> None:
+        self.nonces.append("nonce-of-another-server")
+
+
+def test_the_next_address_asks_for_credentials_too() -> None:
+    """FRK-11 meets FRK-12: what the first server was told is not refused by the second, it is new to it."""
+    world = World()
+    ana = world.phone(
+        "ana", is_recipient=False, challenge=Challenge(), rings_after=None, fails_after=0.1, failure=503
+    )
+    ben = world.phone("ben", is_recipient=False, challenge=OtherNonces(), answers_after=1.0)
+    ana.requested_uri = ben.requested_uri = "sip:desk@pbx.example"
+    local = plan.LOCAL_SOCKETS[0]
+    world.names["pbx.example"] = [Flow("UDP", local, *phone.address) for phone in (ana, ben)]
+    known = (Credentials("multiring", "secret"),)
+    world.plan.recipients.append(Recipient("desk", "sip:desk@pbx.example", credentials=known))
+    call = world.connect(ben)
+    world.finish_after(call)
