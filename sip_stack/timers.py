@@ -11,7 +11,8 @@ deadline is never kept early, and at most one slot late.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from math import ceil
 from typing import Final, Protocol
@@ -98,16 +99,31 @@ class TimerWheel:
         pair of timers that set each other cannot hold the loop.
         """
         last = int(now * SLOTS_PER_SECOND + _ROUNDING)
-        due: list[Timer] = []
+        found: list[Timer] = []
         while self._next and self._next[0] <= last:
-            due.extend(self._slots.pop(heapq.heappop(self._next)))
-        due.sort(key=_deadline)
-        for timer in due:
+            found.extend(self._slots.pop(heapq.heappop(self._next)))
+        due = deque(sorted(found, key=_deadline))
+        while due:
+            timer = due.popleft()
             if timer.slot >= 0:
                 timer.slot = -1
-                timer.owner.handle_timer(timer.name, now)
-                if then is not None:
-                    then()
+                try:
+                    timer.owner.handle_timer(timer.name, now)
+                    if then is not None:
+                        then()
+                except BaseException:
+                    self._put_back(due)
+                    raise
+
+    def _put_back(self, due: Iterable[Timer]) -> None:
+        """An owner broke: the deadlines behind its own must not be lost with it."""
+        for timer in due:
+            if timer.slot >= 0:
+                waiting = self._slots.get(timer.slot)
+                if waiting is None:
+                    waiting = self._slots[timer.slot] = {}
+                    heapq.heappush(self._next, timer.slot)
+                waiting[timer] = None
 
     def waiting(self) -> list[Timer]:
         """All timers, for the eyes of operators and tests."""

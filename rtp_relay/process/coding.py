@@ -97,16 +97,25 @@ class Decoder:
         self._decoder = _codec(coding.decoder, "r")
         self._decoder.sample_rate = coding.sample_rate
         self._decoder.layout = "mono"
+        self._sample_rate = sample_rate
         self._resampler = AudioResampler("s16", "mono", sample_rate)
 
     def decode(self, payload: bytes) -> bytes:
         """Samples of a payload; nothing for one that is damaged."""
+        if not payload:
+            return b""
         try:
             frames = self._decoder.decode(av.Packet(payload))
-            return b"".join([
-                bytes(out.planes[0])[: 2 * out.samples]
-                for frame in frames
-                for out in self._resampler.resample(frame)
-            ])  # fmt: skip
+            return b"".join([_samples(out) for frame in frames for out in self._resampler.resample(frame)])
         except (av.FFmpegError, ValueError):
             return b""
+
+    def rest(self) -> bytes:
+        """What the change of rate still holds back, before a gap and after the last payload."""
+        rest = b"".join([_samples(out) for out in self._resampler.resample(None)])
+        self._resampler = AudioResampler("s16", "mono", self._sample_rate)
+        return rest
+
+
+def _samples(frame: AudioFrame) -> bytes:
+    return bytes(frame.planes[0])[: 2 * frame.samples]

@@ -19,7 +19,7 @@ SAMPLE_RATE: Final = 16000  # Hz, for what is more than G.711; telephone sound s
 NARROW: Final = 8000
 LOUD: Final = 650  # of 32768: -34 dB of full scale; a telephone's line noise is well below
 LONGEST_GAP: Final = 600.0  # seconds of silence written at once
-TOLERANCE: Final = 0.002  # seconds; resampling does not come out even
+TOLERANCE: Final = 0.01  # seconds, half a packet; a change of the rate does not come out even
 
 Later = Callable[[Callable[[], None]], None]  # have something done in the scribe's thread
 
@@ -43,6 +43,7 @@ class FileTape:
         self._decoders: dict[int, Decoder] = {}
         self._wave: wave.Wave_write | None = None
         self._written = 0  # samples
+        self._last: Decoder | None = None
 
     # From the loop.
 
@@ -91,23 +92,32 @@ class FileTape:
         decoder = self._decoders.get(kind)
         if decoder is None:
             decoder = self._decoders[kind] = Decoder(self._codings[kind], self._rate)
-        missing = at - self._written / self._rate
-        if missing < -0.01:
+        if at - self._written / self._rate < -TOLERANCE:
             return
+        if at - self._written / self._rate > TOLERANCE:
+            self._put_rest(out)
+            gap = max(round(min(at - self._written / self._rate, LONGEST_GAP) * self._rate), 0)
+            self._put_samples(out, bytes(2 * gap))
+        self._last = decoder
         samples = decoder.decode(bytes(payload_of(chunk.packet)))
-        if missing > TOLERANCE:
-            gap = round(min(missing, LONGEST_GAP) * self._rate)
-            out.writeframesraw(bytes(2 * gap))
-            self._written += gap
-        out.writeframesraw(samples)
-        self._written += len(samples) // 2
+        self._put_samples(out, samples)
         heights = array("h", samples)
         if heights and (max(heights) > LOUD or min(heights) < -LOUD):
             self.last_loud = chunk.arrival
 
+    def _put_rest(self, out: wave.Wave_write) -> None:
+        if self._last is not None:
+            self._put_samples(out, self._last.rest())
+
+    def _put_samples(self, out: wave.Wave_write, samples: bytes) -> None:
+        out.writeframesraw(samples)
+        self._written += len(samples) // 2
+
     def _finish(self) -> Reeled:
         if self._wave is not None:
             try:
+                if not self.trouble:
+                    self._put_rest(self._wave)
                 self._wave.close()
                 if not self.trouble:
                     self._part.replace(self._path)

@@ -151,6 +151,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._loop = asyncio.get_running_loop()
         self._deadline: asyncio.TimerHandle | None = None
+        self._is_ours = peer is not None
         self._is_halfway = False  # within a message, whose deadline stands until it is whole
 
     @property
@@ -167,7 +168,9 @@ class Connection(asyncio.Protocol):
         if not self.number:
             stream.abort()
             return
-        self._wait(self._listener.limits.idle)
+        limits = self._listener.limits
+        # Who connects to us has something to say: a silent one must not keep its place for an hour.
+        self._wait(limits.idle if self._is_ours else limits.half_message)
 
     def data_received(self, data: bytes) -> None:
         flow = Flow("TCP", self._listener.name, *self.peer, self.number)

@@ -145,3 +145,25 @@ def test_whatever_is_set_is_kept_once_on_time_unless_taken_back(
     for name, at in keeper.kept:
         assert -1e-5 <= at - wanted[name][0] <= SLOT + 1e-5
     assert len(wheel) == 0
+
+
+def test_an_owner_that_breaks_takes_no_other_deadline_with_it() -> None:
+    kept: list[int] = []
+
+    class Breaks:
+        def handle_timer(self, name: int, now: float) -> None:
+            raise ZeroDivisionError
+
+    class Keeps:
+        def handle_timer(self, name: int, now: float) -> None:
+            kept.append(name)
+
+    wheel = TimerWheel()
+    wheel.set(Breaks(), 0, 1.0)
+    for number, deadline in ((1, 1.0), (2, 1.005), (3, 1.5)):
+        wheel.set(Keeps(), number, deadline)
+    with pytest.raises(ZeroDivisionError):
+        wheel.expire(2.0)
+    assert wheel.next_deadline() == 1.0
+    wheel.expire(2.0)
+    assert kept == [1, 2, 3] and wheel.next_deadline() is None and len(wheel) == 0

@@ -11,7 +11,7 @@ from pathlib import Path
 import av
 from av.audio.frame import AudioFrame
 
-CODECS = {"wav": "pcm_s16le", "mp3": "libmp3lame", "ogg": "libvorbis", "flac": "flac"}
+CODECS = {"wav": "pcm_s16le", "mp3": "libmp3lame", "ogg": "libopus", "flac": "flac"}
 
 
 def sine(frequency: float, seconds: float, sample_rate: int) -> bytes:
@@ -30,6 +30,8 @@ def write_wav(path: Path, frequency: float = 1000.0, seconds: float = 1.0, sampl
 
 def write(path: Path, frequency: float = 1000.0, seconds: float = 1.0, sample_rate: int = 44100) -> Path:
     """A file of the kind that its name says, in two channels."""
+    if path.suffix == ".ogg":
+        sample_rate = 48000  # Opus knows no 44100
     with av.open(str(path), "w") as container:
         stream = container.add_stream(CODECS[path.suffix[1:]], sample_rate, layout="stereo")
         samples = array("h", sine(frequency, seconds, sample_rate))

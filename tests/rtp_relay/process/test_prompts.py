@@ -120,9 +120,9 @@ def test_a_stop_leaves_a_whole_recording(start: Start, tmp_path: Path, phone: so
     async def script(core: Core) -> None:
         port = await introduced(core, phone)
         core.client.send(Record("call", 0, str(path)))
+        core.client.send(Listen("call", 0, (101,)))
         await core.holdings()
         phone.sendto(rtp(1), (HOST, port))
-        core.client.send(Listen("call", 0, (101,)))
         phone.sendto(press("4", 320)[0], (HOST, port))
         await core.told.get()
         process.terminate()

@@ -209,10 +209,20 @@ def test_a_message_that_is_whole_begins_the_time_anew() -> None:
 def test_an_idle_connection_is_closed() -> None:
     async def scene(ear: Ear) -> None:
         reader, writer = await ear.connect()
-        assert await reader.read() == b""
+        writer.write(b"\r\n\r\n")  # a keep-alive: it is somebody
+        assert await reader.read() == b"\r\n"
         await hang_up(writer)
 
     play(scene, Limits(idle=0.05))
+
+
+def test_a_connection_that_says_nothing_at_all_is_closed_sooner() -> None:
+    async def scene(ear: Ear) -> None:
+        reader, writer = await ear.connect()
+        assert await reader.read() == b""
+        await hang_up(writer)
+
+    play(scene, Limits(half_message=0.05))
 
 
 def test_replies_go_by_the_connection_of_the_request_whatever_the_port_says() -> None:
