@@ -79,7 +79,7 @@ async def play(
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sink:
         sink.bind((HOST, 0))
         port = sink.getsockname()[1]
-        a, b = await bridged(core, 1)
+        a, b, *talking = await bridged(core, 1 + recordings)
         await delays(a, b, 0.5)
         playing = 0
         for level in levels:
@@ -96,15 +96,24 @@ async def play(
             said = await sent(core, f"prompt-{playing - 1}") - said if playing else 0
             report(f"{playing} prompts", threads_charged(pid) - before, elapsed, taken, said)
         long = write_prompt(folder / "long.wav", 300)
-        for number in range(min(recordings, playing)):
-            core.client.send(Record(f"prompt-{number}", 0, str(folder / f"{number}.wav")))
-            core.client.send(Listen(f"prompt-{number}", 0, (101,)))
-        if playing:
-            core.client.send(Play("prompt-0", 0, 0, 1, File(str(long)), repeat=0))
-        before, began = threads_charged(pid), time.monotonic()
-        taken = await delays(a, b, seconds)
-        what = f"and five minutes decoded, {min(recordings, playing)} legs recorded"
-        report(what, threads_charged(pid) - before, time.monotonic() - began, taken, 0)
+        talk = asyncio.create_task(talk_on(talking[::2]))
+        for what in (f"and {recordings} calls forwarded", "and recorded, listened to, five minutes decoded"):
+            before, began = threads_charged(pid), time.monotonic()
+            taken = await delays(a, b, seconds)
+            report(what, threads_charged(pid) - before, time.monotonic() - began, taken, 0)
+            for number in range(1, recordings + 1):
+                core.client.send(Record(f"standing-{number}", 0, str(folder / f"{number}.wav")))
+                core.client.send(Listen(f"standing-{number}", 0, (101,)))
+            core.client.send(Play("standing-1", 1, 0, 1, File(str(long)), repeat=0))
+        talk.cancel()
+
+
+async def talk_on(flows: list[Flow]) -> None:
+    """A packet of each every 20 ms."""
+    while True:
+        for flow in flows:
+            flow.send()
+        await asyncio.sleep(0.02)
 
 
 def report(what: str, charged: float, elapsed: float, taken: list[float], said: int) -> None:

@@ -19,7 +19,7 @@ _PING = b"\r\n\r\n"
 
 # The value of every Content-Length field, folded or not; what stands there is judged by _content_length.
 _LENGTH = re.compile(
-    rb"\n(?:content-length|l)[ \t]*+:(?:[ \t]|\r?\n[ \t])*+([^\r\n]*+)(?=\r?\n[^ \t]|\r?\Z)",
+    rb"\n(?:content-length|l)[ \t]*+:(?:[ \t]|\r?\n[ \t])*([^\r\n]*+)(?=\r?\n[^ \t]|\r?\Z)",
     re.IGNORECASE,
 )
 

@@ -1,8 +1,10 @@
 """The grammar of RFC 3261 §25.1 as patterns, each under its ABNF rule, with our leniences and their reasons.
 
 Patterns are text to be combined; compiled ones are at the foot. All work on text that is already unfolded, so
-that LWS is but spaces and tabs. Repetition is possessive (`++`, `*+`) wherever nothing can be gained by
-giving back, which keeps every pattern linear on hostile input. Classes are spelled out: `\\d` and `\\s` on
+that LWS is but spaces and tabs. Repetition of a class is possessive (`++`, `*+`) wherever nothing can be gained by
+giving back, which keeps every pattern linear on hostile input. Repetition of a group never is: Python before 3.11.5,
+Debian 12's among them, keeps what a group had taken when it failed (";tag=" would pass for a parameter). So each turn
+of a group begins with a character that nothing before it could have taken, and there is one way only to match. Classes are spelled out: `\\d` and `\\s` on
 `str` would take Arabic digits and no-break spaces.
 """
 
@@ -29,13 +31,13 @@ TOKEN = r"[A-Za-z0-9\-.!%*_+`'~]++"
 # quoted-string = SWS DQUOTE *(qdtext / quoted-pair ) DQUOTE
 # Lenience: octets that are not UTF-8 pass (they arrive as surrogates), and so do raw control characters: they
 # cannot end the string, and phones put Latin-1 in display names.
-QUOTED = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+QUOTED = r'"[^"\\]*+(?:\\.[^"\\]*+)*"'
 
 # generic-param = token [ EQUAL gen-value ] ; gen-value = token / host / quoted-string
 # Lenience: any run free of separators passes for a value, because vendors put "/", ":" and "@" in unquoted
 # ones.
 VALUE = rf'(?:{QUOTED}|[^ \t;,"<>]++)'
-PARAMETERS = rf"(?:{SWS};{SWS}{TOKEN}(?:{SWS}={SWS}{VALUE})?+)*+"
+PARAMETERS = rf"(?:{SWS};{SWS}{TOKEN}(?:{SWS}={SWS}{VALUE})?)*"
 
 # escaped = "%" HEXDIG HEXDIG
 ESCAPED = r"%[0-9A-Fa-f]{2}"
@@ -43,10 +45,10 @@ ESCAPED = r"%[0-9A-Fa-f]{2}"
 # user = 1*( unreserved / escaped / user-unreserved ) ; user-unreserved = "&" / "=" / "+" / "$" / "," / ";"
 # / "?" / "/" Lenience: "#" passes unescaped, because star codes ("*31#...") are sent so by many PBXs; so
 # does UTF-8.
-USER = rf"(?:[A-Za-z0-9\-_.!~*'()&=+$,;?/#\x80-\U0010ffff]|{ESCAPED})++"
+USER = rf"(?:[A-Za-z0-9\-_.!~*'()&=+$,;?/#\x80-\U0010ffff]|{ESCAPED})+"
 
 # password = *( unreserved / escaped / "&" / "=" / "+" / "$" / "," )
-PASSWORD = rf"(?:[A-Za-z0-9\-_.!~*'()&=+$,]|{ESCAPED})*+"
+PASSWORD = rf"(?:[A-Za-z0-9\-_.!~*'()&=+$,]|{ESCAPED})*"
 
 # host = hostname / IPv4address / IPv6reference ; IPv6reference = "[" IPv6address "]"
 # Lenience: "_" in host names, which internal DNS zones have. What stands in brackets is checked as an address
@@ -58,18 +60,18 @@ PORT = r"[0-9]{1,5}+"
 
 # uri-parameter = pname [ "=" pvalue ] ; paramchar = param-unreserved / unreserved / escaped
 # param-unreserved = "[" / "]" / "/" / ":" / "&" / "+" / "$"
-PARAMCHARS = rf"(?:[A-Za-z0-9\-_.!~*'()\[\]/:&+$]|{ESCAPED})++"
-URI_PARAMETERS = rf"(?:;{PARAMCHARS}(?:={PARAMCHARS})?+)*+"
+PARAMCHARS = rf"(?:[A-Za-z0-9\-_.!~*'()\[\]/:&+$]|{ESCAPED})+"
+URI_PARAMETERS = rf"(?:;{PARAMCHARS}(?:={PARAMCHARS})?)*"
 
 # headers = "?" header *( "&" header ) ; header = hname "=" hvalue
 HEADERCHARS = rf"(?:[A-Za-z0-9\-_.!~*'()\[\]/?:+$]|{ESCAPED})"
-URI_HEADER = rf"{HEADERCHARS}++={HEADERCHARS}*+"
-URI_HEADERS = rf"\?{URI_HEADER}(?:&{URI_HEADER})*+"
+URI_HEADER = rf"{HEADERCHARS}+={HEADERCHARS}*"
+URI_HEADERS = rf"\?{URI_HEADER}(?:&{URI_HEADER})*"
 
 # SIP-URI = "sip:" [ userinfo ] hostport uri-parameters [ headers ]
 SIP_SCHEME = r"[Ss][Ii][Pp][Ss]?"
-SIP_URI_NO_HEADERS = rf"{SIP_SCHEME}:(?:{USER}(?::{PASSWORD})?+@)?{HOST}(?::{PORT})?+{URI_PARAMETERS}"
-SIP_URI = rf"{SIP_URI_NO_HEADERS}(?:{URI_HEADERS})?+"
+SIP_URI_NO_HEADERS = rf"{SIP_SCHEME}:(?:{USER}(?::{PASSWORD})?@)?{HOST}(?::{PORT})?{URI_PARAMETERS}"
+SIP_URI = rf"{SIP_URI_NO_HEADERS}(?:{URI_HEADERS})?"
 
 # scheme = ALPHA *( ALPHA / DIGIT / "+" / "-" / "." ) ; absoluteURI = scheme ":" ( hier-part / opaque-part )
 SCHEME = r"[A-Za-z][A-Za-z0-9+\-.]*+"
@@ -77,14 +79,14 @@ OTHER_URI = rf'(?!{SIP_SCHEME}:){SCHEME}:[^ \t<>"]++'
 
 # name-addr = [ display-name ] LAQUOT addr-spec RAQUOT ; display-name = *(token LWS)/ quoted-string
 # Lenience: UTF-8 passes in an unquoted display name.
-DISPLAY = rf"(?:{QUOTED}|(?:(?:[A-Za-z0-9\-.!%*_+`'~]|[\x80-\U0010ffff])++{SWS})*+)"
+DISPLAY = rf"(?:{QUOTED}|(?:[A-Za-z0-9\-.!%*_+`'~\x80-\U0010ffff]++{SWS})*)"
 NAME_ADDR = rf"{DISPLAY}{SWS}<(?:{SIP_URI}|{OTHER_URI})>"
 
 # §20.10: "Even if the 'display-name' is empty, the 'name-addr' form MUST be used if the 'addr-spec'
 # contains a comma, semicolon, or question mark." So a bare addr-spec ends at the first of them.
-BARE_USER = rf"(?:[A-Za-z0-9\-_.!~*'()&=+$/#]|{ESCAPED})++"
+BARE_USER = rf"(?:[A-Za-z0-9\-_.!~*'()&=+$/#]|{ESCAPED})+"
 BARE_ADDR = (
-    rf"(?:{SIP_SCHEME}:(?:{BARE_USER}(?::(?:[A-Za-z0-9\-_.!~*'()&=+$]|{ESCAPED})*+)?+@)?{HOST}(?::{PORT})?+"
+    rf"(?:{SIP_SCHEME}:(?:{BARE_USER}(?::(?:[A-Za-z0-9\-_.!~*'()&=+$]|{ESCAPED})*)?@)?{HOST}(?::{PORT})?"
     rf'|(?!{SIP_SCHEME}:){SCHEME}:[^ \t<>";,?]++)'
 )
 ADDRESS = rf"(?:{NAME_ADDR}|{BARE_ADDR}){PARAMETERS}"
@@ -92,12 +94,12 @@ ADDRESS = rf"(?:{NAME_ADDR}|{BARE_ADDR}){PARAMETERS}"
 # via-parm = sent-protocol LWS sent-by *( SEMI via-params )
 # sent-protocol = protocol-name SLASH protocol-version SLASH transport ; sent-by = host [ COLON port ]
 SENT_PROTOCOL = rf"{TOKEN}{SWS}/{SWS}{TOKEN}{SWS}/{SWS}(?P<transport>{TOKEN})"
-VIA = rf"{SENT_PROTOCOL}{LWS}(?P<host>{HOST})(?:{SWS}:{SWS}(?P<port>{PORT}))?+(?P<parameters>{PARAMETERS})"
+VIA = rf"{SENT_PROTOCOL}{LWS}(?P<host>{HOST})(?:{SWS}:{SWS}(?P<port>{PORT}))?(?P<parameters>{PARAMETERS})"
 
 # callid = word [ "@" word ] ; word takes nearly every separator, so that no other rule may be used to cut
 # one.
 WORD = r"[A-Za-z0-9\-.!%*_+`'~()<>:\\\"/\[\]?{}]++"
-CALL_ID = rf"{WORD}(?:@{WORD})?+"
+CALL_ID = rf"{WORD}(?:@{WORD})?"
 
 # CSeq = "CSeq" HCOLON 1*DIGIT LWS Method
 CSEQ = rf"(?P<number>[0-9]{{1,64}}+){LWS}(?P<method>{TOKEN})"
@@ -203,9 +205,9 @@ is_version = re.compile(r"[Ss][Ii][Pp]/[0-9]++\.[0-9]++").fullmatch
 # The end of the headers. Lenience: bare LF, as PAR-4 asks.
 find_blank_line = re.compile(rb"\r?\n\r?\n").search
 # An element of a comma list, and a piece between semicolons. An open quote runs to the end of the value.
-_OPEN_QUOTED = r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?$)'
-find_elements = re.compile(rf'(?:[^,"<]++|{_OPEN_QUOTED}|<[^<>]*+>?+)++', re.DOTALL).findall
-find_pieces = re.compile(rf'(?:[^;"<]++|{_OPEN_QUOTED}|<[^<>]*+>?+)++', re.DOTALL).findall
+_OPEN_QUOTED = r'"[^"\\]*+(?:\\.[^"\\]*+)*(?:"|\\?$)'
+find_elements = re.compile(rf'(?:[^,"<]++|{_OPEN_QUOTED}|<[^<>]*+>?+)+', re.DOTALL).findall
+find_pieces = re.compile(rf'(?:[^;"<]++|{_OPEN_QUOTED}|<[^<>]*+>?+)+', re.DOTALL).findall
 
 
 def unquote(text: str) -> str:

@@ -22,11 +22,11 @@ _NEVER_IN_ONE = frozenset({"user", "ttl", "method", "maddr", "transport"})
 
 _SIP = re.compile(
     rf"(?P<scheme>{grammar.SIP_SCHEME}):"
-    rf"(?:(?P<user>{grammar.USER})(?::(?P<password>{grammar.PASSWORD}))?+@)?"
-    rf"(?P<host>{grammar.HOST})(?::(?P<port>{grammar.PORT}))?+"
-    rf"(?P<parameters>{grammar.URI_PARAMETERS})(?:\?(?P<headers>.*+))?+"
+    rf"(?:(?P<user>{grammar.USER})(?::(?P<password>{grammar.PASSWORD}))?@)?"
+    rf"(?P<host>{grammar.HOST})(?::(?P<port>{grammar.PORT}))?"
+    rf"(?P<parameters>{grammar.URI_PARAMETERS})(?:\?(?P<headers>.*+))?"
 ).fullmatch
-_HEADERS = re.compile(rf"{grammar.URI_HEADER}(?:&{grammar.URI_HEADER})*+").fullmatch
+_HEADERS = re.compile(rf"{grammar.URI_HEADER}(?:&{grammar.URI_HEADER})*").fullmatch
 
 # telephone-uri = "tel:" telephone-subscriber ; telephone-subscriber = global-number / local-number
 # global-number-digits = "+" *phonedigit DIGIT *phonedigit ; local-number-digits takes HEXDIG, "*" and "#" too
