@@ -18,89 +18,36 @@ from typing import Final, Literal
 
 import msgspec
 
-from rtp_relay.performance import Codec
 from rtp_relay.performance import (
-    CountryTone as CountryTone,
-)
-from rtp_relay.performance import (
-    Digit as Digit,
-)
-from rtp_relay.performance import (
-    DigitsSent as DigitsSent,
-)
-from rtp_relay.performance import (
-    Ending as Ending,
-)
-from rtp_relay.performance import (
-    File as File,
-)
-from rtp_relay.performance import (
-    Listen as Listen,
-)
-from rtp_relay.performance import (
-    Message as Message,
-)
-from rtp_relay.performance import (
-    Performance as Performance,
-)
-from rtp_relay.performance import (
-    Play as Play,
-)
-from rtp_relay.performance import (
-    Played as Played,
-)
-from rtp_relay.performance import (
-    Record as Record,
-)
-from rtp_relay.performance import (
-    Recorded as Recorded,
-)
-from rtp_relay.performance import (
-    SendDigits as SendDigits,
-)
-from rtp_relay.performance import (
-    Speech as Speech,
-)
-from rtp_relay.performance import (
-    StopPlaying as StopPlaying,
-)
-from rtp_relay.performance import (
-    StopRecording as StopRecording,
-)
-from rtp_relay.performance import (
-    Tone as Tone,
-)
-from rtp_relay.performance import (
-    ToneStep as ToneStep,
+    Codec,
+    CountryTone,
+    Digit,
+    DigitsSent,
+    Ending,
+    File,
+    Listen,
+    Message,
+    Performance,
+    Play,
+    Played,
+    Record,
+    Recorded,
+    SendDigits,
+    Speech,
+    StopPlaying,
+    StopRecording,
+    Tone,
+    ToneStep,
 )
 
-__all__ = [
-    "PACKET_LIMIT",
-    "VERSION",
-    "Bridge",
-    "Codec",
-    "Command",
-    "Direct",
-    "Event",
-    "Figures",
-    "Hello",
-    "Holdings",
-    "Inventory",
-    "Lease",
-    "Leased",
-    "LegRequest",
-    "Lent",
-    "Query",
-    "Refused",
-    "Release",
-    "Released",
-    "Reserve",
-    "Reserved",
-    "Return",
-    "Silent",
-    "StreamFigures",
-    "Welcome",
-]  # with what is said of prompts, for who imports this
+__all__ = [  # with what is said of prompts: whoever imports this need not know of the other module
+    "PACKET_LIMIT", "VERSION",
+    "Bridge", "Codec", "Command", "CountryTone", "Digit", "DigitsSent", "Direct", "Ending", "Event",
+    "Figures", "File", "Hello", "Holdings", "Inventory", "Lease", "Leased", "LegRequest", "Lent", "Listen",
+    "Message", "Performance", "Play", "Played", "Query", "Record", "Recorded", "Refused",
+    "Release", "Released", "Reserve", "Reserved", "Return", "SendDigits", "Silent", "Speech", "StopPlaying",
+    "StopRecording", "StreamFigures", "Tone", "ToneStep", "Welcome",
+]  # fmt: skip
 
 VERSION: Final = 3
 PACKET_LIMIT: Final = 1 << 17  # bytes in one packet either way; a sender splits what would be longer

@@ -135,9 +135,8 @@ class Relay:
     def next_deadline(self) -> float | None:
         """When `handle_deadline` is to be called next; None while nothing is pending."""
         due = self._stage.next_deadline()
-        if self._deadlines and (due is None or self._deadlines[0][0] < due):
-            return self._deadlines[0][0]
-        return due
+        own = self._deadlines[0][0] if self._deadlines else None
+        return own if due is None or (own is not None and own < due) else due
 
     def handle_deadline(self, now: float) -> None:
         """Do what is due: say what is played, look for silence, release orphans."""
@@ -240,10 +239,11 @@ class Relay:
 
     def _take_over(self, call: Call, owner: Owner) -> None:
         """Another's call, or an orphan: ports that were leased to who had it are leased to nobody now."""
+        call.owner, call.orphaned_until = owner, None
         for endpoint in call.endpoints():
+            self._stage.hush(endpoint)
             if endpoint.pair.lessee != owner:
                 endpoint.pair.lessee = None
-        call.owner, call.orphaned_until = owner, None
 
     def _lend_leg(self, call: Call, request: control.LegRequest, loan: Loan) -> None:
         if not 0 < request.media <= MEDIA_LIMIT or not 0 <= request.first_medium <= MEDIA_LIMIT:
@@ -344,10 +344,9 @@ class Relay:
         streams = []
         for number in numbers:
             leg = call.legs.pop(number)
-            for endpoint in leg.endpoints.values():
-                self._stage.leave(endpoint)
             part(leg, self._form)
             for endpoint in leg.endpoints.values():
+                self._stage.leave(endpoint)
                 self._form.collect(endpoint.pair.rtp, endpoint.stream)
                 streams.append(endpoint.figures())
                 leg.pool.give_back(endpoint.pair, now)
@@ -358,11 +357,12 @@ class Relay:
     def _perform(self, command: control.Performance, owner: Owner, now: float) -> None:
         call = self._calls.get(command.call)
         leg = call.legs.get(command.leg) if call else None
+        endpoints = leg.endpoints if leg else {}
         if isinstance(command, control.StopPlaying):
-            self._stage.stop(command.play_id, leg.endpoints.values() if leg else (), now)
-            return
-        endpoint = leg.endpoints.get(command.medium) if leg else None
-        self._stage.handle(command, endpoint, partial(self._tell, call or Call(command.call, owner)), now)
+            self._stage.stop(command.play_id, endpoints.values())
+        else:
+            tell = partial(self._tell, call or Call(command.call, owner))
+            self._stage.handle(command, endpoints.get(command.medium), tell, now)
 
     def _query(self, command: control.Query, owner: Owner, now: float) -> None:
         call = self._calls.get(command.call)

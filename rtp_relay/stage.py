@@ -89,20 +89,25 @@ class Stage:
             case control.StopRecording() if endpoint is not None:
                 self._end_recording(endpoint, "stopped")
 
-    def stop(self, play_id: int, endpoints: Iterable[Endpoint], now: float) -> None:
+    def stop(self, play_id: int, endpoints: Iterable[Endpoint]) -> None:
         """StopPlaying: a leg's name for it is good in all of its media."""
         for endpoint in endpoints:
             entry = self._plays.get(endpoint, {}).get(play_id)
             if entry is not None:
                 self._end_play(endpoint, entry[0], "stopped")
 
-    def leave(self, endpoint: Endpoint) -> None:
-        """The endpoint is being taken back: whatever goes on there ends, and is told of."""
-        voice = self._voices.pop(endpoint, None)
+    def hush(self, endpoint: Endpoint) -> None:
+        """Who asked for what is said there is gone: it ends, lest it stand for ever between the parties."""
+        voice = self._voices.get(endpoint)
         if voice is not None:
             self._end_act(voice, "released")
         for playback, _ in tuple(self._plays.get(endpoint, {}).values()):
             self._end_play(endpoint, playback, "released")
+
+    def leave(self, endpoint: Endpoint) -> None:
+        """The endpoint is being taken back: whatever goes on there ends, and is told of."""
+        self.hush(endpoint)
+        self._voices.pop(endpoint, None)
         self._end_recording(endpoint, "released")
         self._attentions.pop(endpoint, None)
 

@@ -28,6 +28,7 @@ from rtp_relay.control import (
 )
 from rtp_relay.digits import Ear
 from rtp_relay.form import Interface
+from rtp_relay.leases import Leases
 from rtp_relay.packet import HEADER
 from rtp_relay.relay import Relay, Settings
 from rtp_relay.sound import Sound
@@ -341,3 +342,30 @@ def test_a_stall_is_caught_up_with_and_a_long_one_forgiven(scene: Scene) -> None
     while (due := scene.relay.next_deadline()) is not None and due <= scene.now:
         scene.relay.handle_deadline(scene.now)
     assert len(scene.a.received()) == 1
+
+
+def test_who_takes_a_call_over_is_told_that_it_is_quiet(scene: Scene) -> None:
+    scene.play(repeat=0)
+    scene.play(File("a.wav"), 2)
+    scene.relay.lose(1, scene.now)
+    scene.pass_time(0.1)
+    assert scene.a.received()
+    again = control.Reserve("call", tuple(control.LegRequest(leg, ports=(scene.ports[leg],)) for leg in (0, 1)))
+    told = scene.do(again, owner=2)
+    assert [(type(one), getattr(one, "reason", "")) for one in told] == [
+        (Played, "released"), (Played, "released"), (control.Reserved, ""),
+    ]  # fmt: skip
+    scene.send(scene.b, rtp(1), scene.ports[1])
+    assert scene.a.received() == [(rtp(1), scene.ports[0])]
+
+
+def test_a_leased_leg_is_introduced_by_what_is_played_to_it() -> None:
+    leases = Leases(("main",))
+    leases.mind_stocks(0.0)
+    leases.hear(control.Leased("main", "192.0.2.1", (20000, 20002), 1.0), 0.0)
+    leases.take_commands()
+    play = Play("call", 0, 0, 1, BEEP)
+    leases.obey([control.Reserve("call", (control.LegRequest(0),)), play], 0.0)
+    reserve, said = leases.take_commands()[:2]
+    assert isinstance(reserve, control.Reserve)
+    assert (reserve.quiet, said) == (True, play)
