@@ -16,7 +16,7 @@ from pathlib import Path
 from bench import core, delay, load, memory, parser
 
 RESULTS = Path(__file__).parent / "results"
-RATES = (200, 300, 400, 500, 600)
+RATES = (300, 400, 500, 600)
 
 
 def main() -> None:
