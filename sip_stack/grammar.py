@@ -1,11 +1,13 @@
 """The grammar of RFC 3261 §25.1 as patterns, each under its ABNF rule, with our leniences and their reasons.
 
 Patterns are text to be combined; compiled ones are at the foot. All work on text that is already unfolded, so
-that LWS is but spaces and tabs. Repetition of a class is possessive (`++`, `*+`) wherever nothing can be gained by
-giving back, which keeps every pattern linear on hostile input. Repetition of a group never is: Python before 3.11.5,
-Debian 12's among them, keeps what a group had taken when it failed (";tag=" would pass for a parameter). So each turn
-of a group begins with a character that nothing before it could have taken, and there is one way only to match. Classes are spelled out: `\\d` and `\\s` on
-`str` would take Arabic digits and no-break spaces.
+that LWS is but spaces and tabs. Classes are spelled out: `\\d` and `\\s` on `str` would take Arabic digits and
+no-break spaces.
+
+Repetition of a class is possessive (`++`, `*+`) wherever nothing can be gained by giving back, which keeps every
+pattern linear on hostile input. Repetition of a group never is: Python before 3.11.5, Debian 12's among them,
+keeps what a group had taken when it failed (";tag=" would pass for a parameter). So each turn of a group begins
+with a character that nothing before it could have taken, and there is one way only to match.
 """
 
 from __future__ import annotations
