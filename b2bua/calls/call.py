@@ -255,7 +255,6 @@ class Call:
         record.outcome, record.status = CallOutcome.ANSWERED, 200
         self.notify("recipient.answered", now, recipient=branch.record)
         self.notify("call.answered", now)
-        self.switchboard.answered(self)
         if self.plan.step.duration_limit > 0:
             self._set(_Timers.DURATION, now + self.plan.step.duration_limit)
 

@@ -291,9 +291,6 @@ class Switchboard:
         self.began_records.append(call.record)
         self.notify("call.started", call, self.stack.now, None)
 
-    def answered(self, call: Call) -> None:
-        return
-
     def note_streams(self, record: CallRecord, streams: Sequence[control.StreamFigures]) -> None:
         record.streams += [
             _stream_record(figures)
