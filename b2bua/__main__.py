@@ -18,6 +18,7 @@ COMMANDS: Final = (
     "run",
     "core",
     "relay",
+    "console",
     "check",
     "calls",
     "show",
@@ -26,6 +27,7 @@ COMMANDS: Final = (
     "live",
     "hangup",
     "reload",
+    "user",
     "phone",
 )
 

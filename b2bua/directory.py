@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+
+from b2bua.calls import flow as flows
 from b2bua.calls.plan import CallPlan
-from b2bua.config import Config, Trunk
+from b2bua.calls.recipient import DialStep
+from b2bua.config import Config, DialledNumber, Trunk
+from b2bua.config.reaching import RING, dial_step, flow_of
+from b2bua.flows.use import flows_in_use
 from sip_stack.errors import RemoteError
 from sip_stack.flow import Flow
 from sip_stack.grammar import ip_address
@@ -13,26 +20,21 @@ from sip_stack.session_timer import TimerPolicy
 from sip_stack.uri import Uri
 
 
-def not_walked(config: Config) -> str:
-    """What of a configuration calls do not do yet, for whoever relies on it; "" when there is nothing."""
-    numbers = [dialled for dialled, number in config.numbers.items() if number.flow_name]
-    if not numbers:
-        return ""
-    return (
-        f"calls to {', '.join(numbers)} do not walk their flow yet: they ring its first dial step, everyone at once; "
-        "whisper, press 1, turns and all other steps are left out. Write recipients in the number itself until then."
-    )
-
-
 class ConfiguredDirectory:
     """The directory of one configuration, which may be replaced; running calls keep their plan."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, published: Mapping[str, flows.Flow] | None = None) -> None:
+        self._published = published or {}
         self.replace(config)
 
-    def replace(self, config: Config) -> None:
-        """Use another configuration from the next call on."""
+    def replace(self, config: Config, published: Mapping[str, flows.Flow] | None = None) -> None:
+        """Use another configuration from the next call on. published: the flows of the database, by name; None keeps
+        those that there are.
+        """
         self.config = config
+        if published is not None:
+            self._published = published
+        self.flows = flows_in_use(config, self._published)
         self._plans: dict[tuple[str, str, str, str], CallPlan] = {}
         self._hosts = {listener.name: listener.advertised for listener in config.sip.listeners}
         self._own = {
@@ -79,19 +81,35 @@ class ConfiguredDirectory:
         number = config.number(dialled, trunk)
         if number is None:
             raise RemoteError(404, f"trunk {trunk.name} may not dial {dialled!r}")
+        flow, dials = self._flow_of(number)
         return CallPlan(
             trunk=trunk.name,
             dialled=dialled,
             number_name=number.name,
-            step=config.dial_step(number),
+            flow=flow,
+            dials=dials,
             host=self._hosts.get(source.local, ""),
             configuration=config.version,
             interface=trunk.interface,
             nat=trunk.nat,
             timer=self._timer,
             late_offer=self._codecs,
-            keep_trace=config.records.trace != "off",
+            keep_trace=config.records.wants_trace,
+            duration_limit=number.duration_limit or number.step.duration_limit,
+            tones=config.media.tones,
+            prompts=str(Path(config.path).absolute().parent),
+            messages=config.records.messages,
         )
+
+    def _flow_of(self, number: DialledNumber) -> tuple[flows.Flow, Mapping[str, DialStep]]:
+        """What a number goes through, and how its dial steps ring. RemoteError 480 where its flow is nowhere."""
+        if not number.flow_name:
+            return number.flow or flow_of(number.dialled, number.step), {RING: number.step}
+        flow = self.flows.by_number.get(number.dialled)
+        if flow is None:
+            raise RemoteError(480, f"{number.dialled} has the flow {number.flow_name}, which was never published")
+        dials = {name: dial_step(step) for name, step in flow.steps.items() if isinstance(step, flows.Dial)}
+        return flow, dials
 
 
 def _spelt(host: str) -> str:

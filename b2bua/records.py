@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from b2bua.calls.quality import directions
 from b2bua.calls.record import CallOutcome, CallRecord, RecipientRecord, StreamRecord, TraceEntry
 from b2bua.calls.sentences import call_sentence, interval, recipient_sentence
 
@@ -85,6 +86,7 @@ def page(record: CallRecord, zone: tzinfo | None = None) -> str:
         parts += [_recipients(record), timeline(record)]
     if record.streams:
         parts.append(_media(record))
+        parts += _quality(record)
     if record.trace:
         parts.append(ladder(record))
     return "\n\n".join(parts)
@@ -105,6 +107,12 @@ def _heading(record: CallRecord, zone: tzinfo | None) -> str:
     ]
     if record.status is not None:
         lines.append(f"Status    {record.status}" + (f", {record.reason}" if record.reason else ""))
+    if record.steps:
+        version = f", version {record.flow_version}" if record.flow_version else ""
+        lines.append(f"Flow      {record.flow}{version}: {' → '.join(record.steps)}")
+    if record.voicemail:
+        length = interval(round(record.voicemail_seconds * 1e6))
+        lines.append(f"Message   {length} for {record.mailbox}, {record.voicemail}")
     if record.configuration:
         lines.append(f"Version   {record.configuration} of the configuration")
     return "\n".join(printable(line) for line in lines)
@@ -160,6 +168,22 @@ def _stream_row(stream: StreamRecord, record: CallRecord) -> tuple[str, ...]:
         "" if stream.payload_type < 0 else str(stream.payload_type),
         stream.far,
     )
+
+
+def _quality(record: CallRecord) -> list[str]:
+    """A line for each direction, and one for what was dropped on its way and why."""
+    lines = [
+        direction.sentence(printable(_party(record, direction.speaker)), printable(_party(record, direction.listener)))
+        + (f" (medium {direction.medium})" if direction.medium else "")
+        for direction in directions(record.streams)
+    ]
+    for stream in record.streams:
+        drops = dict(stream.drops)
+        drops |= {why: n for why, n in (("stranger", stream.strangers), ("malformed", stream.malformed)) if n}
+        if drops:
+            told = ", ".join(f"{why} {packets}" for why, packets in drops.items())
+            lines.append(f"{printable(_party(record, stream.leg))}, packets dropped: {told}")
+    return ["\n".join(lines)] if lines else []
 
 
 def _party(record: CallRecord, leg: int) -> str:
@@ -319,5 +343,11 @@ def as_json(record: CallRecord, with_trace: bool = True) -> dict[str, Any]:
     )
     if with_trace:
         made["streams"] = msgspec.to_builtins(record.streams)
+        made["quality"] = [
+            each._asdict()
+            | {"verdict": each.verdict}
+            | {"sentence": each.sentence(_party(record, each.speaker), _party(record, each.listener))}
+            for each in directions(record.streams)
+        ]
         made["trace"] = [entry._replace(data=as_text(entry.data))._asdict() for entry in record.trace]  # type: ignore[arg-type]
     return made

@@ -14,8 +14,8 @@ import gc
 import signal
 import sys
 import time
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
@@ -25,9 +25,14 @@ from b2bua.calls.record import CallRecord
 from b2bua.calls.switchboard import Switchboard
 from b2bua.config import EX_CONFIG, Config, ConfigError, load
 from b2bua.control import ControlError, ControlServer, live_call
-from b2bua.directory import ConfiguredDirectory, not_walked
+from b2bua.directory import ConfiguredDirectory
+from b2bua.flows.turns import TurnStore
+from b2bua.flows.versions import FlowVersions
+from b2bua.metrics.tally import CallTally
 from b2bua.notify import Notifier
 from b2bua.store import Store, StoreError
+from b2bua.traces.exporter import Exporter
+from b2bua.traces.hep import Agent
 from b2bua.webhooks import Webhooks, interrupted_calls
 from rtp_relay import control
 from rtp_relay.client import RelayClient
@@ -36,6 +41,10 @@ from sip_stack.aio.driver import Driver
 from sip_stack.aio.resolver import Resolver
 from sip_stack.stack import Listener, Stack
 from sip_stack.timers import Intervals
+
+if TYPE_CHECKING:
+    from b2bua.metrics.exposition import Sources
+    from b2bua.metrics.point import MetricsPoint
 
 HEARTBEAT: Final = 0.5  # seconds between looks at the loop's lateness, and signs of life to systemd
 RELAY_PATIENCE: Final = 1.5  # seconds to wait for the relay at start before saying so
@@ -63,12 +72,15 @@ class Core:
         self._loop = asyncio.get_running_loop()
         self._questions: set[asyncio.Task[None]] = set()
         self._heartbeat: asyncio.TimerHandle | None = None
-        self._relay_form = ""
+        self._relay_form = self._relay_reason = ""
+        self.capture: Exporter | None = None
         self._say_call: Callable[..., object] = log.bind().info  # bound once: there is a line for every call
         self._is_started = False
         self._relay_is_there = asyncio.Event()
         self._collected_at = 0.0
         self._beat_due = 0.0
+        self.tally = CallTally()
+        self.metrics: MetricsPoint | None = None
 
     async def start(self) -> None:
         """Open everything and take calls. ListenError, StoreError, ControlError say what could not be opened."""
@@ -89,6 +101,11 @@ class Core:
         )
         self._opened.push_async_callback(self.store.close)
         self._opened.push_async_callback(self.webhooks.close)
+        self._open_capture()
+        self.flow_versions = await FlowVersions.open(records.database)
+        self._opened.push_async_callback(self.flow_versions.close)
+        self.turns = await TurnStore.open(records.database)
+        self._opened.push_async_callback(self.turns.close)
         await self.webhooks.start(interrupted)
         self.driver = Driver(self._take)
         self._opened.push_async_callback(self.driver.close)
@@ -97,13 +114,16 @@ class Core:
         stack = Stack(
             self.listeners, dice, intervals=Intervals(t1=config.sip.t1), product=config.sip.user_agent
         )
-        self.directory = ConfiguredDirectory(config)
+        published = await self.flow_versions.all_published()
+        self.directory = ConfiguredDirectory(config, published.flows)
+        self._say_of_flows(published.problems)
         self.admission = Admission()
         self._apply_limits(config)
         self.switchboard = Switchboard(
             stack,
             self.directory,
             admission=self.admission,
+            turns=self.turns.rotation,
             wall_offset=time.time() - time.monotonic(),
             is_watched=self.webhooks.is_wanted,
         )
@@ -113,6 +133,8 @@ class Core:
         )
         self.relay.start()
         self._opened.callback(self.relay.close)
+        if config.service.metrics is not None:
+            await self._serve_metrics(*config.service.metrics)
         await self._wait_for_relay()
         self.driver.drive(self.switchboard)
         self._loop.add_signal_handler(signal.SIGTERM, self.stop)
@@ -125,6 +147,13 @@ class Core:
         places = [f"{each.transport.lower()}:{each.sent_by}" for each in self.listeners]
         log.info("taking calls", listen=places, numbers=len(config.numbers), trunks=len(config.trunks))
         self.notifier.ready(f"taking calls on {', '.join(places)}")
+
+    def _open_capture(self) -> None:
+        server = self.config.records.hep
+        if server is not None:
+            self.capture = Exporter(server.host, server.port, Agent(server.capture_id, server.password))
+            self.capture.start()
+            self._opened.push_async_callback(asyncio.to_thread, self.capture.close)
 
     async def _wait_for_relay(self) -> None:
         """Calls that come meanwhile wait in the sockets; a relay that stays away refuses them, until it comes."""
@@ -202,6 +231,7 @@ class Core:
         fixed = _needing_restart(self.config, config)
         self.config = config
         self.directory.replace(config)
+        self._take_flows()
         self._apply_limits(config)
         logs.set_up(config.service.log_level, config.service.mask_numbers)
         self._say_call = log.bind().info
@@ -210,6 +240,28 @@ class Core:
             log.warning("these settings are taken only by a restart", settings=fixed)
         self.notifier.ready(f"configuration {config.version}")
         return ""
+
+    def _take_flows(self) -> None:
+        """Read the flows of the database anew; calls that begin before that is done go through the old ones."""
+        task = self._loop.create_task(self._read_flows(), name="flows")
+        self._questions.add(task)
+        task.add_done_callback(self._questions.discard)
+
+    async def _read_flows(self) -> None:
+        try:
+            published = await self.flow_versions.all_published()
+        except StoreError as problem:
+            log.error("the flows cannot be read; the last ones stay", problem=str(problem))
+            return
+        self.directory.replace(self.config, published.flows)
+        log.info("flows in use", published=len(published.flows))
+        self._say_of_flows(published.problems)
+
+    def _say_of_flows(self, problems: Sequence[str]) -> None:
+        for problem in problems:
+            log.error("a flow cannot be used", problem=problem)
+        for dialled, name in self.directory.flows.missing.items():
+            log.error("a number has a flow that was never published: its callers get 480", number=dialled, flow=name)
 
     def _apply_limits(self, config: Config) -> None:
         limits = config.limits
@@ -234,7 +286,11 @@ class Core:
             self.store.begin(record)
         records = switchboard.take_records()
         for record in records:
+            if self.capture is not None and record.trace:
+                self.capture.tell(record.id, record.trace)
             self.store.finish(record)
+            if self.metrics is not None:
+                self.tally.note(record)
             _log_call(record, self._say_call)
         if records and self.admission.is_draining:
             self._stop_if_drained()
@@ -244,6 +300,7 @@ class Core:
         if self.webhooks.is_wanted:
             self.webhooks.note(began, notices, records)
         if switchboard.failures:
+            self.tally.bugs += len(switchboard.failures)
             for failure in switchboard.failures:
                 log.error("a call was ended by a bug", call=failure.call, trace=failure.text)
             switchboard.failures.clear()
@@ -290,6 +347,10 @@ class Core:
         if isinstance(event, control.Holdings):
             self._release_strays(event)
             return
+        if isinstance(event, control.Measures):
+            if self.metrics is not None:
+                self.metrics.take(event)
+            return
         self.switchboard.relay_event(event, time.monotonic())
         self.driver.pump()
 
@@ -308,12 +369,35 @@ class Core:
 
     def _on_relay_ready(self, welcome: control.Welcome) -> None:
         log.info("the relay is there", form=welcome.form, reason=welcome.reason)
-        self._relay_form = welcome.form
+        self._relay_form, self._relay_reason = welcome.form, welcome.reason
         self._relay_is_there.set()
         self.switchboard.relay_is_back(time.monotonic())
         self.driver.pump()
         if welcome.calls:
             self.relay.send(control.Inventory())
+
+    # Metrics.
+
+    async def _serve_metrics(self, host: str, port: int) -> None:
+        # Here, as with it comes prometheus_client, which who has no metrics need not load.
+        from b2bua.metrics.point import MetricsPoint
+
+        self.metrics = MetricsPoint(self._sources, self.relay.send)
+        try:
+            await self.metrics.server.start(host, port)
+        except OSError as problem:
+            raise ListenError(f"service.metrics: {problem.strerror}") from problem
+        self._opened.push_async_callback(self.metrics.server.close)
+
+    def _sources(self, relay: control.Measures | None) -> Sources:
+        from b2bua.metrics.exposition import Sources
+
+        switchboard = self.switchboard
+        return Sources(
+            self.tally, switchboard.states(), self.admission.refused, switchboard.stack.dropped,
+            switchboard.stack.sizes(), self.driver.lag, self.admission.is_draining, self.store.waiting,
+            self.webhooks.waiting, self.config.version, relay,
+        )  # fmt: skip
 
     # The control socket.
 
@@ -323,7 +407,8 @@ class Core:
         match command.get("command"):
             case "live":
                 self.switchboard.is_watched = True
-                return {"calls": [live_call(call.record) for call in self.switchboard.calls.values()]}
+                calls = [live_call(call.record) for call in self.switchboard.calls.values()]
+                return {"calls": calls, "relay": self._relay()}
             case "hangup":
                 return self._hang_up(str(command.get("call", "")))
             case "reload":
@@ -331,9 +416,18 @@ class Core:
                 if problem:
                     raise ValueError(problem)
                 return {"configuration": self.config.version}
+            case "flows":  # something was published
+                self._take_flows()
+                return {"flows": "being read"}
             case "status":
                 return self._status()
         raise ValueError(f"no such command: {command.get('command')!r}")
+
+    def _relay(self) -> dict[str, str]:
+        """How media is forwarded, and why so; for a person."""
+        if not self.relay.is_ready:
+            return {"form": "not there", "reason": self.relay.refusal}
+        return {"form": self._relay_form, "reason": self._relay_reason}
 
     def _hang_up(self, prefix: str) -> dict[str, Any]:
         found = [call_id for call_id in self.switchboard.calls if prefix and call_id.startswith(prefix)]
@@ -368,8 +462,6 @@ def run(path: str) -> int:
     logs.set_up(config.service.log_level, config.service.mask_numbers)
     for finding in config.findings:
         log.warning(str(finding))
-    if missing := not_walked(config):
-        log.warning(missing)
     return asyncio.run(_run(config))
 
 
@@ -407,6 +499,7 @@ def _needing_restart(old: Config, new: Config) -> list[str]:
             ("media", old.media, new.media),
             ("records", old.records, new.records),
             ("webhooks", old.webhooks, new.webhooks),
+            ("service.metrics", old.service.metrics, new.service.metrics),
             ("service.control_socket", old.service.control_socket, new.service.control_socket),
         )
         if before != after

@@ -12,6 +12,7 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -26,6 +27,7 @@ from b2bua.config import EX_CONFIG as EX_CONFIG
 FIRST_PAUSE: Final = 0.2  # seconds before a child that died is started again
 LONGEST_PAUSE: Final = 5.0
 SOUND_AFTER: Final = 10.0  # a child that lived so long may be restarted without a pause again
+HOLDING_ROOM: Final = 1 << 20  # octets, for some thousand messages of many descriptors; the system may allow less
 RELAY_PATIENCE: Final = 3.0  # seconds for the relay to end, when the core has
 
 _PR_SET_PDEATHSIG: Final = 1
@@ -37,11 +39,12 @@ log = structlog.get_logger("supervisor")
 
 @dataclass(slots=True)
 class Child:
-    """A process to keep alive. environment: what it is started with."""
+    """A process to keep alive. environment: what it is started with; with `holds`, its descriptors too."""
 
     name: str
     command: Sequence[str]
     environment: Mapping[str, str]
+    holds: tuple[socket.socket, ...] = ()  # passed on to every process of it, and kept here
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
     due: float | None = None  # when to start it again
@@ -59,6 +62,7 @@ class Child:
             self.command,
             env=self.environment,
             stdin=subprocess.DEVNULL,
+            pass_fds=[one.fileno() for one in self.holds],
             # A group of its own: Ctrl-C on the terminal reaches the supervisor, which ends things in order.
             process_group=0,
             preexec_fn=lambda: _prepare_child(parent),  # this process has one thread only
@@ -182,4 +186,12 @@ def children_for(
     plain = {name: value for name, value in environment.items() if not name.startswith("WATCHDOG_")}
     silent = {name: value for name, value in plain.items() if name != "NOTIFY_SOCKET"}
     core = Child("core", [sys.executable, "-m", "b2bua", "core", config_path], plain)
-    return core, Child("relay", relay_command, silent) if relay_command else None
+    if not relay_command:
+        return core, None
+    # What the relay sends into one end and reads from the other waits here while there is no relay: the sockets of its
+    # ports, as descriptors in flight. So a port is never closed because the relay died (rtp_relay/process/holding.py).
+    holds = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    for one in holds:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, HOLDING_ROOM)
+    hold = ["--hold", ",".join(str(one.fileno()) for one in holds)]
+    return core, Child("relay", [*relay_command, *hold], silent, holds)

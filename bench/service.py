@@ -60,6 +60,9 @@ calls_per_second = 0
 [records]
 database = "{self.directory / "calls.sqlite"}"
 trace = "{trace}"
+[console]
+enabled = false
+
 [service]
 control_socket = "{self._socket}"
 log_level = "warning"

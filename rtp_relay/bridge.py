@@ -32,8 +32,8 @@ def join(a: Leg, b: Leg, a_to_b: bool, b_to_a: bool, form: Form, now: float, lea
     `learning` seconds away.
     """
     if a.partner is not b:
-        part(a, form)
-        part(b, form)
+        part(a, form, now)
+        part(b, form, now)
     a.partner, b.partner = b, a
     a.gives, b.gives = a_to_b, b_to_a
     for medium, endpoint in a.endpoints.items():
@@ -41,6 +41,8 @@ def join(a: Leg, b: Leg, a_to_b: bool, b_to_a: bool, form: Form, now: float, lea
         if peer is not None:
             _pair(endpoint, peer, now, learning)
             endpoint.is_open, peer.is_open = a_to_b, b_to_a
+            endpoint.owe(now)
+            peer.owe(now)
             settle(endpoint, form)
 
 
@@ -50,7 +52,7 @@ def rejoin(leg: Leg, form: Form, now: float, learning: float) -> None:
         join(leg, leg.partner, leg.gives, leg.partner.gives, form, now, learning)
 
 
-def part(leg: Leg, form: Form) -> None:
+def part(leg: Leg, form: Form, now: float) -> None:
     """End the bridge of a leg, if it has one."""
     partner = leg.partner
     if partner is None:
@@ -59,6 +61,7 @@ def part(leg: Leg, form: Form) -> None:
     leg.gives = partner.gives = False
     for endpoint in (*leg.endpoints.values(), *partner.endpoints.values()):
         endpoint.peer, endpoint.is_open = None, False
+        endpoint.owe(now)
         settle(endpoint, form)
 
 
@@ -66,5 +69,6 @@ def _pair(a: Endpoint, b: Endpoint, now: float, learning: float) -> None:
     for endpoint, peer in ((a, b), (b, a)):
         if endpoint.peer is not peer:
             endpoint.peer = peer
+            endpoint.heard_by = peer.leg
             endpoint.due_since = now  # what was owed before there was a bridge is forgiven
         endpoint.latch.limit(now + learning)

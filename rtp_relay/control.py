@@ -41,15 +41,16 @@ from rtp_relay.performance import (
 )
 
 __all__ = [  # with what is said of prompts: whoever imports this need not know of the other module
-    "PACKET_LIMIT", "VERSION",
+    "OLDEST", "PACKET_LIMIT", "VERSION",
     "Bridge", "Codec", "Command", "CountryTone", "Digit", "DigitsSent", "Direct", "Ending", "Event",
     "Figures", "File", "Hello", "Holdings", "Inventory", "Lease", "Leased", "LegRequest", "Lent", "Listen",
-    "Message", "Performance", "Play", "Played", "Query", "Record", "Recorded", "Refused",
+    "Measure", "Measures", "Message", "Performance", "Play", "Played", "Query", "Record", "Recorded", "Refused",
     "Release", "Released", "Reserve", "Reserved", "Return", "SendDigits", "Silent", "Speech", "StopPlaying",
     "StopRecording", "StreamFigures", "Tone", "ToneStep", "Welcome",
 ]  # fmt: skip
 
-VERSION: Final = 3
+VERSION: Final = 4
+OLDEST: Final = 3  # that a relay still speaks: what came later is appended, and passed over by who does not know it
 PACKET_LIMIT: Final = 1 << 17  # bytes in one packet either way; a sender splits what would be longer
 
 
@@ -153,6 +154,10 @@ class Inventory(Message, frozen=True):
     """Ask which calls the relay holds; answered by Holdings."""
 
 
+class Measure(Message, frozen=True):
+    """Ask what the relay has counted; answered by Measures. Since version 4."""
+
+
 class Lease(Message, frozen=True):
     """Hand over pairs, for this connection to lend: Leased, with as many as can be had now, or Refused (call "").
 
@@ -216,6 +221,21 @@ class StreamFigures(msgspec.Struct, frozen=True, array_like=True, gc=False):
     seconds since the endpoint was lent, -1 for never. strangers: packets from a source that was not
     believed, dropped, once a Direct had named whom to believe. far: the address that media is really
     exchanged with, "" for none yet.
+
+    Since version 4:
+    drops: packets by why they were dropped, besides strangers and malformed ones. Of those that came: "too early"
+        (before any Direct had named a far end), "not joined" (no bridge, so far), "direction closed", "other kind"
+        (RTP while the other side is at T.38), "no far end" (the other side is on hold, or not known yet), "played
+        over" (a prompt was played instead), "digit kept". Of those that were to be sent to it: "queue full", "not
+        sent".
+    heard_by: the leg that what came was last for; -1 for none.
+    owed: seconds for which packets were due from it, with a way open. silent: how many of them at the end, on to now
+        or to when the way was closed, were without any.
+    ssrc_changes: how often it has begun anew under another SSRC.
+    reports: RTCP report blocks of this far end about what it was sent. reported_lost: packets of those that it has
+        missed; reported_jitter: their jitter in ms, a mean of the reports, -1 without any. Both are of the whole
+        way, from the far end that it hears.
+    round_trip: ms from the relay to this far end and back, a mean, -1 if it cannot be told; see hearing.py.
     """
 
     leg: int
@@ -235,6 +255,15 @@ class StreamFigures(msgspec.Struct, frozen=True, array_like=True, gc=False):
     last_packet: float
     longest_gap: float
     far: str
+    drops: tuple[tuple[str, int], ...] = ()
+    heard_by: int = -1
+    owed: float = 0.0
+    silent: float = 0.0
+    ssrc_changes: int = 0
+    reports: int = 0
+    reported_lost: int = 0
+    reported_jitter: float = -1.0
+    round_trip: float = -1.0
 
 
 class Released(Message, frozen=True):
@@ -277,8 +306,44 @@ class Holdings(Message, frozen=True):
     ports_leased: int = 0
 
 
-Command = Hello | Reserve | Direct | Bridge | Release | Query | Inventory | Lease | Return | Performance
+class Measures(Message, frozen=True):
+    """What the relay has counted since it began, and what it has now (form, calls, ports, flows, playing).
+
+    packets, octets: that came to sockets, of every kind; sent: packets sent on from there. kernel_*: forwarded or
+    dropped by the kernel, which counts what came while an earlier relay ran as well. raised: packets of a flow that
+    the kernel gave up to user space. flows: that it has.
+    Of streams that have ended: ended_packets and ended_lost (RTP), strangers, malformed, drops as in StreamFigures.
+    refused: reserves that could not be met. silent: calls that no media came of.
+    """
+
+    form: str
+    calls: int
+    ports_lent: int
+    ports_free: int
+    ports_resting: int
+    ports_leased: int
+    packets: int
+    octets: int
+    sent: int
+    send_errors: int
+    receive_errors: int
+    kernel_packets: int
+    kernel_octets: int
+    kernel_strangers: int
+    raised: int
+    flows: int
+    ended_packets: int
+    ended_lost: int
+    strangers: int
+    malformed: int
+    drops: tuple[tuple[str, int], ...]
+    refused: int
+    silent: int
+    playing: int
+
+
+Command = Hello | Reserve | Direct | Bridge | Release | Query | Inventory | Measure | Lease | Return | Performance
 Event = (
-    Welcome | Reserved | Refused | Released | Figures | Silent | Leased | Holdings
+    Welcome | Reserved | Refused | Released | Figures | Silent | Leased | Holdings | Measures
     | Played | Digit | DigitsSent | Recorded
 )  # fmt: skip

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from typing import Literal
 
 from rtp_relay.control import Direct, StreamFigures
-from rtp_relay.form import Exit, Flow, Form
+from rtp_relay.form import Exit, Flow, Form, Inheritance
+from rtp_relay.hearing import Hearing
 from rtp_relay.latch import Latch, State
 from rtp_relay.packet import (
     HEADER_SIZE,
@@ -24,9 +25,15 @@ from rtp_relay.packet import (
     sequence_and_ssrc,
 )
 from rtp_relay.ports import Pair
+from rtp_relay.rtcp import reports
 from rtp_relay.source import Address, canonical_host, stated_address, text_of
 from rtp_relay.stream import NEVER, Stream
 
+# Why packets were dropped, see control.StreamFigures.
+Reason = Literal[
+    "too early", "not joined", "direction closed", "other kind", "no far end", "played over", "digit kept",
+    "queue full", "not sent",
+]
 Changed = Callable[["Endpoint"], None]
 Tap = Callable[[Packet, float], bool]  # tap(RTP that was admitted, now): whether it may go onward
 
@@ -35,9 +42,10 @@ class Endpoint:
     """One leg's address for one medium. `changed` is called when a packet has changed the belief."""
 
     __slots__ = (
-        "changed", "due", "due_since", "exit", "flow", "is_open", "is_played_to", "kind", "last_rtcp", "latch", "leg",
+        "_owed", "_owes", "_owes_since", "_owes_until", "changed", "dropped", "due", "due_since", "exit", "flow",
+        "heard_by", "hearing", "is_open", "is_played_to", "kind", "last_rtcp", "latch", "leg",
         "lent_at", "malformed", "medium", "mux", "onward", "pair", "peer", "rtcp_exit", "rtcp_onward",
-        "rtcp_packets", "rtcp_passing", "rtcp_stated", "stream", "tap",
+        "rtcp_packets", "rtcp_passing", "rtcp_stated", "stream", "tap", "why_nowhere",
     )  # fmt: skip
 
     def __init__(self, leg: int, medium: int, pair: Pair, now: float, changed: Changed) -> None:
@@ -66,6 +74,13 @@ class Endpoint:
         self.malformed = 0
         self.rtcp_packets = 0
         self.last_rtcp = NEVER
+        self.hearing: Hearing | None = None  # what the far end reports, once there is any RTCP
+        self.heard_by = -1  # the leg that it was joined to last
+        self.why_nowhere: Reason = "not joined"  # while `onward` is None
+        self.dropped: dict[Reason, int] = {}
+        self._owed = 0.0  # seconds for which packets were due and had where to go, but for the present time
+        self._owes = False
+        self._owes_since = self._owes_until = now
         pair.rtp.receive = self.receive_rtp
         pair.rtcp.receive = self.receive_rtcp
 
@@ -80,13 +95,13 @@ class Endpoint:
             return None
         if self.kind == "udptl":
             self.stream.count(len(packet), now)
-            return self.onward
+            return self.onward or self._drop(self.why_nowhere)
         if len(packet) < HEADER_SIZE or not LOWEST_VERSION_2 <= packet[0] <= HIGHEST_VERSION_2:
             return self._take_other(packet, now)
         if LOWEST_RTCP <= packet[1] <= HIGHEST_RTCP:
-            return self._take_rtcp(now)
+            return self._take_rtcp(packet, now)
         self.stream.receive(packet, now)
-        return self.onward
+        return self.onward or self._drop(self.why_nowhere)
 
     def receive_tapped(self, packet: Packet, source: Address, now: float) -> Exit | None:
         """As `receive_rtp`, while somebody listens: he is shown each packet of RTP that counts."""
@@ -94,7 +109,9 @@ class Endpoint:
         exit = self.receive_rtp(packet, source, now)
         if self.stream.packets == packets or self.tap is None or self.kind != "rtp":
             return exit
-        return exit if self.tap(packet, now) else None
+        if self.tap(packet, now):
+            return exit
+        return None if exit is None else self._drop("digit kept")
 
     def listen(self, tap: Tap | None) -> None:
         """Let somebody listen, or nobody any more; to be settled. Who is not listened to pays nothing for it."""
@@ -109,17 +126,35 @@ class Endpoint:
         if not is_rtcp(packet):
             self.malformed += 1
             return None
-        return self._take_rtcp(now)
+        return self._take_rtcp(packet, now)
 
-    def _take_rtcp(self, now: float) -> Exit | None:
+    def _drop(self, reason: Reason) -> Exit | None:
+        self.dropped[reason] = self.dropped.get(reason, 0) + 1
+        return None
+
+    def _take_rtcp(self, packet: Packet, now: float) -> Exit | None:
         self.rtcp_packets += 1
         self.last_rtcp = now
+        if self.peer is not None:
+            self._read(packet, self.peer, now)
         return self.rtcp_onward
+
+    def _read(self, packet: Packet, peer: Endpoint, now: float) -> None:
+        """Note what it says of the peer's media, and when its own reports pass to the peer; see hearing.py."""
+        heard = peer.stream
+        for report in reports(packet):
+            if report.sent_at is not None and self.rtcp_onward is not None:
+                peer.hearing = peer.hearing or Hearing()
+                peer.hearing.pass_report(report.sent_at, now)
+            for block in report.blocks:
+                if block.ssrc == heard.ssrc and heard.first_packet != NEVER:
+                    self.hearing = self.hearing or Hearing()
+                    self.hearing.take(block, heard.clock_rate, now)
 
     def _take_other(self, packet: Packet, now: float) -> Exit | None:
         """From the believed source, and too short for RTP or of another version: short RTCP, or nothing."""
         if is_rtcp(packet):
-            return self._take_rtcp(now)
+            return self._take_rtcp(packet, now)
         self.malformed += 1
         return None
 
@@ -147,6 +182,8 @@ class Endpoint:
         """Where no far end is named yet there are no strangers: its media may well be ahead of the signalling."""
         if self.latch.stated is not None:
             self.stream.strangers += 1
+        else:
+            self._drop("too early")
 
     def _admit_rtcp(self, packet: Packet, source: Address) -> bool:
         """RTCP is believed from where it was stated; with RTP learnt elsewhere, from that host.
@@ -188,6 +225,13 @@ class Endpoint:
         self._set_due(command.due and command.port > 0, now)
         self._aim(may_send=stated is not None)
 
+    def recall(self, left: Inheritance) -> None:
+        """Go on from what an earlier relay knew, after `direct` has said the same as then."""
+        if self.latch.stated is not None and self.latch.recall(left.source, left.is_strict):
+            if self.stream.recall(left.stream):
+                self.lent_at = left.lent_at
+            self._aim(may_send=True)
+
     def _is_old_hold(self, command: Direct) -> bool:
         """RFC 2543 hold, c=0.0.0.0 with the port kept: nothing is sent, what comes is still believed."""
         host = canonical_host(command.address)
@@ -198,7 +242,20 @@ class Endpoint:
             return
         self.due = due
         self.due_since = now
+        self.owe(now)
         self.stream.pause()
+
+    def owe(self, now: float) -> None:
+        """Whether packets are due, or have where to go, may have changed: keep account of for how long they are."""
+        owes = self.due and self.is_open
+        if owes is self._owes:
+            return
+        self._owes = owes
+        if owes:
+            self._owes_since = now
+        else:
+            self._owed += now - self._owes_since
+            self._owes_until = now
 
     def aim(self) -> None:
         """Point the exits where the far end is believed to be, after a packet has changed that."""
@@ -223,8 +280,9 @@ class Endpoint:
         """When the far end last gave a sign of life, RTP or RTCP; NEVER if it did not."""
         return max(self.stream.last_packet, self.last_rtcp)
 
-    def figures(self) -> StreamFigures:
-        stream = self.stream
+    def figures(self, now: float) -> StreamFigures:
+        stream, hearing = self.stream, self.hearing
+        until = now if self._owes else self._owes_until
         return StreamFigures(
             leg=self.leg,
             medium=self.medium,
@@ -243,10 +301,28 @@ class Endpoint:
             last_packet=self._since_lent(stream.last_packet),
             longest_gap=round(stream.longest_gap, 6),
             far=text_of(self.latch.passing),
+            drops=self._drops(),
+            heard_by=self.heard_by,
+            owed=round(self._owed + (now - self._owes_since if self._owes else 0.0), 3),
+            silent=round(max(until - max(stream.last_packet, self._owes_since), 0.0), 3),
+            ssrc_changes=stream.ssrc_changes,
+            reports=hearing.blocks if hearing else 0,
+            reported_lost=hearing.lost if hearing else 0,
+            reported_jitter=_milliseconds(hearing.jitter) if hearing else NEVER,
+            round_trip=_milliseconds(hearing.round_trip) if hearing else NEVER,
         )
+
+    def _drops(self) -> tuple[tuple[str, int], ...]:
+        exit = self.exit
+        outwards: tuple[tuple[Reason, int], ...] = (("queue full", exit.crowded_out), ("not sent", exit.unsent))
+        return (*self.dropped.items(), *[each for each in outwards if each[1]])
 
     def _since_lent(self, at: float) -> float:
         return NEVER if at == NEVER else round(at - self.lent_at, 6)
+
+
+def _milliseconds(seconds: float) -> float:
+    return NEVER if seconds < 0 else round(seconds * 1000.0, 3)
 
 
 def hosts(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -264,9 +340,19 @@ def settle(endpoint: Endpoint, form: Form) -> None:
 def _route(endpoint: Endpoint, form: Form) -> None:
     peer = endpoint.peer
     endpoint.onward = endpoint.rtcp_onward = None
-    # During a change to T.38 one side may be there before the other: RTP is not for a fax machine.
-    if peer is not None and endpoint.is_open and peer.kind == endpoint.kind:
-        if peer.exit.address is not None and not peer.is_played_to:
+    if peer is None:
+        endpoint.why_nowhere = "not joined"
+    elif not endpoint.is_open:
+        endpoint.why_nowhere = "direction closed"
+    elif peer.kind != endpoint.kind:
+        # During a change to T.38 one side may be there before the other: RTP is not for a fax machine.
+        endpoint.why_nowhere = "other kind"
+    else:
+        if peer.exit.address is None:
+            endpoint.why_nowhere = "no far end"
+        elif peer.is_played_to:
+            endpoint.why_nowhere = "played over"
+        else:
             endpoint.onward = peer.exit
         if peer.rtcp_exit.address is not None:
             endpoint.rtcp_onward = peer.rtcp_exit
@@ -282,7 +368,9 @@ def _install(endpoint: Endpoint, form: Form) -> None:
     flow = None
     if endpoint.tap is None and latch.passing is not None and exit is not None and exit.address is not None:
         is_strict = latch.state is State.CONFIRMED
-        flow = Flow(latch.passing, exit, exit.address, endpoint.kind == "udptl", is_strict, endpoint.stream)
+        flow = Flow(
+            latch.passing, exit, exit.address, endpoint.kind == "udptl", is_strict, endpoint.stream, endpoint.lent_at
+        )  # fmt: skip
     if flow == endpoint.flow and not endpoint.stream.paused:
         return
     endpoint.flow = flow

@@ -9,12 +9,16 @@ the absence of a flow is never an error, and `suspend` loses no packet.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from rtp_relay.packet import Packet
 from rtp_relay.source import Address
 from rtp_relay.stream import Stream
+from rtp_relay.tally import Work
+
+QUEUE_FULL: Final = (errno.EAGAIN, errno.ENOBUFS)
 
 
 class Interface(NamedTuple):
@@ -28,12 +32,14 @@ class Interface(NamedTuple):
 class Port(Protocol):
     """One open UDP port of a form.
 
-    Whoever holds the port sets `receive`; a packet is valid only until that returns.
+    Whoever holds the port sets `receive`; a packet is valid only until that returns. waits: the port was an earlier
+    relay's, and nothing is read from it until a call has taken it up (`attend`), or nobody will (`renounce`).
     """
 
     host: str
     number: int
     receive: Receive
+    waits: bool
 
     @property
     def send(self) -> Callable[[Packet, Address], object]:
@@ -43,16 +49,38 @@ class Port(Protocol):
         """Give the port back to the system."""
 
 
-class Exit:
-    """Where packets for one far end leave: from our port, to its address; and what has left so far."""
+class Inheritance(NamedTuple):
+    """What an earlier relay knew of a port's flow. lent_at: when the port was lent; stream: as Stream.keep gave it."""
 
-    __slots__ = ("address", "octets", "packets", "port")
+    source: Address
+    is_strict: bool
+    lent_at: float
+    stream: tuple[int | float, ...]
+
+
+class Exit:
+    """Where packets for one far end leave: from our port, to its address; and what has left so far.
+
+    crowded_out: packets that found the queue of the socket or the interface full. unsent: those that could not be
+    sent for another reason (no route, a firewall).
+    """
+
+    __slots__ = ("address", "crowded_out", "octets", "packets", "port", "unsent")
 
     def __init__(self, port: Port) -> None:
         self.port = port
         self.address: Address | None = None
         self.packets = 0
         self.octets = 0
+        self.crowded_out = 0
+        self.unsent = 0
+
+    def fail(self, error: OSError) -> None:
+        """A packet could not be sent."""
+        if error.errno in QUEUE_FULL:
+            self.crowded_out += 1
+        else:
+            self.unsent += 1
 
 
 Receive = Callable[[Packet, Address, float], Exit | None]
@@ -63,7 +91,7 @@ class Flow(NamedTuple):
 
     exit and stream are where a form that forwards by itself accounts for what it sent and received.
     unread: no RTP (T.38). strict: the belief in the source is final, and packets from elsewhere need not be
-    asked about: they are dropped, and counted as strangers of the stream.
+    asked about: they are dropped, and counted as strangers of the stream. since: when the port was lent.
     """
 
     source: Address
@@ -72,6 +100,7 @@ class Flow(NamedTuple):
     unread: bool
     strict: bool
     stream: Stream
+    since: float = 0.0
 
 
 def drop(packet: Packet, source: Address, now: float) -> Exit | None:
@@ -100,3 +129,21 @@ class Form(Protocol):
 
     def collect(self, port: Port, stream: Stream) -> None:
         """Bring the stream, and the exit of the port's flow, up to date with what was forwarded unasked."""
+
+    def measure(self) -> Work:
+        """What the form has done so far."""
+
+    # What an earlier relay has left, see Port.waits.
+
+    def inheritance(self, port: Port) -> Inheritance | None:
+        """What was known of the port's flow; None if nothing is left of it."""
+
+    def attend(self, port: Port) -> None:
+        """The call that had the port has it again: from now on it is read, what has waited first. A flow that was left
+        and has not been installed again is suspended."""
+
+    def renounce(self, port: Port) -> None:
+        """What was left with the port is nobody's, flow and waiting packets; from now on it is read."""
+
+    def end_inheritance(self) -> int:
+        """Renounce everything that no call has taken up; how much that was."""

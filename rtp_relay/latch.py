@@ -90,6 +90,17 @@ class Latch:
         elif not may_learn:
             self._handle(Input.CLOSE, None)
 
+    def recall(self, source: Address, is_strict: bool) -> bool:
+        """Believe what an earlier relay had believed, if what was stated since allows it; whether it does.
+
+        A belief that was not final yet gives way to the stated address only.
+        """
+        if source != self.stated and not (self.state in LEARNING and self._is_admissible(source)):
+            return False
+        self.believed = self.passing = source
+        self.state = State.CONFIRMED if is_strict or source == self.stated else State.LEARNT
+        return True
+
     def limit(self, closes: float) -> None:
         """Bound a window that has no end yet: the endpoint is bridged."""
         if self.closes is None and self.state in WINDOWED:

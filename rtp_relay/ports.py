@@ -129,6 +129,7 @@ class PortPool:
     def give_back(self, pair: Pair, now: float) -> None:
         """End the loan; the pair rests, or is the lessee's again."""
         pair.rtp.receive = pair.rtcp.receive = drop
+        self._form.renounce(pair.rtp)
         del self._lent[pair.number]
         if pair.lessee is not None:
             self._leased[pair.number] = pair

@@ -27,6 +27,7 @@ from rtp_relay.ports import REST
 from rtp_relay.source import is_version_6
 from rtp_relay.stage import Stage
 from rtp_relay.studio import PlainStudio, Studio
+from rtp_relay.tally import Tally
 
 Note = Callable[..., object]  # note(event, **what): the process logs it, a test collects it
 
@@ -83,6 +84,7 @@ class Relay:
         self._settings = settings
         self._note = note or _note_nothing
         self._stage = Stage(form, studio or PlainStudio())
+        self._tally = Tally()
         self._calls: dict[str, Call] = {}
         self._events: list[tuple[Owner, control.Event]] = []
         self._deadlines: list[tuple[float, int, Call]] = []
@@ -101,6 +103,10 @@ class Relay:
         self._calls.clear()
         self._deadlines.clear()
         self._interfaces.close()
+
+    def leave(self) -> None:
+        """End, and leave ports and flows as they are, for another relay. Recordings are finished."""
+        self._stage.close()
 
     # Commands and events.
 
@@ -183,6 +189,7 @@ class Relay:
             last is not None and now >= last + timeout
         ):  # as it was scheduled: rounding must not bring it back at once
             self._note("no media", call=call.name, seconds=round(now - last, 3))
+            self._tally.silent += 1
             self._tell(call, control.Silent(call.name, round(now - last, 3)))
             last = None  # told; again if it stays silent for as long again
         self._schedule((now if last is None else last) + timeout, call)
@@ -204,12 +211,13 @@ class Relay:
     # The commands, one by one.
 
     def _hello(self, command: control.Hello, owner: Owner, now: float) -> None:
-        if command.version != control.VERSION:
-            reason = f"this relay speaks version {control.VERSION}, not {command.version}"
+        if not control.OLDEST <= command.version <= control.VERSION:
+            spoken = f"versions {control.OLDEST} to {control.VERSION}"
+            reason = f"this relay speaks {spoken}, not {command.version}"
             self._events.append((owner, control.Refused("", reason)))
             return
         form, calls, names = self._form, len(self._calls), self._interfaces.names
-        welcome = control.Welcome(control.VERSION, form.name, form.reason, calls, names, self._stage.speaks)
+        welcome = control.Welcome(command.version, form.name, form.reason, calls, names, self._stage.speaks)
         self._events.append((owner, welcome))
 
     def _reserve(self, command: control.Reserve, owner: Owner, now: float) -> None:
@@ -221,6 +229,7 @@ class Relay:
                 self._lend_leg(call, request, Loan(command.quiet, owner, now, fresh))
         except Refusal as refusal:
             self._undo(call, fresh)
+            self._tally.refused += 1
             self._note("reserve refused", call=command.call, reason=str(refusal))
             self._events.append((owner, control.Refused(command.call, str(refusal))))
             return
@@ -276,6 +285,9 @@ class Relay:
             pair = leg.pool.lend_leased(wanted, loan.owner)
         else:
             pair = leg.pool.lend_number(wanted, loan.now, loan.owner)
+        if pair.rtp.waits and (wanted is None or loan.quiet):  # a new call, not one that comes back
+            self._form.renounce(pair.rtp)
+            self._form.renounce(pair.rtcp)
         endpoint = leg.endpoints[medium] = Endpoint(leg.number, medium, pair, loan.now, self._belief_changed)
         loan.fresh.append((leg, endpoint))
 
@@ -314,9 +326,18 @@ class Relay:
             self._note("no such endpoint", call=command.call, leg=command.leg, medium=command.medium)
             return
         endpoint.direct(command, is_version_6(leg.interface.bind), now)
+        left = self._form.inheritance(endpoint.pair.rtp) if endpoint.pair.rtp.waits else None
+        if left is not None:
+            endpoint.recall(left)
         if endpoint.peer is not None:
             endpoint.latch.limit(now + self._settings.learning)
         settle(endpoint, self._form)
+
+    def _attend(self, endpoint: Endpoint) -> None:
+        """A call that came back has said what it wants: what has waited is for it."""
+        for port in (endpoint.pair.rtp, endpoint.pair.rtcp):
+            if port.waits:
+                self._form.attend(port)
 
     def _belief_changed(self, endpoint: Endpoint) -> None:
         endpoint.aim()
@@ -329,6 +350,8 @@ class Relay:
             self._note("no such legs", call=command.call, a=command.a, b=command.b)
             return
         join(a, b, command.a_to_b, command.b_to_a, self._form, now, self._settings.learning)
+        for endpoint in call.endpoints():
+            self._attend(endpoint)
         self._watch(call, now)
 
     def _release(self, command: control.Release, owner: Owner, now: float) -> None:
@@ -344,20 +367,23 @@ class Relay:
         streams = []
         for number in numbers:
             leg = call.legs.pop(number)
-            part(leg, self._form)
+            part(leg, self._form, now)
             for endpoint in leg.endpoints.values():
                 self._stage.leave(endpoint)
                 self._form.collect(endpoint.pair.rtp, endpoint.stream)
-                streams.append(endpoint.figures())
+                streams.append(endpoint.figures(now))
                 leg.pool.give_back(endpoint.pair, now)
         if not call.legs:
             del self._calls[call.name]
+        self._tally.add(streams)
         return tuple(streams)
 
     def _perform(self, command: control.Performance, owner: Owner, now: float) -> None:
         call = self._calls.get(command.call)
         leg = call.legs.get(command.leg) if call else None
         endpoints = leg.endpoints if leg else {}
+        for endpoint in endpoints.values():
+            self._attend(endpoint)
         if isinstance(command, control.StopPlaying):
             self._stage.stop(command.play_id, endpoints.values())
         else:
@@ -369,7 +395,7 @@ class Relay:
         streams = []
         for endpoint in call.endpoints() if call else ():
             self._form.collect(endpoint.pair.rtp, endpoint.stream)
-            streams.append(endpoint.figures())
+            streams.append(endpoint.figures(now))
         self._events.append((owner, control.Figures(command.call, tuple(streams))))
 
     def _inventory(self, command: control.Inventory, owner: Owner, now: float) -> None:
@@ -379,6 +405,16 @@ class Relay:
             more = start + CALLS_IN_HOLDINGS < len(names)
             holdings = control.Holdings(some, ports.lent, ports.free, ports.resting, more, ports.leased)
             self._events.append((owner, holdings))
+
+
+    def _measure(self, command: control.Measure, owner: Owner, now: float) -> None:
+        work, ports, tally = self._form.measure(), self._interfaces, self._tally
+        measures = control.Measures(
+            self._form.name, len(self._calls), ports.lent, ports.free, ports.resting, ports.leased, *work,
+            tally.packets, tally.lost, tally.strangers, tally.malformed, tuple(tally.drops.items()),
+            tally.refused, tally.silent, self._stage.playing,
+        )  # fmt: skip
+        self._events.append((owner, measures))
 
 
 def _note_nothing(event: str, **what: object) -> None:
@@ -393,6 +429,7 @@ COMMANDS: Final[dict[type[control.Command], Callable[..., None]]] = {
     control.Release: Relay._release,
     control.Query: Relay._query,
     control.Inventory: Relay._inventory,
+    control.Measure: Relay._measure,
     control.Lease: Relay._lease,
     control.Return: Relay._return,
     **dict.fromkeys(get_args(control.Performance), Relay._perform),

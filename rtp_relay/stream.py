@@ -7,6 +7,7 @@ Jitter is kept in seconds: the clock may change with the payload type in the mid
 
 from __future__ import annotations
 
+import operator
 from typing import Final, NamedTuple
 
 from rtp_relay.packet import DEFAULT_CLOCK_RATE, HEADER, STATIC_CLOCK_RATES, TYPE_MASK, Packet
@@ -14,6 +15,13 @@ from rtp_relay.packet import DEFAULT_CLOCK_RATE, HEADER, STATIC_CLOCK_RATES, TYP
 MAX_DROPOUT: Final = 3000  # RFC 3550 A.1
 MAX_MISORDER: Final = 100  # RFC 3550 A.1
 NEVER: Final = -1.0
+# What outlives a relay, in a place of the kernel's form; a relay of another version reads none of it.
+KEPT: Final = (
+    "packets", "octets", "strangers", "ssrc", "ssrc_changes", "payload_type", "jitter", "first_packet",
+    "last_packet", "longest_gap", "_clock_rate", "_kind", "_timestamp", "_base", "_highest", "_received",
+    "_carried_lost", "_bad_sequence",
+)  # fmt: skip
+_kept = operator.attrgetter(*KEPT)
 
 
 class Standing(NamedTuple):
@@ -70,6 +78,11 @@ class Stream:
             return 0
         return self._carried_lost + self._highest - self._base + 1 - self._received
 
+    @property
+    def clock_rate(self) -> int:
+        """Of the timestamps of what came last, Hz."""
+        return self._clock_rate
+
     def pause(self) -> None:
         """Hold begins or ends: the time until the next packet is not counted as a gap."""
         self.paused = True
@@ -109,6 +122,20 @@ class Stream:
             self._received += 1
         else:
             self._take_leap(sequence, ahead)
+
+    def keep(self) -> tuple[int | float, ...]:
+        """All of it but what the signalling says again, for `recall`."""
+        values: tuple[int | float, ...] = _kept(self)
+        return values
+
+    def recall(self, values: tuple[int | float, ...]) -> bool:
+        """Be what another stream was when it gave those values; False, and unchanged, if they are none of ours."""
+        if len(values) != len(KEPT):
+            return False
+        for name, value in zip(KEPT, values, strict=True):
+            setattr(self, name, value)
+        self.paused = False
+        return True
 
     def standing(self, is_read: bool) -> Standing | None:
         """Where a form may go on counting; None while the next packet must be seen here, as the first one."""

@@ -68,8 +68,9 @@ class Voice:
         self.sequence = self.sequence + 1 & 0xFFFF
         try:
             exit.port.send(header + payload, address)
-        except OSError:
-            return  # as lost on the way: there is no route, or no buffer
+        except OSError as error:
+            exit.fail(error)  # as lost on the way
+            return
         exit.packets += 1
         exit.octets += len(header) + len(payload)
 

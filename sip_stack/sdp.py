@@ -157,6 +157,11 @@ class Media:
         return dict(_rates(self.lines, self.formats))
 
     @property
+    def encodings(self) -> dict[int, tuple[str, int]]:
+        """Payload type to (encoding name in lower case, "" where no rtpmap says it; Hz), as `clock_rates`."""
+        return _encodings(self.lines, self.formats)
+
+    @property
     def unusual_rates(self) -> tuple[tuple[int, int], ...]:
         """Payload types of this medium whose clock does not run at 8000 Hz, with their rates."""
         return _unusual_rates(self.lines, self.formats)

@@ -29,7 +29,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("headers",),
     ("message", "sdp", "body", "digest", "server_location", "outgoing"),
     ("framing", "reply", "request_defect", "sdp_rewriting", "offer_answer", "session_timer"),
-    ("client_transaction", "server_transaction"),
+    ("client_transaction", "server_transaction", "sdp_narrowing"),
     ("dialog",),
     ("events", "refresher"),
     ("session",),
@@ -184,9 +184,9 @@ def test_the_relay_is_pure_outside_of_forms_client_and_process() -> None:
     )
 
 
-def test_the_product_sees_of_the_relay_only_client_and_control() -> None:
+def test_the_product_sees_of_the_relay_only_client_control_and_facts() -> None:
     for package, seen in (
-        ("b2bua", ("rtp_relay.client", "rtp_relay.control")),
+        ("b2bua", ("rtp_relay.client", "rtp_relay.control", "rtp_relay.facts")),
         ("b2bua.calls", ("rtp_relay.control",)),
     ):
         assert not breaches(

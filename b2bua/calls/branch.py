@@ -10,10 +10,13 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from b2bua.calls import reasons
+from b2bua.calls.acceptance import Acceptance
 from b2bua.calls.best_response import Final
+from b2bua.calls.crossing import refuse
 from b2bua.calls.leg import Leg
 from b2bua.calls.recipient import Recipient
 from b2bua.calls.record import RecipientOutcome, RecipientRecord
@@ -38,6 +41,8 @@ from sip_stack.invite_client import Invitation, InviteClient
 from sip_stack.message import Response
 from sip_stack.outgoing import lines
 from sip_stack.sdp import Session as Description
+from sip_stack.sdp import parse
+from sip_stack.sdp_narrowing import names_in
 from sip_stack.session import challenges
 from sip_stack.timers import Timer
 from sip_stack.trace import Trace
@@ -77,10 +82,12 @@ class Branch:
     __slots__ = (
         "_digest",
         "_min_se",
+        "_notes",
         "_redirects",
         "_targets",
         "_timers",
         "_uri",
+        "acceptance",
         "call",
         "client",
         "cseq",
@@ -88,6 +95,7 @@ class Branch:
         "final",
         "fork",
         "has_rung",
+        "index",
         "is_heard",
         "is_located",
         "is_started",
@@ -101,14 +109,19 @@ class Branch:
         "tried",
     )
 
-    def __init__(self, call: Call, fork: Fork, number: int, recipient: Recipient, session_id: int) -> None:
+    def __init__(
+        self, call: Call, fork: Fork, number: int, index: int, recipient: Recipient, session_id: int
+    ) -> None:
+        """number: of its leg. index: of the recipient in the step."""
         self.call = call
         self.fork = fork
+        self.index = index
         self.recipient = recipient
         self.leg = Leg(number, recipient.media_interface, recipient.nat, session_id, call.retry_after())
         self.trace = Trace(number, call.messages) if call.plan.keep_trace else None
         self.record = RecipientRecord(number, recipient.name, recipient.uri)
         self.client: InviteClient | None = None
+        self.acceptance: Acceptance | None = None  # from his 2xx on, of whom something is asked
         self.early_answer: Description | None = None  # of a 183 that the caller may hear
         self.final: Final | None = None
         self.cseq = 0
@@ -126,6 +139,7 @@ class Branch:
         self._redirects: list[str] = []
         self._digest: DigestClient | None = None
         self._min_se = 0
+        self._notes: list[str] = []
         self._timers: dict[int, Timer] = {}
 
     @property
@@ -136,7 +150,27 @@ class Branch:
     def is_open(self) -> bool:
         return self.final is None
 
+    @property
+    def is_screened(self) -> bool:
+        """His answer is not for the caller yet: nothing passes between the two before he is accepted."""
+        return self.fork.step.screens(self.recipient)
+
+    @property
+    def is_asked(self) -> bool:
+        """He has answered, and it is still open whether he takes the call."""
+        return self.acceptance is not None and self.final is None
+
+    @property
+    def is_told(self) -> bool:
+        """Somebody else has the call, and he hears of it."""
+        return self.acceptance is not None and not self.acceptance.is_over
+
     # From the call.
+
+    def skip(self, reason: str, now: float) -> None:
+        """He is not rung at all."""
+        self.record.reason = reason
+        self._close(RecipientOutcome.SKIPPED, Final(480, is_real=False), now)
 
     def schedule(self, now: float) -> None:
         """The step begins: start now, or after the recipient's own delay."""
@@ -161,6 +195,9 @@ class Branch:
 
     def stop(self, outcome: RecipientOutcome, fields: str, now: float) -> None:
         """Take the INVITE back, with these Reason lines on CANCEL (or BYE). What was over stays as it was."""
+        if self.acceptance is not None:
+            self._stop_asking(self.acceptance, outcome, fields, now)
+            return
         if not self.is_open:
             return
         self.is_stopped = True
@@ -171,6 +208,35 @@ class Branch:
         self._close(outcome, Final(487, is_real=False), now)
         if self.client is not None:
             self.client.cancel(fields, now)
+
+    def _stop_asking(
+        self, acceptance: Acceptance, outcome: RecipientOutcome, fields: str, now: float
+    ) -> None:
+        if self.is_open:
+            self.is_stopped = True
+            self._close(outcome, Final(487, is_real=False), now)
+            if outcome is RecipientOutcome.STOPPED:
+                acceptance.lose(fields, now)
+            else:
+                acceptance.leave(fields or reasons.HUNG_UP, now)
+        elif (
+            outcome is not RecipientOutcome.STOPPED
+        ):  # the call ends, maybe while he is told that he was too late
+            if acceptance.is_over:
+                acceptance.cancel()
+            else:
+                acceptance.leave(fields, now)
+
+    def screen(self, response: Response, answer: Description, now: float) -> None:
+        """He has answered: see whether he takes the call."""
+        self._cancel_all()
+        self.acceptance = Acceptance(self, response, answer)
+        self.acceptance.start(now)
+
+    def note(self, text: str) -> None:
+        """Something that the record is to tell of him, however it comes out."""
+        if text not in self._notes:
+            self._notes.append(text)
 
     def win(self, now: float) -> None:
         """The call was claimed by this branch."""
@@ -187,6 +253,8 @@ class Branch:
     def abandon(self, now: float) -> None:
         """After a bug: take back whatever is out, in the plainest way."""
         self._cancel_all()
+        if self.acceptance is not None:
+            self.acceptance.cancel()
         if self.client is not None:
             self.client.cancel(reasons.FAILED, now)
             if self.client.session is not None:
@@ -203,6 +271,9 @@ class Branch:
         if self.client is not None:
             self.client.owner = None
             self.client = None
+        if self.acceptance is not None:
+            self.acceptance.cancel()
+            self.acceptance = None
         self.leg.dissolve()
 
     # From the stack.
@@ -261,7 +332,21 @@ class Branch:
             self._refused(response, now)
 
     def _on_crossing(self, event: Requested | Replied, now: float) -> None:
-        self.call.crossing.handle(self.leg, event, now)
+        if self.acceptance is not None and self.fork.winner is not self and isinstance(event, Requested):
+            self._on_requested_alone(self.acceptance, event, now)
+        else:
+            self.call.crossing.handle(self.leg, event, now)
+
+    def _on_requested_alone(self, acceptance: Acceptance, event: Requested, now: float) -> None:
+        """A request of somebody who is not connected to the caller: it goes no further than to us."""
+        request = event.request
+        if request.method == "INVITE" or (request.method == "UPDATE" and request.body):
+            # RFC 3261 §14.2, RFC 3311 §5.2: as while an offer of ours is under way. He asks again when he talks.
+            refuse(event.server, 491, now)
+        elif request.method == "UPDATE":
+            self.call.crossing.handle(self.leg, event, now)
+        else:
+            acceptance.requested(event, now)
 
     def _on_acknowledged(self, event: Acknowledged, now: float) -> None:
         self.call.crossing.acknowledged(event, now)
@@ -349,6 +434,9 @@ class Branch:
         """Whether another INVITE was sent for this failure."""
         status = response.status
         assert self.client is not None
+        if status in self.recipient.caller_id_refusals and self._show_another_number(status):
+            self._invite(now, "", self.client.flow)
+            return True
         if status in (401, 407):
             fields = self._credentials_for(response)
             if fields is None:
@@ -365,6 +453,19 @@ class Branch:
             self._invite(now)
             return True
         return status < 400 and self._follow(response, now)
+
+    def _show_another_number(self, status: int) -> bool:
+        """Whether the trunk may have refused the number that was shown, and there is another one to show.
+
+        What a telephone says that has rung is what somebody says who sits before it.
+        """
+        recipe = self.recipient.second_recipe
+        if recipe is None or self.has_rung:
+            return False
+        shown = "the caller's number" if self.recipient.recipe.from_user == "caller" else "the number shown"
+        self.note(f"the trunk refused {shown} ({status}); rang with the tracking number")
+        self.recipient = replace(self.recipient, recipe=recipe, second_recipe=None)
+        return True
 
     def _credentials_for(self, response: Response) -> str | None:
         if not self.recipient.credentials:
@@ -414,21 +515,36 @@ class Branch:
         self.record.reason = response.reason
         if status < 400:
             self.record.reason = ", ".join(_redirects(response)) or response.reason
+        elif status == 488:
+            self.record.reason = self._why_not_acceptable(response)
         fields = tuple(
             [(name, value) for name in ("Reason", "Warning") for value in response.get_all(name.lower())]
         )
         self._close(outcome, Final(status, fields=fields), now)
         self.fork.ended(self, now)
 
-    def _give_up(self, outcome: RecipientOutcome, final: Final, reason: str, now: float) -> None:
-        self.record.reason = reason
+    def _why_not_acceptable(self, response: Response) -> str:
+        """The codecs that were offered, and those that he wants where he says so (RFC 3261 §21.4.26)."""
+        assert self.client is not None
+        text = f"{response.reason}: offered {_codecs_in(self.client.invitation.body) or 'none'}"
+        wanted = _codecs_in(response.body)
+        return f"{text}, wanted {wanted}" if wanted else text
+
+    def end(self, outcome: RecipientOutcome, final: Final, now: float) -> None:
+        """He was asked, and does not take the call."""
         self._close(outcome, final, now)
         self.fork.ended(self, now)
+
+    def _give_up(self, outcome: RecipientOutcome, final: Final, reason: str, now: float) -> None:
+        self.record.reason = reason
+        self.end(outcome, final, now)
 
     def _close(self, outcome: RecipientOutcome, final: Final, now: float) -> None:
         self.final = final
         self.record.outcome = outcome
         self.record.ended_at = self.call.microseconds(now)
+        if self._notes:
+            self.record.reason = "; ".join(filter(None, [self.record.reason, *self._notes]))
         self._cancel_all()
         if outcome is not RecipientOutcome.ANSWERED:
             self.call.notify("recipient.ended", now, recipient=self.record)
@@ -450,6 +566,13 @@ class Branch:
     def __repr__(self) -> str:
         outcome = self.record.outcome.value if self.record.outcome else "open"
         return f"<branch {self.number} {self.recipient.name} {outcome}>"
+
+
+def _codecs_in(body: bytes) -> str:
+    try:
+        return ", ".join(names_in(parse(body))) if body else ""
+    except RemoteError:
+        return ""
 
 
 def _route(uri: str) -> str:

@@ -1,8 +1,9 @@
 """A call: from the caller's INVITE to the last BYE, one record.
 
-Theory. A call goes through four states: Preparing (endpoints are being lent), Ringing, Connected, Over.
-Everything that may happen comes as an event, one at a time. Who is rung and who wins is the fork's matter
-(fork.py), what crosses between two legs that are connected is the crossing's.
+Theory. A call goes through four states: Preparing (endpoints are being lent), Ringing (or whatever else a step of
+its flow does while nobody is connected), Connected, Over. Everything that may happen comes as an event, one at a
+time. Which step it is in is the walk's matter (walk.py), who is rung and who wins the fork's (fork.py), what the
+caller hears of us the announcer's, what crosses between two legs that are connected the crossing's.
 
 The call ends once, by whoever is first: end() is a claim too. Its record is closed when every branch is
 quiet and the relay has given its figures, or a second later.
@@ -11,21 +12,27 @@ quiet and the relay has given its figures, or a second later.
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from b2bua.calls import reasons
+from b2bua.calls.announcer import Announcer
 from b2bua.calls.best_response import Final
 from b2bua.calls.branch import Branch
 from b2bua.calls.crossing import Crossing, refuse
 from b2bua.calls.early import EarlyMediaPolicy
+from b2bua.calls.flow import Dial, Prompt
 from b2bua.calls.fork import Fork
 from b2bua.calls.identity import Identity
+from b2bua.calls.keys import key_in
 from b2bua.calls.leg import Leg
 from b2bua.calls.media import Media
 from b2bua.calls.plan import CallPlan
-from b2bua.calls.recipient import Recipient
+from b2bua.calls.prompts import Sound, sound_of
+from b2bua.calls.recipient import DialStep, Recipient
 from b2bua.calls.record import CallOutcome, CallRecord, RecipientOutcome, RecipientRecord, readable
+from b2bua.calls.walk import Result, Walk
 from rtp_relay import control
 from sip_stack.body import find_sdp
 from sip_stack.errors import RemoteError
@@ -43,7 +50,7 @@ from sip_stack.events import (
 )
 from sip_stack.flow import Flow
 from sip_stack.invite_server import InviteServer
-from sip_stack.message import Response
+from sip_stack.message import Request, Response
 from sip_stack.sdp import Session as Description
 from sip_stack.sdp import parse
 from sip_stack.sdp_rewriting import offer_of
@@ -92,14 +99,20 @@ class Call:
         self.caller.source_hosts = (server.transaction.source.host,)
         self.media = Media(identifier, switchboard.commands)
         self.crossing = Crossing(self)
+        self.announcer = Announcer(self)
         self.early = EarlyMediaPolicy(self)
+        self.is_answered = False  # to the caller: by us, for a recipient or for what the flow has to say
         self.record = self._new_record(now)
-        self.fork = Fork(self, plan.step)
-        self.record.recipients = [branch.record for branch in self.branches]
+        self.fork = Fork(self, _NOBODY, 1)
+        self.branches: list[Branch] = []  # of every dial step so far
+        self.walk = Walk(self)
+        self._when_lent: Callable[[float], None] | None = None
+        self._spent: Fork | None = None  # a fork that has failed, and still has its endpoints
         self.max_forwards = (request.max_forwards if request.max_forwards is not None else 70) - 1
         self.offer: Description | None = None
         self._timers: dict[int, Timer] = {}
         self._figures_due = False
+        self._trouble = ""
         server.owner = self
 
     # Beginning.
@@ -119,16 +132,108 @@ class Call:
         except RemoteError as error:
             self._refuse(error.status, now, error.reason, error.fields, error.detail)
             return
-        if not self.branches:
-            self._refuse(480, now, detail="no recipient to ring")
+        self.walk.begin(now)
+
+    # What the steps of its flow ask for.
+
+    def step_begins(self, name: str, now: float) -> None:
+        """Another step, of a flow that has more to it than to ring and to hang up."""
+        self.record.steps.append(name)
+        self.notify("call.step", now)
+        if self._spent is not None:
+            self._spent.release()
+            self._spent = None
+
+    def with_endpoint(self, then: Callable[[float], None], now: float) -> None:
+        """Go on when the caller has an endpoint in the relay."""
+        if self.caller.ends:
+            then(now)
             return
-        for branch in self.branches:
+        self._reserve([self.caller], then, now)
+
+    def ring(self, dial: DialStep, step: Dial, order: tuple[int, ...], now: float) -> None:
+        """Ring the recipients of a dial step, when all of them have endpoints."""
+        fork = self.fork = Fork(self, dial, len(self.branches) + 1, order)
+        self.branches += fork.branches
+        self.record.recipients += [branch.record for branch in fork.branches]
+        for branch in fork.branches:
             self.locate(branch, branch.recipient.route or branch.recipient.uri, now)
-        if self.state is State.OVER:  # none of them can be reached, which was known at once
+        if fork.is_over:  # none of them can be reached, which was known at once
             return
-        media = len(self.offer.media) if self.offer is not None else 1
-        self.media.reserve([self.caller, *[branch.leg for branch in self.branches]], media)
+
+        def lent(at: float) -> None:
+            self.early.step_begins(dial, step.caller_hears, at)
+            fork.ring(at)
+
+        legs = [branch.leg for branch in fork.branches]
+        self._reserve(legs if self.caller.ends else [self.caller, *legs], lent, now)
+
+    def _reserve(self, legs: list[Leg], then: Callable[[float], None], now: float) -> None:
+        """Ask for endpoints of all these legs, in one message; go on when they are lent."""
+        self.state, self._when_lent = State.PREPARING, then
+        self.media.reserve(legs, len(self.offer.media) if self.offer is not None else 1)
         self.await_relay(now)
+
+    def answer_alone(self, now: float) -> bool:
+        """Answer the caller ourselves, for what the flow has to say; False when he can't be spoken to."""
+        if not self.announcer.agree():
+            return False
+        if not self.is_answered:
+            self._answer(self.early.own_description(), now)
+            self.record.status = 200
+        return True
+
+    def resume(self, now: float) -> None:
+        """The recipient has hung up; the flow goes on with the caller alone."""
+        branch = self.winner
+        assert branch is not None
+        if branch.record.ended_at is None:
+            branch.record.ended_at = self.microseconds(now)
+        self._cancel(_Timers.DURATION)
+        self.crossing.abandon(now)
+        self.fork.finish()
+        self.fork = Fork(self, _NOBODY, len(self.branches) + 1)
+        self.media.release([branch.leg])
+        self.state = State.RINGING
+        self.announcer.agree()
+
+    def turn_away(
+        self, outcome: CallOutcome, status: int, fields: Sequence[tuple[str, str]], reason: str, now: float
+    ) -> None:
+        """The flow has ended, and the caller was never answered: he is told this status."""
+        self.server.reject(status, now, fields=fields)
+        self.record.status = status
+        self.end(outcome, now, by="service", reason=reason)
+
+    def sound(self, prompt: Prompt) -> Sound:
+        """What a prompt is to the relay, in this call."""
+        return sound_of(prompt, self.variables, self.plan.prompts)
+
+    @property
+    def variables(self) -> Mapping[str, str]:
+        """What {caller}, {source}, {flow} and {dialled} stand for."""
+        record = self.record
+        return {
+            "caller": record.caller or "an unknown number",
+            "source": record.number_name or record.dialled,
+            "flow": record.flow,
+            "dialled": record.dialled,
+        }
+
+    def message_path(self, mailbox: str) -> str:
+        """The file that a message of this call's caller is kept in."""
+        return str(PurePath(self.plan.messages, mailbox, f"{self.id}.wav"))
+
+    def message_kept(self, mailbox: str, path: str, seconds: float, now: float) -> None:
+        record = self.record
+        record.mailbox, record.voicemail, record.voicemail_seconds = mailbox, path, seconds
+        if self.is_over and record.outcome is not CallOutcome.ANSWERED:
+            record.outcome = CallOutcome.VOICEMAIL
+        self.notify("call.voicemail", now)
+
+    def note_trouble(self, text: str) -> None:
+        """Something of the flow could not be done; the first of it stands in the record, behind how the call ended."""
+        self._trouble = self._trouble or text
 
     def relay_event(self, event: control.Event, now: float) -> None:
         """Reserved, Refused, Released, Silent or Figures of this call."""
@@ -140,8 +245,10 @@ class Call:
             self.media.accept(event, legs)
             self._cancel(_Timers.RELAY)
             if self.state is State.PREPARING:
+                then, self._when_lent = self._when_lent, None
                 self.state = State.RINGING
-                self.fork.ring(now)
+                assert then is not None
+                then(now)
             else:
                 self.crossing.lent(now)
         elif isinstance(event, control.Refused):
@@ -151,15 +258,37 @@ class Call:
                 # A relay that was started anew could not lend the ports that the far ends know.
                 cause = f"the media was lost: {event.reason}"
                 self.end(self._outcome_now(), now, by="service", reason=cause, fields=reasons.FAILED)
+        elif isinstance(event, control.Played | control.Recorded | control.Digit | control.DigitsSent):
+            self._on_performance(event, now)
         elif isinstance(event, control.Released):
             self.switchboard.note_streams(self.record, event.streams)
             if self.state is State.OVER:
                 self._figures_due = False
-                self._close_if_quiet(now)
+                self.close_if_quiet(now)
         elif isinstance(event, control.Silent) and self.state is State.CONNECTED:
             self.end(
                 CallOutcome.ANSWERED, now, by="service", reason="media timeout", fields=reasons.MEDIA_TIMEOUT
             )
+
+    def _on_performance(
+        self, event: control.Played | control.Recorded | control.Digit | control.DigitsSent, now: float
+    ) -> None:
+        """What is told of something played to a leg, or heard of it."""
+        if event.leg != self.caller.number:
+            if not isinstance(event, control.Recorded):
+                self.fork.relay_event(event, now)
+        elif isinstance(event, control.Digit):
+            if self.state is State.RINGING:
+                self.walk.key(event.digit, now)
+        elif not isinstance(event, control.DigitsSent):
+            self.announcer.relay_event(event, now)
+
+    def takes_key(self, request: Request, now: float) -> bool:
+        """Whether an INFO of the caller is a key for the flow that he is in, which it then gets."""
+        key = key_in(request) if self.state is State.RINGING and self.is_answered else ""
+        if key:
+            self.walk.key(key, now)
+        return bool(key)
 
     def _read_offer(self) -> None:
         request = self.server.request
@@ -175,8 +304,8 @@ class Call:
     # What branches ask of the call.
 
     @property
-    def branches(self) -> list[Branch]:
-        return self.fork.branches
+    def is_over(self) -> bool:
+        return self.state is State.OVER
 
     @property
     def winner(self) -> Branch | None:
@@ -205,7 +334,7 @@ class Call:
 
     def branch_fields(self, recipient: Recipient, flow: Flow, min_se: int) -> str:
         """The header lines of an INVITE to a recipient that are not the dialog's."""
-        is_alone = len(self.branches) == 1
+        is_alone = len(self.fork.branches) == 1
         supported = "timer, 100rel" if is_alone and self._caller_supports_100rel else "timer"
         return (
             f"Contact: {self.stack.contact(flow)}\r\nAllow: {self.switchboard.allow}\r\nSupported: {supported}\r\n"
@@ -231,7 +360,7 @@ class Call:
 
     def branch_is_quiet(self, now: float) -> None:
         if self.state is State.OVER:
-            self._close_if_quiet(now)
+            self.close_if_quiet(now)
 
     # Connecting.
 
@@ -244,22 +373,27 @@ class Call:
         leg.exchange.receive_answer(answer)
         session.local_body = leg.exchange.local or b""
         session.agree(agree_as_client(response), now)
-        self._answer_caller(answer, now)
+        self.announcer.stop()
+        if not self.is_answered:
+            self._answer(self.early.final_description(answer), now)
         if self.offer is not None:
             self.media.direct(self.caller, self.offer, answer)
         self.media.direct(leg, answer, self.offer)
         self.media.bridge(self.caller, leg)
         record = self.record
-        record.answered_by, record.answered_leg = branch.recipient.name, branch.number
-        record.answered_at = branch.record.answered_at
+        if record.answered_by is None:  # later steps may connect him to others: the first has taken his call
+            record.answered_by, record.answered_leg = branch.recipient.name, branch.number
+            record.answered_at = self.microseconds(now)
         record.outcome, record.status = CallOutcome.ANSWERED, 200
+        self.walk.connected(branch)
         self.notify("recipient.answered", now, recipient=branch.record)
         self.notify("call.answered", now)
-        if self.plan.step.duration_limit > 0:
-            self._set(_Timers.DURATION, now + self.plan.step.duration_limit)
+        if self.plan.duration_limit > 0:
+            self._set(_Timers.DURATION, now + self.plan.duration_limit)
 
-    def _answer_caller(self, answer: Description, now: float) -> None:
-        body = self.early.final_description(answer)
+    def _answer(self, body: bytes, now: float) -> None:
+        """Send the caller his 200."""
+        self.is_answered = True
         exchange = self.caller.exchange
         if self.offer is not None:
             exchange.send_answer(body)
@@ -295,7 +429,7 @@ class Call:
             self.crossing.acknowledged(event, now)
 
     def _take_answer_in_ack(self, event: Acknowledged, now: float) -> None:
-        if self.offer is not None or self.winner is None or self.state is not State.CONNECTED:
+        if self.offer is not None or self.is_over:
             return
         request = event.request
         try:
@@ -307,7 +441,10 @@ class Call:
             self.end(CallOutcome.FAILED, now, by="caller", reason=error.detail, fields=reasons.FAILED)
             return
         self.caller.exchange.receive_answer(answer)
-        self.media.direct(self.caller, answer, self.winner.leg.exchange.remote)
+        if self.winner is not None:
+            self.media.direct(self.caller, answer, self.winner.leg.exchange.remote)
+        else:
+            self.announcer.answered(answer, now)
 
     def _on_never_acknowledged(self, event: NeverAcknowledged, now: float) -> None:
         self.never_acknowledged(now)
@@ -342,12 +479,17 @@ class Call:
 
     def leg_ended(self, leg: Leg, event: Ended, now: float) -> None:
         """A dialog is over: the other leg follows, with the Reason that was given (DLG-7, T23)."""
+        if self.is_over:
+            return
+        if leg is not self.caller and (self.winner is None or leg is not self.winner.leg):
+            self.fork.leg_ended(leg, event, now)
+            return
         if self.state is not State.CONNECTED:
-            if leg is self.caller and self.state is State.RINGING:
+            if leg is self.caller:
                 values = event.request.get_all("reason") if event.request is not None else []
                 self._abandoned(values, now)
             return
-        if leg is not self.caller and (self.winner is None or leg is not self.winner.leg):
+        if leg is not self.caller and self.walk.recipient_left(now):
             return
         by = "caller" if leg is self.caller else self.winner.recipient.name if self.winner else ""
         values = event.request.get_all("reason") if event.request is not None else []
@@ -359,6 +501,9 @@ class Call:
     def _abandoned(self, reason_values: Sequence[str], now: float) -> None:
         """The caller hung up while it rang: every phone stops, and shows a missed call unless he says otherwise."""
         if self.state is State.OVER:
+            return
+        if self.is_answered and self.winner is None:
+            self._left_the_flow(reason_values, now)
             return
         if self.winner is not None:
             # Somebody has answered, but the caller's 200 waited for his PRACK: to him nobody has.
@@ -372,11 +517,17 @@ class Call:
         self.record.status = 487
         self.end(CallOutcome.ABANDONED, now, by="caller", reason="hung up while it rang")
 
+    def _left_the_flow(self, reason_values: Sequence[str], now: float) -> None:
+        """A caller whom the flow has answered hangs up with nobody connected."""
+        outcome = CallOutcome.ABANDONED if self.fork.is_ringing else self.walk.outcome
+        self.fork.stop(RecipientOutcome.CALLER_HUNG_UP, reasons.passed_on(list(reason_values)), now)
+        self.end(outcome, now, by="caller", reason="hung up")
+
     def fork_failed(self, outcome: CallOutcome, status: int, final: Final, now: float) -> None:
-        """Nobody has answered: the caller is told the best of it (FRK-8)."""
-        self.server.reject(status, now, fields=final.fields)
-        self.record.status = status
-        self.end(outcome, now, by="service", reason=f"nobody answered ({final.status})")
+        """Nobody has answered: the flow goes on, or the caller is told the best of it (FRK-8)."""
+        outcomes = [branch.record.outcome for branch in self.fork.branches]
+        self._spent = self.fork
+        self.walk.dial_failed(Result(outcome, status, final, f"nobody answered ({final.status})"), outcomes, now)
 
     def _outcome_now(self) -> CallOutcome:
         return CallOutcome.ANSWERED if self.winner is not None else CallOutcome.FAILED
@@ -400,6 +551,8 @@ class Call:
         if self.state is State.OVER:
             return
         self._note_end(outcome, by, reason, now)
+        self.walk.finish()
+        self.announcer.call_ends()
         self.fork.finish()
         self.fork.stop(RecipientOutcome.FAILED, fields, now)
         if not self.server.is_over:
@@ -415,13 +568,14 @@ class Call:
             self._figures_due = True
         self.notify("call.ended", now)
         self._set(_Timers.RECORD, now + RECORD_PATIENCE)
-        self._close_if_quiet(now)
+        self.close_if_quiet(now)
 
     def _note_end(self, outcome: CallOutcome, by: str, reason: str, now: float) -> None:
         """First of all, so that the record is whole whatever may break behind it."""
         self.state = State.OVER
         record = self.record
-        record.outcome, record.ended_by, record.reason = outcome, by, reason
+        record.outcome, record.ended_by = outcome, by
+        record.reason = f"{reason}; {self._trouble}" if self._trouble else reason
         record.ended_at = self.microseconds(now)
         if self.winner is not None and self.winner.record.ended_at is None:
             self.winner.record.ended_at = record.ended_at
@@ -443,30 +597,34 @@ class Call:
         """The relay is gone: no figures will come, and a call that was waiting for endpoints has none."""
         if self.state is State.PREPARING:
             self._refuse(503, now, fields=(("Retry-After", "5"),), detail="the relay is not there")
-        elif self._figures_due:
+            return
+        self.announcer.relay_lost(now)
+        if self._figures_due:
             self._figures_due = False
-            self._close_if_quiet(now)
+            self.close_if_quiet(now)
         else:
             self.crossing.not_lent(now)
 
     def relay_is_back(self, now: float) -> None:
         """A new relay: lend the same ports again, so that the media goes on without a word on the wire."""
         if self.state in (State.RINGING, State.CONNECTED):
-            legs = [
-                leg
-                for leg in self.legs
-                if leg.ends and (self.winner is None or leg in (self.caller, self.winner.leg))
-            ]
-            self.media.restore(legs)
+            branches = self.fork.branches if self.winner is None else [self.winner]
+            self.media.restore([self.caller, *[branch.leg for branch in branches]])
+            if self.state is State.RINGING:
+                self.fork.relay_is_back(now)
+                self.early.relay_is_back(now)
 
-    def _close_if_quiet(self, now: float) -> None:
-        if self._figures_due or not self.caller.is_gone or self.server.is_awaiting_acknowledgement:
+    def close_if_quiet(self, now: float) -> None:
+        if self._figures_due or self.announcer.is_keeping:
+            return
+        if not self.caller.is_gone or self.server.is_awaiting_acknowledgement:
             return
         if all(branch.is_quiet for branch in self.branches):
             self._close(now)
 
     def _close(self, now: float) -> None:
         self._cancel(_Timers.RECORD)
+        self.announcer.finish()
         self.switchboard.finished(self)
 
     def dissolve(self) -> None:
@@ -474,11 +632,14 @@ class Call:
 
         What the wire may still bring (a repeated 2xx, a late BYE) is finished by the stack alone.
         """
-        self.fork.dissolve()
+        for fork in {id(branch.fork): branch.fork for branch in self.branches}.values():
+            fork.dissolve()
+        self.branches = []
+        self._spent = self._when_lent = None
         self.server.forget_owner()
         self.caller.dissolve()
         self.messages.clear()  # transactions live for 32 s more, and hold the trace
-        del self.crossing, self.early, self.fork
+        del self.announcer, self.crossing, self.early, self.fork, self.walk
 
     # Timers.
 
@@ -573,11 +734,15 @@ class Call:
             sip_call_id=readable(request.call_id),
             started_at=self.microseconds(now),
             configuration=self.plan.configuration,
+            flow=self.plan.flow.name,
+            flow_version=self.plan.flow.version,
         )
 
     def __repr__(self) -> str:
         return f"<call {self.id} {self.state.name.lower()} {self.branches!r}>"
 
+
+_NOBODY = DialStep(())
 
 _HANDLE: dict[type, Callable[[Call, Any, float], None]] = {
     Cancelled: Call._on_cancelled,

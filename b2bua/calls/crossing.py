@@ -132,6 +132,8 @@ class Crossing:
             refuse(event.server, 603, now)
         elif request.method in ("INVITE", "UPDATE"):
             self._offered(leg, other, event, now)
+        elif leg is self._call.caller and self._call.takes_key(request, now):
+            refuse(event.server, 200, now)
         elif other is None or not other.is_up:
             refuse(event.server, 480 if other is None else 481, now)
         else:
@@ -166,6 +168,9 @@ class Crossing:
             leg.exchange.send_answer(local)
             self._accept(leg, request, server, local, now)
             return
+        if other is None and leg is self._call.caller and self._call.is_answered:
+            self._answer_alone(leg, offer, request, server, now)
+            return
         if other is None or not other.is_up or self._is_busy(other):
             leg.exchange.fail()
             raise RemoteError(491, "the other leg is busy with an offer")
@@ -178,6 +183,17 @@ class Crossing:
             self._call.await_relay(now)
         else:
             self._pass_offer(passed, offer, now)
+
+    def _answer_alone(
+        self, leg: Leg, offer: Description, request: Request, server: InviteServer | ServerTransaction, now: float
+    ) -> None:
+        """The caller changes his media while he hears us and nobody else (a menu, our ringing tone)."""
+        body = self._call.announcer.agree_again(offer) if not leg.lacks(offer) else b""
+        if not body:
+            leg.exchange.fail()
+            raise RemoteError(488, "nothing in the offer that prompts could be played in")
+        leg.exchange.send_answer(body)
+        self._accept(leg, request, server, body, now)
 
     def _is_busy(self, other: Leg) -> bool:
         session = other.session

@@ -1,25 +1,36 @@
-"""Ringing one or more recipients at once, and who wins (FRK-1 to FRK-21).
+"""Ringing one or more recipients, at once or in turns, and who wins (FRK-1 to FRK-21).
 
-Theory. A fork is open until it has a winner or an end. The winner is claimed in one step: the first usable
-2xx that is handled while nobody has won; in that same step the losers are cancelled and the call goes on to
-answer the caller, and none of it waits for an answer to another. Whatever comes after meets a fork that has
-a winner: ACK and BYE, and a record that says by how much it was too late.
+Theory. A fork is open until it has a winner or an end. The call is claimed in one step: by the first usable
+2xx that is handled while nobody has claimed it; in that same step the losers are cancelled and the call goes on
+to answer the caller, and none of it waits for an answer to another. Whatever comes after meets a fork that is
+claimed: ACK and BYE, and a record that says by how much it was too late.
 
-With no winner the fork fails once: when its last branch is over, or when ring time ends, with the best of
-what the recipients have said.
+Something may come between a 2xx and the caller (acceptance.py). A recipient who only hears a whisper, or whose
+extension is dialled, has claimed the call by his 2xx, and wins when that is over. One who must press 1 claims
+nothing by it: the others ring on, several may be asked, and the first key that is handled claims and wins.
+
+With no winner the fork fails once: when its last branch is over, or when ring time ends and nobody is being asked,
+with the best of what the recipients have said. In turns, ring time is that of whose turn it is, and the next one
+rings when a branch is over.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from b2bua.calls import reasons
+from b2bua.calls.acceptance import Acceptance
 from b2bua.calls.best_response import Final, best, upstream
 from b2bua.calls.branch import Branch
+from b2bua.calls.identity import digits_of
+from b2bua.calls.leg import Leg
 from b2bua.calls.recipient import DialStep, SixXX
 from b2bua.calls.record import CallOutcome, RecipientOutcome
+from rtp_relay import control
 from sip_stack.body import find_sdp
 from sip_stack.errors import RemoteError
+from sip_stack.events import Ended
 from sip_stack.invite_client import InviteClient
 from sip_stack.message import Response
 from sip_stack.sdp import Session as Description
@@ -36,33 +47,49 @@ class Fork:
 
     __slots__ = (
         "_call",
+        "_claimant",
         "_claimed_at",
+        "_first_number",
         "_is_over",
         "_ring_timer",
+        "_turn",
+        "_waiting",
+        "_was_timed_out",
         "branches",
         "is_ringing",
         "step",
         "winner",
     )
 
-    def __init__(self, call: Call, step: DialStep) -> None:
+    def __init__(self, call: Call, step: DialStep, first_number: int = 1, order: Sequence[int] = ()) -> None:
+        """first_number: of the leg of the first branch; the others follow. order: of turns, as indices of the
+        step's recipients; none: as they stand."""
         self._call = call
         self.step = step
-        self.winner: Branch | None = None
+        self.winner: Branch | None = None  # who has the call
         self.is_ringing = False
-        self._is_over = False
+        self._claimant: Branch | None = None  # who has it, or will when he has heard what he is told
         self._claimed_at = 0.0
+        self._is_over = False
+        self._was_timed_out = False
         self._ring_timer: Timer | None = None
+        self._first_number = first_number
         self.branches = [
-            Branch(call, self, number, recipient, call.switchboard.next_session_id())
-            for number, recipient in enumerate(step.recipients, 1)
+            Branch(call, self, first_number + index, index, recipient, call.switchboard.next_session_id())
+            for index, recipient in enumerate(step.recipients)
         ]
+        self._turn: Branch | None = None  # whose turn it is
+        self._waiting = [self.branches[index] for index in order] if order else self.branches[:]
 
     # From the call.
 
     def ring(self, now: float) -> None:
-        """Every endpoint is lent: ring them all, in this turn."""
+        """Every endpoint is lent: ring them all, in this turn of the loop; or the first of those who take turns."""
         self.is_ringing = True
+        self._leave_out(now)
+        if self.step.takes_turns or not any(branch.is_open for branch in self.branches):
+            self._go_on(now)
+            return
         self._ring_timer = self._call.stack.wheel.set(self, 0, now + self.step.ring_time)
         for branch in self.branches:
             branch.schedule(now)
@@ -83,14 +110,42 @@ class Fork:
         self.finish()
         for branch in self.branches:
             branch.dissolve()
-        self.branches = []
-        self.winner = None
+        self.branches, self._waiting = [], []
+        self.winner = self._claimant = self._turn = None
+
+    def release(self) -> None:
+        """The call goes on without this fork: its endpoints go back."""
+        self._call.media.release([branch.leg for branch in self.branches])
+
+    def relay_event(self, event: control.Event, now: float) -> None:
+        """Played, Digit or DigitsSent of one of its legs."""
+        acceptance = self._acceptance_of(getattr(event, "leg", 0))
+        if acceptance is not None:
+            acceptance.relay_event(event, now)
+
+    def relay_is_back(self, now: float) -> None:
+        """What was being said to those who are asked is said anew."""
+        for branch in self.branches:
+            if branch.acceptance is not None:
+                branch.acceptance.relay_is_back(now)
+
+    def leg_ended(self, leg: Leg, event: Ended, now: float) -> None:
+        """The dialog of a branch is over that has not won."""
+        acceptance = self._acceptance_of(leg.number)
+        if acceptance is not None:
+            acceptance.hung_up(event, now)
+            self._call.branch_is_quiet(now)
 
     # What branches ask.
 
     @property
+    def is_over(self) -> bool:
+        """It has failed, or the call goes on without it."""
+        return self._is_over
+
+    @property
     def may_ring(self) -> bool:
-        return self.is_ringing and self.winner is None
+        return self.is_ringing and self._claimant is None
 
     def may_ring_uri(self, uri: str) -> bool:
         """Whether a recipient may forward the call there: no target is rung twice (FRK-10)."""
@@ -111,7 +166,7 @@ class Fork:
         self, branch: Branch, client: InviteClient, session: Session, response: Response, now: float
     ) -> None:
         """A 2xx. The first that can be used wins; every other gets ACK and BYE."""
-        if not self.may_ring:
+        if not self.may_ring or not branch.is_open:
             self._note_late(branch, now)
             client.refuse(session, self._stop_reason(), now)
             return
@@ -121,13 +176,24 @@ class Fork:
             branch.record.reason = "answer without a usable session description"
             branch.lose(RecipientOutcome.FAILED, Final(488, is_real=False), now)
             self.ended(branch, now)
-            return
-        self.winner = branch
-        self._claimed_at = now
-        self._stop_ring_timer()
-        branch.win(now)
-        self._stop_others(branch, now)
-        self._call.fork_won(branch, session, response, answer, now)
+        elif self.step.screens(branch.recipient):
+            self._screen(branch, response, answer, now)
+        else:
+            self._win(branch, response, answer, now)
+
+    def accepted(self, branch: Branch, now: float) -> None:
+        """Who was asked has accepted: by the key, or by having heard what he was told."""
+        acceptance = branch.acceptance
+        assert acceptance is not None
+        if self._claimant in (None, branch) and not self._is_over:
+            self._win(branch, acceptance.response, acceptance.answer, now)
+
+    def pressed_late(self, branch: Branch, now: float) -> None:
+        """The key of somebody who was asked, when another has the call."""
+        record = branch.record
+        if self._claimant is not None and record.outcome is RecipientOutcome.STOPPED:
+            record.outcome = RecipientOutcome.PRESSED_TOO_LATE
+            record.late_by = round((now - self._claimed_at) * 1_000_000)
 
     def answered_late(self, branch: Branch, now: float) -> None:
         """A 2xx that crossed our CANCEL; it has had its ACK and BYE."""
@@ -139,14 +205,14 @@ class Fork:
         if self._is_over or self.winner is not None:
             self._call.branch_is_quiet(now)
             return
-        final = branch.final
-        if self.step.six_xx is SixXX.EVERYONE and final is not None and final.is_real and final.status >= 600:
+        if self._claimant is branch:
+            self._claimant = None
+        status = self._status_for_everyone(branch)
+        if status and branch.final is not None:
             self.stop(RecipientOutcome.STEP_ENDED, "", now)
-            self._fail(final.status, final, now)
-        elif not any(each.is_open for each in self.branches):
-            chosen = best([each.final for each in self.branches if each.final is not None])
-            assert chosen is not None
-            self._fail(upstream(chosen.status), chosen, now)
+            self._fail(status, branch.final, now)
+        elif not any(each.is_open for each in self.branches) or branch is self._turn:
+            self._go_on(now)
         else:
             self._call.early.branch_ended(branch, now)
 
@@ -157,27 +223,101 @@ class Fork:
         self._call.guard(Fork._ring_time_ended, self, None, now)
 
     def _ring_time_ended(self, _: None, now: float) -> None:
-        """FRK-9: what somebody real has said, else 480 when a phone rang, else 408."""
+        """Who rings is stopped. Who is being asked keeps the time that he has for it (product 5d)."""
         if not self.may_ring:
             return
-        held = best([each.final for each in self.branches if each.final is not None and each.final.is_real])
-        self.stop(RecipientOutcome.NO_ANSWER, reasons.NO_ANSWER, now)
-        if held is not None:
-            self._fail(upstream(held.status), held, now, was_ringing=True)
-            return
-        status = self.step.timeout_status if any(branch.has_rung for branch in self.branches) else 408
-        reason = (("Reason", 'Q.850;cause=19;text="No answer from user"'),)
-        self._fail(status, Final(status, is_real=False, fields=reason), now, was_ringing=True)
+        self._was_timed_out = True
+        if not self.step.takes_turns:
+            self.is_ringing = False
+        rung = [self._turn] if self._turn is not None else self.branches
+        unheard = [branch for branch in rung if not branch.is_asked]
+        for branch in unheard:
+            branch.stop(RecipientOutcome.NO_ANSWER, reasons.NO_ANSWER, now)
+        if len(unheard) == len(rung):
+            self._go_on(now)
+        for branch in [] if self._is_over else unheard:  # the caller hears ringing, and nobody any more
+            self._call.early.branch_ended(branch, now)
 
     # Within.
 
-    def _fail(self, status: int, final: Final, now: float, was_ringing: bool = False) -> None:
-        self.finish()
-        self._call.fork_failed(self._outcome(was_ringing), status, final, now)
+    def _leave_out(self, now: float) -> None:
+        """Nobody rings himself, and nobody is rung twice in a step of a flow."""
+        own = self._call.identity.digits
+        rung = set()
+        for branch in self.branches:
+            recipient = branch.recipient
+            if own and own in recipient.uri and digits_of(recipient.uri) == own:
+                branch.skip("it is the caller's own number", now)
+            elif recipient.is_once:
+                if (recipient.uri, recipient.route) in rung:
+                    branch.skip("rung already in this step", now)
+                rung.add((recipient.uri, recipient.route))
 
-    def _outcome(self, was_ringing: bool) -> CallOutcome:
+    def _screen(self, branch: Branch, response: Response, answer: Description, now: float) -> None:
+        """Something comes before the caller. Who need not press 1 has the call already, if he only stays."""
+        if not branch.recipient.press_one:
+            self._claimant, self._claimed_at = branch, now
+            self._stop_ring_timer()
+            if not self.step.takes_turns:
+                self._stop_others(branch, now)
+        self._call.early.keep_ringing(now)
+        branch.screen(response, answer, now)
+
+    def _win(self, branch: Branch, response: Response, answer: Description, now: float) -> None:
+        self.winner = branch
+        if self._claimant is None:
+            self._claimant, self._claimed_at = branch, now
+        self._stop_ring_timer()
+        branch.win(now)
+        self._stop_others(branch, now)
+        assert branch.leg.session is not None
+        self._call.fork_won(branch, branch.leg.session, response, answer, now)
+
+    def _status_for_everyone(self, branch: Branch) -> int:
+        """What the caller is told when this refusal ends the step for all; 0 when it does not."""
+        final = branch.final
+        if final is None:
+            return 0
+        is_six_xx = final.is_real and final.status >= 600 and branch.acceptance is None
+        if is_six_xx and self.step.six_xx is SixXX.EVERYONE:
+            return final.status
+        declines = branch.record.outcome is RecipientOutcome.DECLINED
+        return upstream(final.status) if declines and self.step.decline_ends else 0
+
+    def _go_on(self, now: float) -> None:
+        """With the next whose turn it is; with nobody left, the fork has failed (FRK-9, FRK-10)."""
+        if self.step.takes_turns and self._ring_next(now):
+            return
+        self._turn = None
+        held = best([each.final for each in self.branches if each.final is not None])
+        assert held is not None
+        if held.is_real or not self._was_timed_out:
+            self._fail(upstream(held.status), held, now)
+            return
+        # What somebody real has said was none; 480 when a phone rang, else 408.
+        status = self.step.timeout_status if any(branch.has_rung for branch in self.branches) else 408
+        reason = (("Reason", 'Q.850;cause=19;text="No answer from user"'),)
+        self._fail(status, Final(status, is_real=False, fields=reason), now)
+
+    def _ring_next(self, now: float) -> bool:
+        """Ring the next of those who take turns; False when there is none."""
+        while self._waiting:
+            branch = self._waiting.pop(0)
+            if branch.is_open:
+                self._turn = branch
+                self._stop_ring_timer()
+                self._ring_timer = self._call.stack.wheel.set(self, 0, now + self.step.ring_time)
+                branch.schedule(now)
+                return True
+        return False
+
+    def _fail(self, status: int, final: Final, now: float) -> None:
+        self.finish()
+        self._call.fork_failed(self._outcome(), status, final, now)
+
+    def _outcome(self) -> CallOutcome:
         outcomes = {branch.record.outcome for branch in self.branches}
-        if RecipientOutcome.NO_ANSWER in outcomes or was_ringing:
+        if self._was_timed_out or not _NOBODY.isdisjoint(outcomes):
             return CallOutcome.NO_ANSWER
         return next(
             (call for recipient, call in _CALL_OUTCOMES if recipient in outcomes), CallOutcome.NO_ANSWER
@@ -188,15 +328,21 @@ class Fork:
         reason = self._stop_reason()
         for branch in losers:
             branch.stop(RecipientOutcome.STOPPED, reason, now)
-        self._call.media.release([branch.leg for branch in losers])
+            if self.winner is None:  # the caller is left to ringing for a while
+                self._call.early.branch_ended(branch, now)
+        self._call.media.release([branch.leg for branch in losers if not branch.is_told])
+
+    def _acceptance_of(self, leg: int) -> Acceptance | None:
+        index = leg - self._first_number
+        return self.branches[index].acceptance if 0 <= index < len(self.branches) else None
 
     def _stop_reason(self) -> str:
-        if self.winner is not None:
+        if self._claimant is not None:
             return reasons.COMPLETED_ELSEWHERE if self.step.answered_elsewhere else ""
         return ""
 
     def _note_late(self, branch: Branch, now: float) -> None:
-        if self.winner is not None and self.winner is not branch:
+        if self._claimant is not None and self._claimant is not branch:
             branch.record.late_by = round((now - self._claimed_at) * 1_000_000)
             branch.lose(RecipientOutcome.TOO_LATE, Final(200), now)
 
@@ -226,6 +372,9 @@ def _usable_answer(branch: Branch, response: Response) -> Description | None:
     return None if fault or all(medium.is_rejected for medium in answer.media) else answer
 
 
+_NOBODY = frozenset((
+    RecipientOutcome.NO_ANSWER, RecipientOutcome.NOT_CONFIRMED, RecipientOutcome.NOT_ACCEPTED,
+))  # fmt: skip
 _CALL_OUTCOMES = (
     (RecipientOutcome.BUSY, CallOutcome.BUSY),
     (RecipientOutcome.DECLINED, CallOutcome.DECLINED),

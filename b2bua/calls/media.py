@@ -1,11 +1,30 @@
-"""What a call asks of the relay: endpoints for its legs, where their far ends are, and who hears whom."""
+"""What a call asks of the relay: endpoints for its legs, where their far ends are, who hears whom, and what else."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from b2bua.calls.leg import Leg
-from rtp_relay.control import Bridge, Command, Direct, LegRequest, Release, Reserve, Reserved
+from rtp_relay.control import (
+    Bridge,
+    Codec,
+    Command,
+    CountryTone,
+    Direct,
+    File,
+    LegRequest,
+    Listen,
+    Play,
+    Record,
+    Release,
+    Reserve,
+    Reserved,
+    SendDigits,
+    Speech,
+    StopPlaying,
+    StopRecording,
+    Tone,
+)
 from sip_stack.sdp import Session as Description
 from sip_stack.sdp_rewriting import End
 
@@ -23,6 +42,8 @@ class Media:
         self._commands = commands
         self._directed: dict[tuple[int, int], Direct] = {}
         self._bridge: Bridge | None = None
+        self._listens: dict[int, Listen] = {}
+        self._play_ids = 0
 
     def reserve(self, legs: Iterable[Leg], media: int) -> None:
         """Ask for endpoints: all legs in one message, each as many as the description has media."""
@@ -82,6 +103,62 @@ class Media:
             self._bridge = bridge
             self._commands.append(bridge)
 
+    # What we say to a leg, and what of it we hear.
+
+    def play(
+        self,
+        leg: Leg,
+        sound: Tone | CountryTone | File | Speech,
+        codec: Codec,
+        *,
+        medium: int = 0,
+        repeat: int = 1,
+        patience: float = 0.0,
+    ) -> int:
+        """Play a sound, in place of what is played; gives the play_id of the Played that will come, once.
+
+        repeat 0: until it is stopped. patience: seconds to wait at most for the far end's first packet.
+        """
+        self._play_ids += 1
+        self._commands.append(
+            Play(self.call_id, leg.number, medium, self._play_ids, sound, codec, repeat, patience)
+        )
+        return self._play_ids
+
+    def stop_playing(self, leg: Leg, play_id: int) -> None:
+        self._commands.append(StopPlaying(self.call_id, leg.number, play_id))
+
+    def listen(self, leg: Leg, events: tuple[int, ...], *, medium: int = 0, forward: bool = True) -> None:
+        """Have keys of a leg told as Digit. events: payload types of telephone-event; none: no more."""
+        listen = Listen(self.call_id, leg.number, events, medium, forward)
+        if events:
+            self._listens[leg.number] = listen
+        elif self._listens.pop(leg.number, None) is None:
+            return
+        self._commands.append(listen)
+
+    def send_digits(
+        self, leg: Leg, digits: str, event: int, *, medium: int = 0, clock_rate: int = 8000
+    ) -> None:
+        """Press keys for a leg; "w" waits. event: the payload type of telephone-event. DigitsSent will come, once."""
+        self._commands.append(SendDigits(self.call_id, leg.number, medium, event, digits, clock_rate))
+
+    def record(
+        self,
+        leg: Leg,
+        path: str,
+        codec: Codec,
+        *,
+        medium: int = 0,
+        longest: float = 0.0,
+        silence_end: float = 0.0,
+    ) -> None:
+        """Keep what a leg says in a file. Recorded will come, once. longest, silence_end: seconds, 0 for no end."""
+        self._commands.append(Record(self.call_id, leg.number, path, longest, silence_end, medium, (codec,)))
+
+    def stop_recording(self, leg: Leg, *, medium: int = 0) -> None:
+        self._commands.append(StopRecording(self.call_id, leg.number, medium))
+
     def release(self, legs: Iterable[Leg]) -> None:
         """Give back the endpoints of legs that lost; those of the others stay."""
         numbers = tuple([leg.number for leg in legs if leg.ends])
@@ -110,3 +187,4 @@ class Media:
             self._commands.extend([direct for direct in self._directed.values() if direct.leg in lent])
             if self._bridge is not None:
                 self._commands.append(self._bridge)
+            self._commands.extend([listen for listen in self._listens.values() if listen.leg in lent])

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from b2bua.calls.flow import Prompt
 
 
 class EarlyMedia(enum.Enum):
@@ -12,6 +16,7 @@ class EarlyMedia(enum.Enum):
     NONE = "none"  # 180 and the caller's own ringback; the default with more than one recipient
     FIRST = "first"  # the first branch that sends 183 with SDP is heard, one way
     SINGLE = "single"  # with one recipient: passed through; with more: as NONE
+    RINGBACK = "ringback"  # our own ringing tone, which fixes the codec before anybody has answered
 
 
 class SixXX(enum.Enum):
@@ -37,6 +42,7 @@ class HeaderRecipe:
     from_user: number shown in From; "caller", "dialled" or a fixed number.
     from_host: host of From; "" is our advertised address.
     asserted_identity: add P-Asserted-Identity (RFC 3325) with the same number.
+    private_identity: also when the caller asks not to be known: this trunk is trusted to keep it (RFC 3325 §7).
     diversion: add Diversion (RFC 5806) with the dialled number.
     display_prefix: put before the caller's display name.
     pass_headers: lower-case names of caller's headers that are copied to the branch.
@@ -46,6 +52,7 @@ class HeaderRecipe:
     from_user: str = "caller"
     from_host: str = ""
     asserted_identity: bool = False
+    private_identity: bool = False
     diversion: bool = False
     display_prefix: str = ""
     pass_headers: tuple[str, ...] = ()
@@ -61,6 +68,11 @@ class Recipient:
     start_after, stop_after: seconds from the start of the step; stop_after 0 is the step's end.
     unreachable_after: with no response at all for that many seconds the branch is given up; 0: never early.
     follow_redirects: how many 3xx are followed; 0 treats a 3xx as a failure and keeps its Contact in the record.
+    extension: keys sent after his answer, a "w" for each half second of pause.
+    press_one: he is connected only when he has pressed 1.
+    caller_id_refusals: statuses by which his trunk refuses the number that is shown; he is then rung once more,
+        with the second_recipe. None: he is not.
+    is_once: of several with his address in one step only the first is rung.
     media_interface: the relay interface towards this recipient.
     """
 
@@ -76,16 +88,25 @@ class Recipient:
     media_interface: str = ""
     nat: bool = True
     keep_call_id: bool = False
+    extension: str = ""
+    press_one: bool = False
+    caller_id_refusals: tuple[int, ...] = ()
+    second_recipe: HeaderRecipe | None = None
+    is_once: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class DialStep:
-    """Ring recipients at once and connect the first that answers.
+    """Ring recipients, all at once or in turns, and connect the first that answers.
 
-    ring_time: seconds, from the start of the step.
+    ring_time: seconds, from the start of the step; in turns of each recipient.
     timeout_status: sent to the caller when ring time ends and nobody gave a reason; 480 or 408.
     media_timeout: seconds of silence of all legs that owe media, after which the call is ended; 0: never.
     duration_limit: seconds after which an answered call is ended; 0: never.
+    decline_ends: a recipient who declines does so for everyone.
+    takes_turns: one recipient rings at a time, in the order that the call is told.
+    whisper: heard by who has answered, before he is connected. confirm_prompt: asks him for the 1, where he must
+        press it, confirm_time seconds at most. too_late: heard by who had answered when somebody else has the call.
     """
 
     recipients: tuple[Recipient, ...]
@@ -96,3 +117,13 @@ class DialStep:
     media_timeout: float = 60.0
     duration_limit: float = 0.0
     answered_elsewhere: bool = True  # tell losers "call completed elsewhere", so that they log no missed call
+    decline_ends: bool = False
+    takes_turns: bool = False
+    whisper: Prompt | None = None
+    confirm_prompt: Prompt | None = None
+    too_late: Prompt | None = None
+    confirm_time: float = 10.0
+
+    def screens(self, recipient: Recipient) -> bool:
+        """Whether something comes between this recipient's answer and the caller."""
+        return recipient.press_one or self.whisper is not None or recipient.extension != ""

@@ -13,6 +13,8 @@ class CallOutcome(enum.Enum):
     BUSY = "busy"
     DECLINED = "declined"
     NO_ANSWER = "no answer"
+    VOICEMAIL = "voicemail"  # nobody answered, and the caller has left a message
+    SERVED = "served"  # by the flow alone: he heard an announcement, or chose nothing from a menu
     UNREACHABLE = "not reachable"
     FAILED = "failed"  # our own failure: no ports, an error in the call
     REFUSED = "refused"  # never rang: unknown number, over a limit, bad request
@@ -32,6 +34,9 @@ class RecipientOutcome(enum.Enum):
     CALLER_HUNG_UP = "caller hung up"
     FAILED = "failed"  # answered, but could not be connected
     SKIPPED = "skipped"  # never rung
+    NOT_CONFIRMED = "did not press 1"  # answered, and did nothing more: a mailbox, maybe
+    NOT_ACCEPTED = "did not accept"  # answered, and hung up while he was told who calls, or asked
+    PRESSED_TOO_LATE = "pressed 1 too late"
     STEP_ENDED = "step ended"  # stopped by another recipient's refusal (six_xx = "everyone")
 
 
@@ -59,7 +64,12 @@ class TraceEntry(NamedTuple):
 
 @dataclass(slots=True)
 class StreamRecord:
-    """Media of one leg and medium; lost in packets, jitter in ms. See rtp_relay.control.StreamFigures."""
+    """Media of one leg and medium; lost in packets, jitter and round_trip in ms, owed and silent in seconds.
+
+    As rtp_relay.control.StreamFigures, where None says that nothing is known of it. codec: its name in lower case,
+    "" if it is not known. mos: how the leg in heard_by heard this one, 1 to 4.5. is_one_way: nothing came though it
+    was due, and the other direction was there. The last three are found when the call is over, see quality.py.
+    """
 
     leg: int
     medium: int
@@ -73,6 +83,19 @@ class StreamRecord:
     strangers: int = 0
     longest_gap: float = 0.0
     far: str = ""
+    ssrc_changes: int = 0
+    malformed: int = 0
+    rtcp_packets: int = 0
+    owed: float = 0.0
+    silent: float = 0.0
+    drops: dict[str, int] = field(default_factory=dict)
+    codec: str = ""
+    heard_by: int | None = None
+    round_trip: float | None = None
+    reported_lost: int | None = None
+    reported_jitter: float | None = None
+    mos: float | None = None
+    is_one_way: bool | None = None
 
 
 @dataclass(slots=True)
@@ -116,6 +139,12 @@ class CallRecord:
     status: int | None = None  # final status sent to the caller
     reason: str = ""
     configuration: str = ""  # version of the configuration that the call ran with
+    flow: str = ""  # its name, and its version, 0 for one of the configuration file
+    flow_version: int = 0
+    steps: list[str] = field(default_factory=list)  # names of the steps that it went through, in order
+    mailbox: str = ""  # of the message that the caller has left
+    voicemail: str = ""  # the file of it
+    voicemail_seconds: float = 0.0
     recipients: list[RecipientRecord] = field(default_factory=list)
     streams: list[StreamRecord] = field(default_factory=list)
     trace: list[TraceEntry] = field(default_factory=list)

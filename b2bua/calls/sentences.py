@@ -21,6 +21,8 @@ _DID: Final[dict[RecipientOutcome, tuple[str, str]]] = {
     _R.REDIRECTED: ("wanted it forwarded", "wanted it forwarded"),
     _R.FAILED: ("could not be connected", "could not be connected"),
     _R.SKIPPED: ("was skipped", "were skipped"),
+    _R.NOT_CONFIRMED: ("did not press 1", "did not press 1"),
+    _R.NOT_ACCEPTED: ("did not accept", "did not accept"),
     _R.STEP_ENDED: ("was stopped", "were stopped"),
 }
 
@@ -30,11 +32,19 @@ def recipient_sentence(recipient: RecipientRecord, record: CallRecord) -> str:
     winner = record.answered_by or "somebody"
     match recipient.outcome:
         case None:
-            return "Ringing" if recipient.ringing_at is not None else "Calling"
+            return _so_far(recipient)
         case _R.ANSWERED:
-            return "Answered" + _after(recipient.invited_at, recipient.answered_at)
+            return _answered(recipient) + _in_brackets(recipient.reason)
         case _R.STOPPED:
-            return f"Stopped: {winner} answered"
+            return _stopped(recipient, winner)
+        case _R.NOT_CONFIRMED:
+            return f"{_answered(recipient)}, but did not press 1{_in_brackets(recipient.reason)}"
+        case _R.NOT_ACCEPTED:
+            return f"{_answered(recipient)}, but did not accept{_in_brackets(recipient.reason)}"
+        case _R.PRESSED_TOO_LATE if recipient.late_by is not None:
+            return f"Pressed 1 too late ({interval(recipient.late_by)} after {winner})"
+        case _R.PRESSED_TOO_LATE:
+            return "Pressed 1 too late"
         case _R.TOO_LATE if recipient.late_by is not None:
             return f"Answered too late ({interval(recipient.late_by)} after {winner})"
         case _R.TOO_LATE:
@@ -57,6 +67,8 @@ def recipient_sentence(recipient: RecipientRecord, record: CallRecord) -> str:
             return "Declined"
         case _R.BUSY:
             return "Busy"
+        case _R.CALLER_HUNG_UP if recipient.answered_at is not None:
+            return f"{_answered(recipient)}, but the caller had hung up"
         case _R.CALLER_HUNG_UP:
             return "Caller hung up"
 
@@ -76,6 +88,12 @@ def call_sentence(record: CallRecord) -> str:
             return f"Refused{_colon(_call_status(record))}"
         case _C.INTERRUPTED:
             return INTERRUPTED
+        case _C.VOICEMAIL:
+            message = f"he caller left a message of {interval(round(record.voicemail_seconds * 1e6))}"
+            return f"{_nobody(record)}; t{message}" if record.recipients else f"T{message}"
+        case _C.SERVED:
+            who = "the caller hung up" if record.ended_by == "caller" else "the flow ended"
+            return f"Nobody was to be rung; {who}{_after(record.started_at, record.ended_at)}"
         case _:  # busy, declined, no answer, not reachable
             return _nobody(record)
 
@@ -96,6 +114,22 @@ def interval(microseconds: int) -> str:
         return f"{minutes} min {seconds:02} s"
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes:02} min"
+
+
+def _so_far(recipient: RecipientRecord) -> str:
+    if recipient.answered_at is not None:
+        return "Answered, asked whether to take the call"
+    return "Ringing" if recipient.ringing_at is not None else "Calling"
+
+
+def _answered(recipient: RecipientRecord) -> str:
+    return "Answered" + _after(recipient.invited_at, recipient.answered_at)
+
+
+def _stopped(recipient: RecipientRecord, winner: str) -> str:
+    if recipient.answered_at is not None:
+        return f"{_answered(recipient)}, but {winner} took the call first"
+    return f"{'Not called' if recipient.invited_at is None else 'Stopped'}: {winner} answered"
 
 
 def _now(record: CallRecord) -> str:

@@ -12,10 +12,12 @@ from typing import NamedTuple, Protocol
 
 from b2bua.calls.admission import Admission
 from b2bua.calls.branch import Branch
-from b2bua.calls.call import Call
+from b2bua.calls.call import Call, State
 from b2bua.calls.plan import CallPlan
+from b2bua.calls.quality import assess, codec_of
 from b2bua.calls.record import CallRecord, RecipientRecord, StreamRecord, TraceEntry, readable
 from b2bua.calls.sentences import call_sentence, recipient_sentence
+from b2bua.calls.turns import NoTurns, Turns
 from rtp_relay import control
 from sip_stack.errors import LocalError, RemoteError
 from sip_stack.events import Asked, Event, Invited
@@ -65,6 +67,7 @@ class Switchboard:
         directory: Directory,
         *,
         admission: Admission | None = None,
+        turns: Turns | None = None,
         wall_offset: float = 0.0,
         is_watched: bool = True,
     ) -> None:
@@ -77,6 +80,7 @@ class Switchboard:
         self.commands: list[control.Command] = []
         self.allow = ", ".join(METHODS)
         self.admission = admission or Admission()
+        self.turns: Turns = turns if turns is not None else NoTurns()
         self.failures: list[Failure] = []
         self.began_records: list[CallRecord] = []
         self.total = 0
@@ -97,6 +101,13 @@ class Switchboard:
         if refused is None and request.method == "INVITE":
             return self.admission.refuse(len(self.calls), self.stack.now)
         return refused
+
+    def states(self) -> dict[str, int]:
+        """How many calls are preparing, ringing, connected, or over and about to be forgotten."""
+        counted: dict[str, int] = dict.fromkeys([state.name.lower() for state in State], 0)
+        for call in self.calls.values():
+            counted[call.state.name.lower()] += 1
+        return counted
 
     # In.
 
@@ -285,6 +296,8 @@ class Switchboard:
             if record.outcome is not None:
                 notice["outcome"], notice["answered_by"] = record.outcome.value, record.answered_by
             notice["recipients"] = [each.name for each in record.recipients]
+            if event == "call.step":
+                notice["step"] = call.walk.name
         self._notices.append(notice)
 
     def began(self, call: Call) -> None:
@@ -295,7 +308,7 @@ class Switchboard:
         record.streams += [
             _stream_record(figures)
             for figures in streams
-            if figures.packets or figures.sent_packets or figures.strangers
+            if figures.packets or figures.sent_packets or figures.strangers or figures.drops
         ]
 
     def finished(self, call: Call) -> None:
@@ -304,6 +317,11 @@ class Switchboard:
             return
         record = call.record
         self._records.append(record)
+        if record.streams:
+            described = {leg.number: leg.exchange.remote for leg in call.legs}
+            for stream in record.streams:
+                stream.codec = codec_of(stream, described)
+            assess(record.streams)
         record.trace = self._entries(call.messages, call.wall_offset)
         record.reason = readable(record.reason)
         for recipient in record.recipients:
@@ -394,6 +412,16 @@ def _stream_record(figures: control.StreamFigures) -> StreamRecord:
         strangers=figures.strangers,
         longest_gap=figures.longest_gap,
         far=figures.far,
+        ssrc_changes=figures.ssrc_changes,
+        malformed=figures.malformed,
+        rtcp_packets=figures.rtcp_packets,
+        owed=figures.owed,
+        silent=figures.silent,
+        drops=dict(figures.drops),
+        heard_by=None if figures.heard_by < 0 else figures.heard_by,
+        round_trip=None if figures.round_trip < 0 else figures.round_trip,
+        reported_lost=figures.reported_lost if figures.reports else None,
+        reported_jitter=figures.reported_jitter if figures.reports else None,
     )
 
 

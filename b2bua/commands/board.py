@@ -51,6 +51,7 @@ class Board:
     def __init__(self, snapshot: Mapping[str, Any]) -> None:
         self.calls: dict[str, LiveCall] = {}
         self.lately: deque[str] = deque(maxlen=LATELY)
+        self.relay: Mapping[str, Any] = snapshot.get("relay", {})  # as it was when the watching began
         for said in snapshot.get("calls", []):
             self._take(said)
 
@@ -94,7 +95,10 @@ class Board:
         """The board as it stands at a time, microseconds since 1970; no line is wider than width."""
         ringing = [call for call in self.calls.values() if call.answered_at is None]
         talking = [call for call in self.calls.values() if call.answered_at is not None]
-        lines = [f"Now ringing: {len(ringing)}"]
+        lines = []
+        if self.relay:
+            lines.append(f"Relay: {self.relay.get('form', '')}, {self.relay.get('reason', '')}".rstrip(", "))
+        lines.append(f"Now ringing: {len(ringing)}")
         for call in ringing:
             lines.append(f"  {_name(call)}  {interval(now - call.started_at)}")
             lines.append("      " + "   ".join(str(lamp) for lamp in call.lamps.values()))

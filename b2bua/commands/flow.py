@@ -19,6 +19,7 @@ from b2bua.config import Config
 from b2bua.config.flow_facts import facts_of
 from b2bua.config.loading import flows_in
 from b2bua.config.reaching import reached
+from b2bua.control import ControlClient, ControlError
 from b2bua.flows.differences import differences
 from b2bua.flows.lint import lint
 from b2bua.flows.outline import outline
@@ -30,7 +31,6 @@ from b2bua.store import StoreError
 from b2bua.store.statistics import Selection, read
 
 _LEARNED_OVER: Final = 30 * 86400  # seconds of calls that tell where voicemail answers
-_RELOAD: Final = "`b2bua reload` lets the running service use it."
 
 Work = Callable[[Config, FlowVersions, argparse.Namespace], Awaitable[int]]
 
@@ -171,8 +171,18 @@ async def _publish(config: Config, versions: FlowVersions, arguments: argparse.N
     if _is_refused(remarks):
         raise Failure(f"{name} is not published: the draft has errors.")
     number = await versions.publish(name, getpass.getuser())
-    print(f"{name}: published as version {number}. {_RELOAD}")
+    print(f"{name}: published as version {number}. {_put_to_use(config)}")
     return 0
+
+
+def _put_to_use(config: Config) -> str:
+    """Tell the service that runs, if one does; what to say of it."""
+    try:
+        with ControlClient(config.service.control_socket) as service:
+            service.ask({"command": "flows"})
+    except ControlError:
+        return "No service runs; the next one to start uses it."
+    return "New calls go through it."
 
 
 async def _restore(config: Config, versions: FlowVersions, arguments: argparse.Namespace) -> int:
@@ -180,7 +190,7 @@ async def _restore(config: Config, versions: FlowVersions, arguments: argparse.N
     _refuse_declared(config, name)
     (await versions.version(name, arguments.version)).value()  # FlowError when it cannot be used any more
     number = await versions.restore(name, arguments.version, getpass.getuser())
-    print(f"{name}: version {arguments.version} is published again, as version {number}. {_RELOAD}")
+    print(f"{name}: version {arguments.version} is published again, as version {number}. {_put_to_use(config)}")
     return 0
 
 

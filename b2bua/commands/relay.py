@@ -27,7 +27,9 @@ def run(arguments: argparse.Namespace) -> int:
     except ConfigError as problem:
         print(problem, file=sys.stderr)
         return EX_CONFIG
-    os.execv(sys.executable, command(config))
+    # The unit says how much systemd keeps (FileDescriptorStoreMax=); where there is no systemd nobody keeps anything.
+    hold = ["--hold", "systemd"] if "NOTIFY_SOCKET" in os.environ else []
+    os.execv(sys.executable, [*command(config), *hold])
     raise AssertionError("execv does not return")
 
 
@@ -46,4 +48,5 @@ def options(config: Config) -> list[str]:
             addresses += f"/{interface.advertised}"
         chosen += ["--interface", f"{interface.name}={addresses}"]
     chosen += ["--media-timeout", f"{media.timeout:g}", "--log-level", config.service.log_level]
+    chosen += ["--form", media.form, *(["--pins", media.kernel_pins] if media.kernel_pins else [])]
     return chosen

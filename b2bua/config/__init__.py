@@ -10,6 +10,7 @@ from b2bua.config.findings import EX_CONFIG, ConfigError, Finding, Severity
 from b2bua.config.loading import check, load, parse
 from b2bua.config.values import (
     Config,
+    Console,
     DialledNumber,
     Interface,
     Limits,
@@ -26,6 +27,7 @@ __all__ = [
     "EX_CONFIG",
     "Config",
     "ConfigError",
+    "Console",
     "DialledNumber",
     "Finding",
     "Interface",

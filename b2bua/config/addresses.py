@@ -13,6 +13,9 @@ _SIP_URI = re.compile(
     r"(?::(?P<port>[0-9]{1,5}))?(?P<parameters>(?:;[^;?<>\"\s]+)*)",
     re.IGNORECASE,
 )
+_CAPTURE_SERVER = re.compile(
+    r"udp:(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?):(?P<port>[0-9]{1,5})"
+)
 _VISUAL_SEPARATORS = str.maketrans("", "", " -.()")
 _PHONE_NUMBER = re.compile(r"\+?[0-9*#]{1,20}")
 
@@ -57,6 +60,17 @@ def listening(text: str) -> Listening:
     if not (port.isascii() and port.isdigit() and int(port) < 65536):
         raise ValueError(f'"{text}" does not end in a port from 0 to 65535.')
     return Listening(transport.upper(), str(ipaddress.ip_address(host)), int(port))
+
+
+def capture_server(text: str) -> tuple[str, int]:
+    """Read "udp:homer.example.com:9060": host, IPv6 without brackets, and port. ValueError is for a person."""
+    match = _CAPTURE_SERVER.fullmatch(text)
+    if match is None or not 0 < int(match["port"]) < 65536:
+        raise ValueError(f'"{text}" is no udp:HOST:PORT.')
+    host = match["host"].strip("[]")
+    if ":" in host and not numeric(host):
+        raise ValueError(f'the IPv6 address in "{text}" is not valid.')
+    return host, int(match["port"])
 
 
 def sip_address(text: str) -> SipAddress:

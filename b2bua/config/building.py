@@ -9,8 +9,9 @@ from pathlib import Path
 from b2bua.calls.flow import DialRecipient, Flow, RecipientType
 from b2bua.calls.recipient import Credentials, DialStep, EarlyMedia, HeaderRecipe, Recipient, SixXX
 from b2bua.config import values
-from b2bua.config.addresses import family, is_wildcard, listening, phone_number
+from b2bua.config.addresses import capture_server, family, is_loopback, is_wildcard, listening, phone_number
 from b2bua.config.checks import SECRET_LENGTH, SECRET_REMEDY, Report
+from b2bua.config.console import console_of, place_of
 from b2bua.config.findings import KeyPath
 from b2bua.config.flow_building import build
 from b2bua.config.flow_settings import FlowSettings
@@ -89,6 +90,9 @@ class Builder:
             relay_socket=self.socket(("media", "relay_socket"), beside if own else media.relay_socket),
             starts_relay=own,
             late_offer_codecs=tuple(media.late_offer_codecs),
+            form=media.form,
+            kernel_pins=media.kernel_pins,
+            tones=media.tones,
         )
 
     def limits(self) -> values.Limits:
@@ -107,7 +111,14 @@ class Builder:
         database = records.database
         if "://" not in database:
             database = f"sqlite+aiosqlite:///{self.resolved(database)}"
-        return values.RecordSettings(database, records.keep_days, records.trace, records.keep_traces)
+        messages = self.resolved(records.messages) if records.messages else self.beside_database("messages")
+        hep = None
+        if records.hep:
+            host, port = capture_server(records.hep)
+            hep = values.CaptureServer(host, port, records.hep_capture_id, records.hep_password)
+        return values.RecordSettings(
+            database, records.keep_days, records.trace, records.keep_traces, str(messages), hep
+        )
 
     def service(self) -> values.ServiceSettings:
         service = self.file.service
@@ -116,16 +127,36 @@ class Builder:
             control_socket=self.socket(("service", "control_socket"), control),
             log_level=service.log_level,
             mask_numbers=service.mask_numbers,
+            metrics=self.metrics(service.metrics),
         )
 
-    def beside_database(self) -> str:
+    def metrics(self, text: str) -> tuple[str, int] | None:
+        """Where metrics are served; None for nowhere."""
+        if not text:
+            return None
+        try:
+            place = place_of(text)
+        except ValueError as problem:
+            self.error(("service", "metrics"), str(problem), 'Write it like "127.0.0.1:9464".')
+            return None
+        if not is_loopback(place.host):
+            said = "is open to whoever reaches this address."
+            self.warning(("service", "metrics"), said, "Let a firewall admit Prometheus only, or use 127.0.0.1.")
+        return place.host, place.port
+
+    def console(self) -> values.Console:
+        console = self.file.console
+        prompts = self.resolved(console.prompts) if console.prompts else self.beside_database("prompts")
+        return console_of(console, self.resolved, prompts, self.error, self.warning)
+
+    def beside_database(self, name: str = "core.sock") -> str:
         database = self.file.records.database
         scheme, found, place = database.partition(":///")
         if found and scheme.startswith("sqlite"):
             database = place
         elif "://" in database:
-            database = "core.sock"  # no file to stand beside: this file's directory
-        return str(Path(self.resolved(database)).with_name("core.sock"))
+            database = name  # no file to stand beside: this file's directory
+        return str(Path(self.resolved(database)).with_name(name))
 
     def socket(self, path: tuple[str, str], place: str) -> str:
         place = self.resolved(place)

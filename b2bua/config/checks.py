@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from b2bua.config.addresses import (
     SipAddress,
+    capture_server,
     family,
     is_loopback,
     is_wildcard,
@@ -55,6 +56,7 @@ class Checks:
             self.trunk(name, trunk)
         for dialled, number in self.file.numbers.items():
             self.number(dialled, number)
+        self.records()
         self.webhooks()
 
     def listeners(self) -> None:
@@ -92,6 +94,14 @@ class Checks:
                 ("media", "ports"),
                 f"from {media.ports[0]} to {media.ports[1]} is room for not even one call.",
                 "Write [first, last], with some 8 ports for each call at a time: [20000, 29999].",
+            )
+        if media.kernel_pins and not media.kernel_pins.startswith("/"):
+            self.error(("media", "kernel_pins"), "is no absolute path.", "Write one, under /sys/fs/bpf as a rule.")
+        if media.form in ("tc", "xdp") and any(is_wildcard(one.address) for one in media.interfaces):
+            self.error(
+                ("media", "form"),
+                f"{media.form} wants to know the media addresses, and an interface has a wildcard.",
+                'Write the addresses themselves in [[media.interfaces]], or form = "auto".',
             )
         names: set[str] = set()
         for index, interface in enumerate(media.interfaces):
@@ -303,6 +313,13 @@ class Checks:
         else:
             remedy = "List that number's recipients here instead."
             self.warning((*path, "destination"), "is this service itself.", remedy)
+
+    def records(self) -> None:
+        try:
+            if self.file.records.hep:
+                capture_server(self.file.records.hep)
+        except ValueError as problem:
+            self.error(("records", "hep"), str(problem), 'Write it like "udp:homer.example.com:9060".')
 
     def webhooks(self) -> None:
         names: set[str] = set()

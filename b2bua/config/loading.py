@@ -179,6 +179,7 @@ def _built(file: File, path: Path, content: bytes, findings: _Findings, route_so
         },
         records=builder.records(),
         service=service,
+        console=builder.console(),
         webhooks=tuple(builder.webhook(index, each) for index, each in enumerate(file.webhooks)),
         flows=flows,
         _prefixes=prefixes_of(trunks.values()),

@@ -34,9 +34,9 @@ def reached(flow: flows.Flow, trunks: Mapping[str, Trunk]) -> flows.Flow:
 
 
 def dial_step(dial: flows.Dial, media_timeout: float = 60.0, duration_limit: float = 0.0) -> DialStep:
-    """What rings everybody at once of a dial step whose recipients have their ways."""
+    """What a fork is told of a dial step whose recipients have their ways. Whoever has none is left out."""
     return DialStep(
-        recipients=tuple(each.way for each in dial.rung if each.way is not None),
+        recipients=tuple(_asked(each.way, each, dial) for each in dial.rung if each.way is not None),
         ring_time=dial.ring_time,
         early_media=dial.early_media,
         six_xx=dial.six_xx,
@@ -44,6 +44,12 @@ def dial_step(dial: flows.Dial, media_timeout: float = 60.0, duration_limit: flo
         media_timeout=media_timeout,
         duration_limit=duration_limit,
         answered_elsewhere=dial.answered_elsewhere is flows.Elsewhere.HIDE,
+        decline_ends=dial.decline is flows.Decline.EVERYONE,
+        takes_turns=dial.mode is flows.Mode.TURNS,
+        whisper=dial.whisper,
+        confirm_prompt=dial.confirm_prompt,
+        too_late=dial.too_late,
+        confirm_time=dial.confirm_time,
     )
 
 
@@ -82,6 +88,21 @@ def _recipient_of(recipient: Recipient) -> flows.DialRecipient:
     )
 
 
+def second_recipe(recipe: HeaderRecipe, trunk: Trunk | None) -> HeaderRecipe | None:
+    """What is shown where the trunk refuses the number that this recipe shows; None when there is nothing else."""
+    if trunk is None or not trunk.caller_id_refusals or recipe.from_user == "dialled":
+        return None
+    return replace(recipe, from_user="dialled")
+
+
+def _asked(way: Recipient, recipient: flows.DialRecipient, dial: flows.Dial) -> Recipient:
+    """The way to a recipient with what this step asks of him, which a number's own recipients never are."""
+    press_one = dial.asks_for_one(recipient)
+    if way.extension == recipient.extension and way.press_one == press_one:
+        return way
+    return replace(way, extension=recipient.extension, press_one=press_one)
+
+
 def _step(step: flows.Step, trunks: Mapping[str, Trunk]) -> flows.Step:
     if not isinstance(step, flows.Dial):
         return step
@@ -97,6 +118,7 @@ def _with_way(
         return replace(recipient, way=None)
     uri, route = uri_and_route(is_phone, recipient.destination, trunk.address if trunk is not None else "")
     nat = trunk.nat if trunk is not None else True
+    recipe = _recipe(trunk.recipe if trunk is not None else HeaderRecipe(), dial)
     way = Recipient(
         name=recipient.name,
         uri=uri,
@@ -106,10 +128,13 @@ def _with_way(
         unreachable_after=recipient.unreachable_after,
         follow_redirects=int(dial.redirect is flows.Redirect.FOLLOW),
         credentials=trunk.credentials if trunk is not None else (),
-        recipe=_recipe(trunk.recipe if trunk is not None else HeaderRecipe(), dial),
+        recipe=recipe,
         media_interface=recipient.interface or (trunk.interface if trunk is not None else ""),
         nat=nat if recipient.nat is None else recipient.nat,
         keep_call_id=trunk is not None and trunk.keep_call_id,
+        caller_id_refusals=trunk.caller_id_refusals if trunk is not None else (),
+        second_recipe=second_recipe(recipe, trunk),
+        is_once=True,
     )
     return replace(recipient, way=way)
 

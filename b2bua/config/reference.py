@@ -38,6 +38,7 @@ _TABLES: Final[tuple[tuple[str, type[BaseModel]], ...]] = (
     ("[flows.NAME.….prompt]", flow_settings.PromptSettings),
     ("[records]", settings.Records),
     ("[[webhooks]]", settings.WebhookSettings),
+    ("[console]", settings.ConsoleSettings),
     ("[service]", settings.Service),
 )
 
@@ -73,7 +74,7 @@ recipients = [
   keep the one that they began with. A file with errors changes nothing; the service keeps the last good one
   and says so in the log.
 - After a restart only: `sip.listen`, `sip.advertised`, `sip.user_agent`, `sip.t1`, `[media]`, `[records]`,
-  `[[webhooks]]` and `service.control_socket`. A reload that changes one of these says so in the log.
+  `[[webhooks]]`, `service.metrics` and `service.control_socket`. A reload that changes one of these says so in the log.
 - A password is better kept in a `password_file` that only the service's user may read.
 
 ## What is refused

@@ -78,6 +78,20 @@ class Media(Settings):
     relay_socket: str = ""
     """Unix socket of the relay. Empty: `b2bua run` starts a relay of its own, beside the control socket."""
 
+    form: Literal["auto", "user", "tc", "xdp"] = "auto"
+    """How the relay forwards. `user` relays every packet itself. `tc` and `xdp` let the kernel forward what is
+    confirmed and plain, at tc ingress or in the interfaces' drivers; they do not start where they cannot be had.
+    `auto` is `tc` where the machine and the relay's privileges allow it, else `user`, with the reason in the log.
+    What the kernel forwards passes no firewall rule: see docs/relay.md."""
+
+    kernel_pins: str = ""
+    """Directory in a bpf file system that keeps what the kernel forwards across a restart of the relay. Empty: one
+    under `/sys/fs/bpf/multiring`, named for the relay's socket."""
+
+    tones: str = Field(default="us", pattern=r"^[a-z]{2}$")
+    """The country whose ringing tone callers hear where the tone is ours (`early_media = "ringback"`, a dial step after
+    a menu) and the flow names none: two letters, `"us"`, `"de"`."""
+
     late_offer_codecs: list[Literal["PCMU", "PCMA", "G722", "opus"]] = Field(
         default=["PCMU", "PCMA"], min_length=1, max_length=4
     )
@@ -296,6 +310,20 @@ class Records(Settings):
     keep_traces: int = Field(default=10000, ge=0, le=10_000_000)
     """Number of calls, the latest, whose messages are kept."""
 
+    hep: str = Field(default="", max_length=300)
+    """A Homer server that is told of the messages of each call when it has ended, by HEP version 3:
+    `"udp:homer.example.com:9060"`. Empty tells nobody. See [traces.md](traces.md)."""
+
+    hep_capture_id: int = Field(default=2001, ge=0, le=4294967295)
+    """The number under which the server knows this service."""
+
+    hep_password: str = Field(default="", max_length=255)
+    """The password that the server wants, in the open as all of HEP is."""
+
+    messages: str = Field(default="", max_length=1000)
+    """Directory that voicemail is kept in, a folder a mailbox; `messages` beside the database when empty. The relay
+    writes there."""
+
 
 class WebhookSettings(Settings):
     """A web server that is told what happens to calls, as it happens: one of `[[webhooks]]`. What is sent, how it
@@ -348,6 +376,41 @@ class Service(Settings):
     mask_numbers: bool = False
     """Write phone numbers in logs with their last digits only."""
 
+    metrics: str = Field(default="", max_length=64)
+    """Numeric address and port at which Prometheus finds metrics, as in `"127.0.0.1:9464"`, under `/metrics`; empty
+    serves none. Whoever reaches it may read it: it has no names and no numbers of callers. See
+    [operating.md](operating.md#metrics)."""
+
+
+class ConsoleSettings(Settings):
+    """The web console and its API, see [console.md](console.md)."""
+
+    enabled: bool = True
+    """Whether `b2bua run` starts it. Calls need it not."""
+
+    listen: str = Field(default="127.0.0.1:8080", max_length=64)
+    """Numeric address and port, IPv6 in brackets: `"[::1]:8080"`. Other than loopback needs `tls_certificate` or
+    `behind_proxy`. A change of `[console]` takes effect when the console is started again."""
+
+    tls_certificate: str = ""
+    """File with the certificate, and those that vouch for it, in PEM. The console then speaks HTTPS only."""
+
+    tls_key: str = ""
+    """File with its key, in PEM, without a passphrase; empty is `tls_certificate` itself."""
+
+    behind_proxy: bool = False
+    """A reverse proxy speaks HTTPS to browsers and is the only one that reaches `listen`; what it says of who
+    asks (X-Forwarded-For, X-Forwarded-Proto) is believed, from `trusted_proxies` only."""
+
+    trusted_proxies: list[str] = Field(default=["127.0.0.1", "::1"], max_length=16)
+    """Addresses or networks (CIDR) of the reverse proxy."""
+
+    session_hours: float = Field(default=12.0, ge=0.1, le=720, allow_inf_nan=False)
+    """Hours after which whoever is logged in must log in again."""
+
+    prompts: str = ""
+    """Directory for files of audio that are sent to the console; empty is `prompts` beside the database."""
+
 
 class File(Settings):
     """The whole file."""
@@ -364,4 +427,5 @@ class File(Settings):
     records: Records = Records()
     flows: dict[Name, FlowSettings] = Field(default={}, max_length=1000)
     webhooks: list[WebhookSettings] = Field(default=[], max_length=16)
+    console: ConsoleSettings = ConsoleSettings()
     service: Service = Service()

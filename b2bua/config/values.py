@@ -59,6 +59,7 @@ class Interface:
 class MediaSettings:
     """ports: first and last, both lent. starts_relay: the supervisor owns the relay at relay_socket.
 
+    tones: the country whose ringing tone we play. form: how the relay forwards. kernel_pins: "" leaves the directory to the relay.
     late_offer_codecs: keys of sip_stack.sdp_rewriting.CODECS.
     """
 
@@ -68,6 +69,9 @@ class MediaSettings:
     relay_socket: str
     starts_relay: bool
     late_offer_codecs: tuple[str, ...]
+    form: Literal["auto", "user", "tc", "xdp"] = "auto"
+    kernel_pins: str = ""
+    tones: str = "us"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,13 +127,30 @@ class DialledNumber:
 
 
 @dataclass(frozen=True, slots=True)
+class CaptureServer:
+    """Who is told of messages by HEP. host: a name or a numeric address, IPv6 without brackets."""
+
+    host: str
+    port: int
+    capture_id: int
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class RecordSettings:
-    """database: a SQLAlchemy URL. keep_days 0 is for ever."""
+    """database: a SQLAlchemy URL. keep_days 0 is for ever. messages: the directory that voicemail is kept in."""
 
     database: str
     keep_days: int
     trace: Literal["full", "ladder", "off"]
     keep_traces: int
+    messages: str = ""
+    hep: CaptureServer | None = None
+
+    @property
+    def wants_trace(self) -> bool:
+        """Whether anybody wants the messages of calls."""
+        return self.trace != "off" or self.hep is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +170,25 @@ class ServiceSettings:
     control_socket: str
     log_level: Literal["debug", "info", "warning", "error"]
     mask_numbers: bool
+    metrics: tuple[str, int] | None = None  # host and port
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    """host: numeric, IPv6 without brackets. certificate, key: paths; "" without TLS. session: seconds.
+
+    prompts: the directory that files of audio are sent to.
+    """
+
+    is_on: bool = True
+    host: str = "127.0.0.1"
+    port: int = 8080
+    certificate: str = ""
+    key: str = ""
+    is_behind_proxy: bool = False
+    trusted_proxies: tuple[str, ...] = ()
+    session: float = 43200.0
+    prompts: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +204,7 @@ class Config:
     numbers: Mapping[str, DialledNumber]
     records: RecordSettings
     service: ServiceSettings
+    console: Console = Console()
     webhooks: tuple[Webhook, ...] = ()
     flows: Mapping[str, Flow] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()

@@ -205,6 +205,9 @@ recipients = [
 [records]
 database = "calls.sqlite"
 
+[console]
+enabled = false
+
 [service]
 control_socket = "core.sock"
 """

@@ -146,6 +146,12 @@ def _call_row(record: CallRecord) -> Row:
         record.status,
         record.reason,
         record.configuration,
+        record.flow,
+        record.flow_version,
+        " ".join(record.steps) if record.steps else "",
+        record.mailbox,
+        record.voicemail,
+        record.voicemail_seconds,
     )
 
 
@@ -183,6 +189,19 @@ def _stream_row(call_id: str, stream: StreamRecord) -> Row:
         stream.strangers,
         stream.longest_gap,
         stream.far,
+        stream.ssrc_changes,
+        stream.malformed,
+        stream.rtcp_packets,
+        stream.owed,
+        stream.silent,
+        msgspec.json.encode(stream.drops).decode() if stream.drops else "",
+        stream.codec,
+        stream.heard_by,
+        stream.round_trip,
+        stream.reported_lost,
+        stream.reported_jitter,
+        stream.mos,
+        stream.is_one_way,
         call_id,
     )
 
@@ -208,8 +227,10 @@ def call_of(row: Any) -> CallRecord:
     """A CallRecord of a row of schema.call, with no recipients, streams or trace yet."""
     fields = dict(row._mapping)
     del fields["number"]
-    outcome = fields.pop("outcome")
-    return CallRecord(outcome=None if outcome is None else CallOutcome(outcome), **fields)
+    outcome, steps = fields.pop("outcome"), fields.pop("steps")
+    return CallRecord(
+        outcome=None if outcome is None else CallOutcome(outcome), steps=steps.split(), **fields
+    )
 
 
 def recipient_of(row: Any) -> RecipientRecord:
@@ -222,4 +243,5 @@ def recipient_of(row: Any) -> RecipientRecord:
 def stream_of(row: Any) -> StreamRecord:
     fields = dict(row._mapping)
     del fields["call_number"]
-    return StreamRecord(**fields)
+    drops = fields.pop("drops")
+    return StreamRecord(drops=msgspec.json.decode(drops, type=dict[str, int]) if drops else {}, **fields)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Column, Float, Index, Integer, LargeBinary, MetaData, String, Table
+from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, LargeBinary, MetaData, String, Table
 
-HEAD: Final = "0004"  # the revision that these tables are
+HEAD: Final = "0007"  # the revision that these tables are
 
 _naming = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -46,6 +46,12 @@ call = Table(
     Column("status", Integer),
     Column("reason", String, nullable=False),
     Column("configuration", String, nullable=False),
+    Column("flow", String, nullable=False, server_default=""),
+    Column("flow_version", Integer, nullable=False, server_default="0"),
+    Column("steps", String, nullable=False, server_default=""),  # their names, with blanks between
+    Column("mailbox", String, nullable=False, server_default=""),
+    Column("voicemail", String, nullable=False, server_default=""),
+    Column("voicemail_seconds", Float, nullable=False, server_default="0"),
     Index(None, "started_at"),
     Index(None, "caller", "started_at"),
     Index(None, "dialled", "started_at"),
@@ -90,6 +96,20 @@ stream = Table(
     Column("strangers", BigInteger, nullable=False),
     Column("longest_gap", Float, nullable=False),
     Column("far", String, nullable=False),
+    # From 0005 on; calls of before have these defaults.
+    Column("ssrc_changes", BigInteger, nullable=False, server_default="0"),
+    Column("malformed", BigInteger, nullable=False, server_default="0"),
+    Column("rtcp_packets", BigInteger, nullable=False, server_default="0"),
+    Column("owed", Float, nullable=False, server_default="0"),
+    Column("silent", Float, nullable=False, server_default="0"),
+    Column("drops", String, nullable=False, server_default=""),  # JSON, reason to packets; "" for none
+    Column("codec", String, nullable=False, server_default=""),
+    Column("heard_by", Integer),
+    Column("round_trip", Float),
+    Column("reported_lost", BigInteger),
+    Column("reported_jitter", Float),
+    Column("mos", Float),
+    Column("is_one_way", Boolean),
     sqlite_with_rowid=False,
 )
 
@@ -146,4 +166,65 @@ turn_taken = Table(
     Column("step", String, primary_key=True),
     Column("recipient", String, primary_key=True),
     Column("calls", BigInteger, nullable=False),
+)
+
+# People of the console, see b2bua/console/people.py. Keys of sessions and tokens are kept as SHA-256 only.
+console_user = Table(
+    "console_user",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("password", String, nullable=False),  # argon2id, in its own notation
+    Column("role", String, nullable=False),
+    Column("is_on", Boolean, nullable=False),
+    Column("made_at", BigInteger, nullable=False),
+    Column("made_by", String, nullable=False),
+    Column("seen_at", BigInteger),
+)
+
+console_session = Table(
+    "console_session",
+    metadata,
+    Column("key", String, primary_key=True),
+    Column("user", String, nullable=False),
+    Column("csrf", String, nullable=False),
+    Column("address", String, nullable=False),
+    Column("made_at", BigInteger, nullable=False),
+    Column("ends_at", BigInteger, nullable=False),
+    Index(None, "user"),
+)
+
+console_token = Table(
+    "console_token",
+    metadata,
+    Column("number", _Number, primary_key=True, autoincrement=True),
+    Column("key", String, nullable=False, unique=True),
+    Column("name", String, nullable=False),
+    Column("role", String, nullable=False),
+    Column("made_at", BigInteger, nullable=False),
+    Column("made_by", String, nullable=False),
+    Column("used_at", BigInteger),
+    Column("ends_at", BigInteger),
+)
+
+# What of the console is set in the console; see b2bua/console/preferences.py. Values are JSON.
+console_setting = Table(
+    "console_setting",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("value", String, nullable=False),
+)
+
+# Who changed what; see b2bua/console/audit.py. before and after are JSON.
+audit = Table(
+    "audit",
+    metadata,
+    Column("number", _Number, primary_key=True, autoincrement=True),
+    Column("at", BigInteger, nullable=False),
+    Column("who", String, nullable=False),
+    Column("via", String, nullable=False),
+    Column("address", String, nullable=False),
+    Column("action", String, nullable=False),
+    Column("subject", String, nullable=False),
+    Column("before", String, nullable=False),
+    Column("after", String, nullable=False),
 )

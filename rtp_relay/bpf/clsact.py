@@ -30,18 +30,27 @@ FIRST_PREFERENCE: Final = 100  # others' with a lower one see packets before us
 
 
 class Filter:
-    """A program at one interface, under a name. Raises OSError."""
+    """A program at one interface, under a name. Raises OSError.
 
-    def __init__(self, interface: int, program: int, name: str) -> None:
+    program: it takes the place of the one that an earlier relay has left under that name, between two packets.
+    None: the one that is there stays; FileNotFoundError if there is none. is_our_qdisc: it is known that we brought
+    the qdisc.
+    """
+
+    def __init__(self, interface: int, program: int | None, name: str, is_our_qdisc: bool = False) -> None:
         self._asking = Asking()
         self._interface = interface
         try:
-            self._is_our_qdisc = self._add_qdisc()
+            if program is None:
+                self.is_our_qdisc = is_our_qdisc
+                self._preference = self._preference_of(name)
+                return
+            self.is_our_qdisc = self._add_qdisc() or is_our_qdisc
             self._preference = self._free_preference(name)
             bpf = attribute(BPF_DESCRIPTOR, struct.pack("=I", program)) + attribute(BPF_NAME, name.encode() + b"\0")
             bpf += attribute(BPF_FLAGS, struct.pack("=I", DIRECT_ACTION))
             options = attribute(KIND, b"bpf\0") + attribute(OPTIONS, bpf)
-            self._do(NEW_FILTER, self._filter(self._preference) + options, CREATE | EXCLUSIVE)
+            self._do(NEW_FILTER, self._filter(self._preference) + options, CREATE)
         except OSError:
             self._asking.close()
             raise
@@ -50,10 +59,14 @@ class Filter:
         """Take the filter away, and the qdisc too if we brought it and nobody else uses it."""
         try:
             self._do(DELETE_FILTER, self._filter(self._preference))
-            if self._is_our_qdisc and not list(self._filters(INGRESS)) and not list(self._filters(EGRESS)):
+            if self.is_our_qdisc and not list(self._filters(INGRESS)) and not list(self._filters(EGRESS)):
                 self._do(DELETE_QDISC, TC_MESSAGE.pack(0, self._interface, CLSACT_HANDLE, CLSACT, 0))
         except OSError:
             pass  # the interface is gone, or the privilege is
+        self.leave()
+
+    def leave(self) -> None:
+        """Let the filter stay."""
         self._asking.close()
 
     def _add_qdisc(self) -> bool:
@@ -67,14 +80,21 @@ class Filter:
         return True
 
     def _free_preference(self, name: str) -> int:
-        """One that nobody has, after what an earlier relay has left under the same name is gone."""
-        taken = set()
-        for preference, other in list(self._filters(INGRESS)):
-            if other == name:
-                self._do(DELETE_FILTER, self._filter(preference))
-            else:
-                taken.add(preference)
-        return next(number for number in range(FIRST_PREFERENCE, 1 << 16) if number not in taken)
+        """That of the filter of the same name, which an earlier relay has left, or one that nobody has."""
+        there = list(self._filters(INGRESS))
+        left = [preference for preference, other in there if other == name]
+        taken = {preference for preference, _ in there}
+        free = (number for number in range(FIRST_PREFERENCE, 1 << 16) if number not in taken)
+        return left[0] if left else next(free)
+
+    def _preference_of(self, name: str) -> int:
+        try:
+            found = [preference for preference, other in self._filters(INGRESS) if other == name]
+        except OSError:
+            found = []  # there is no such qdisc
+        if not found:
+            raise FileNotFoundError(errno.ENOENT, f"no filter {name!r}")
+        return found[0]
 
     def _filters(self, parent: int) -> Iterator[tuple[int, str]]:
         """Preference and name of every filter there; the name of one that is no program is empty."""

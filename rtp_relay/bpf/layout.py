@@ -13,6 +13,8 @@ from __future__ import annotations
 
 from typing import Final
 
+VERSION: Final = 1  # of everything here; a relay adopts only maps of its own version
+
 FLOW_SIZE: Final = 192
 
 FLAGS: Final = 0  # u32
@@ -46,10 +48,16 @@ STRICT: Final = 2  # drop what comes from elsewhere; without this user space jud
 UNREAD: Final = 4  # no RTP (T.38)
 FROM_THIS_HOST: Final = 8  # the source is an address of this host, so that it may come in by the loopback only
 
-NEXT_HOP_SIZE: Final = 32
+NEXT_HOP_SIZE: Final = 64
 INTERFACE: Final = 0  # u32, its index
 SLOT: Final = 4  # u32, its place in the device map
 USABLE: Final = 8  # u32, BY_TC and BY_XDP
 MACS: Final = 12  # destination and source
+KNOWN_BY: Final = 24  # u32, IP version of what user space knows it by; 0 for an interface without neighbours
+IS_WATCHED: Final = 28  # u32, the kernel was asked to keep the neighbour fresh
+HOP_ADDRESS: Final = 32  # 16 octets
+
+LEGACY_SIZE: Final = 512  # of a port's entry in the table that only user space reads
+PLAN_SIZE: Final = 8192
 BY_TC: Final = 1
 BY_XDP: Final = 2

@@ -1,114 +1,273 @@
 """Makes the tables, loads the programs and attaches them. The only part that wants CAP_BPF and CAP_NET_ADMIN,
-and once: what it leaves is memory and descriptors, which a process keeps when it gives up its privileges.
+and once: what it leaves is memory, descriptors and pins, which a process keeps when it gives up its privileges.
 
-Links are held by their descriptors: when the process ends, in whatever way, nothing stays attached (before Linux 6.6
-there are no links at tc; see clsact for what stays then). Programs of
-others at the same interface are neither moved nor asked: at tc ours says "next" to whatever is not its own, and
-an interface that has an XDP program already refuses a second one.
+Theory. Links are held by their descriptors, and by pins if there is a directory for them (see pins). Without pins
+nothing stays attached when the process ends, in whatever way. With pins everything stays, the next relay takes it
+up as it is, and a program that is another than the one it would load itself is replaced in its link, between two
+packets. Only `close` takes the pins away. Before Linux 6.6 there are no links at tc: a filter stands in (see clsact).
+
+Programs of others at the same interface are neither moved nor asked: at tc ours says "next" to whatever is not its
+own, and an interface that has an XDP program already refuses a second one.
 """
 
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import struct
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import replace
 
-from rtp_relay.bpf import syscall
+from rtp_relay.bpf import layout, pins, syscall
 from rtp_relay.bpf.clsact import Filter
-from rtp_relay.bpf.maps import DEVICES, Clock, FlowTable, NextHopTable
+from rtp_relay.bpf.pins import Pins, Record
 from rtp_relay.bpf.programs import program
 from rtp_relay.bpf.site import Site
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """The host's configuration: media addresses, and ports, how many from first_port on."""
-
-    hosts: tuple[str, ...]
-    first_port: int
-    ports: int
-    traffic_class: int
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """An interface to attach to, and those of the plan's hosts that packets may come to there."""
-
-    interface: int
-    name: str
-    kind: Literal["tc", "xdp"]
-    is_loopback: bool
-    hosts: tuple[str, ...]
+from rtp_relay.bpf.tables import Place, Plan, Tables, names
 
 
 class Loaded:
-    """Tables and attached programs of one relay. Raises OSError, with the interface in its text."""
+    """Tables and attached programs of one relay. Raises OSError, with the interface in its text.
 
-    def __init__(self, plan: Plan, places: tuple[Place, ...], is_clock_handed_in: bool = False) -> None:
-        self.slots: dict[int, int] = {}  # of interfaces in the device map
-        self.instructions: dict[str, int] = {}  # by interface
-        self._links: list[int] = []
-        self._filters: list[Filter] = []
-        self.flows = FlowTable(plan.hosts, plan.first_port, plan.ports)
-        self.next_hops = NextHopTable()
-        self.clock = Clock() if is_clock_handed_in else None
-        self._devices = syscall.create_map(syscall.MapKind.DEVMAP, 4, 4, DEVICES, name="rtp_devices")
+    directory: where to pin, and to adopt from what an earlier relay of the same plan has left; "" for no pins.
+    is_lasting: the pins stay when this is closed. A relay that adopts them leaves that as it is.
+    """
+
+    def __init__(
+        self, plan: Plan, places: tuple[Place, ...], is_clock_handed_in: bool = False, directory: str = "",
+        is_lasting: bool = False,
+    ) -> None:  # fmt: skip
+        self.instructions: dict[str, int] = {}  # by interface; of those that were loaded now
+        self.kept: list[str] = []  # links whose programs go on as they were
+        self._links: dict[str, int] = {}
+        self._filters: dict[str, Filter] = {}
+        self._plan = plan
+        self._pins = Pins(directory) if directory else None
+        wanted = Record(
+            layout.VERSION, plan.hosts, plan.first_port, plan.ports, is_clock_handed_in, pins.namespace(), is_lasting
+        )
         try:
-            for place in places:
-                self._attach(plan, place)
+            before, is_ours = self._look_at_pins(wanted)
+            self._before = before or wanted
+            self._record = replace(before if before is not None and is_ours else wanted, is_lasting=(
+                is_lasting or (before is not None and before.is_lasting)
+            ))  # fmt: skip
+            self.tables = self._open_tables(plan, is_clock_handed_in, is_ours)
         except BaseException:
-            self.close()
+            self._let_go_of_pins()
+            raise
+        self.flows, self.next_hops = self.tables.flows, self.tables.next_hops
+        self.legacies, self.clock = self.tables.legacies, self.tables.clock
+        try:
+            self._attach_all(places)
+            self._pin()
+        except BaseException:
+            self.leave()
             raise
 
-    def close(self) -> None:
-        """Detach, then let the tables go."""
-        for link in self._links:
-            os.close(link)
-        self._links.clear()
-        for one in self._filters:
-            one.close()
-        self._filters.clear()
-        os.close(self._devices)
-        if self.clock is not None:
-            self.clock.close()
-        self.next_hops.close()
-        self.flows.close()
+    @property
+    def is_adopted(self) -> bool:
+        """The tables are an earlier relay's, flows and all."""
+        return self.tables.is_adopted
 
-    def _attach(self, plan: Plan, place: Place) -> None:
-        numbers = {host: number for number, host in enumerate(plan.hosts)}
-        site = Site(
-            place.kind, place.is_loopback, tuple((numbers[host], host) for host in place.hosts),
-            plan.first_port, plan.ports, plan.traffic_class,
-            self.flows.descriptor, self.next_hops.descriptor, self._devices,
-            self.clock.descriptor if self.clock else None,
-        )  # fmt: skip
-        is_xdp = place.kind == "xdp"
-        code = program(site)
+    @property
+    def is_pinned(self) -> bool:
+        return self._pins is not None
+
+    @property
+    def is_lasting(self) -> bool:
+        return self._record.is_lasting
+
+    @property
+    def slots(self) -> dict[int, int]:
+        """Of interfaces in the device map."""
+        return self._record.slots
+
+    def close(self) -> None:
+        """Detach, then let the tables go; what a loader made for good stays as it is, without flows."""
+        if self._pins is not None and not self.is_lasting:
+            self._pins.remove()
+        if not self.is_lasting:
+            for one in self._filters.values():
+                one.close()
+            self._filters.clear()
+        self.leave()
+
+    def leave(self) -> None:
+        """Let go of everything and change nothing: what is pinned goes on forwarding."""
+        for link in self._links.values():
+            os.close(link)
+        for one in self._filters.values():
+            one.leave()
+        self._links.clear()
+        self._filters.clear()
+        self.tables.close()
+        self._let_go_of_pins()
+
+    def _let_go_of_pins(self) -> None:
+        if self._pins is not None:
+            self._pins.close()
+
+    def give_to(self, user: int, group: int) -> None:
+        """Let that user open, change and remove the pins."""
+        if self._pins is not None:
+            self._pins.give_to(user, group)
+
+    # Tables.
+
+    def _look_at_pins(self, wanted: Record) -> tuple[Record | None, bool]:
+        """What is pinned, and whether it may be adopted. A loader may change the programs of a relay that runs."""
+        if self._pins is None:
+            return None, False
+        self._pins.prepare()
+        is_free = self._pins.lock()
+        before = self._pins.record()
+        is_ours = before is not None and before.identity == wanted.identity
+        if not is_free and not (wanted.is_lasting and is_ours):
+            raise OSError(errno.EBUSY, f"another relay looks after what is in {self._pins.directory}")
+        return before, is_ours
+
+    def _open_tables(self, plan: Plan, has_clock: bool, is_ours: bool) -> Tables:
+        opened: dict[str, int] = {}
+        if self._pins is None or not is_ours:
+            return Tables(plan, has_clock)
         try:
-            kind = syscall.ProgramKind.XDP if is_xdp else syscall.ProgramKind.SCHED_CLS
-            loaded = syscall.load(kind, code, "rtp_relay")
-            try:
-                if is_xdp:
-                    where, flags = syscall.AttachKind.XDP, syscall.XDP_DRIVER_MODE
-                    self._links.append(syscall.attach(loaded, place.interface, where, flags))
-                else:
-                    self._attach_tc(loaded, place.interface, f"rtp_relay {plan.hosts[0]} {plan.first_port}")
-            finally:
-                os.close(loaded)  # what it is attached by holds it
-            if is_xdp:
+            for name in names(has_clock):
+                opened[name] = self._pins.open(name)
+        except FileNotFoundError:  # somebody died in the middle of pinning
+            for descriptor in opened.values():
+                os.close(descriptor)
+            return Tables(plan, has_clock)
+        return Tables(plan, has_clock, opened)
+
+    def _pin(self) -> None:
+        if self._pins is None or (self.is_adopted and self._record == self._before):
+            return
+        wanted = self.tables.pins() | self._links
+        for name in self._pins.names():
+            if name not in wanted:
+                self._pins.drop(name)
+        for name, descriptor in wanted.items():
+            self._pins.put(name, descriptor)
+        self._pins.write(self._record)
+
+    # Programs.
+
+    def _attach_all(self, places: tuple[Place, ...]) -> None:
+        """Old links first, so that a place that is still wanted changes hands and is never without a program."""
+        left = self._open_links()
+        try:
+            digests = {}
+            for place in places:
+                name = pins.link_name(place.kind, place.interface)
+                site = self._site(place)
+                digests[name] = digest(site)
+                self._place(place, site, name, digests[name], left.pop(name, None))
+            self._record = replace(
+                self._record, digests=digests,
+                qdiscs=tuple(sorted({*self._record.qdiscs, *self._brought_qdiscs(places)})),
+            )  # fmt: skip
+        finally:
+            for link in left.values():
+                os.close(link)
+
+    def _open_links(self) -> dict[str, int]:
+        if self._pins is None:
+            return {}
+        return {name: self._pins.open(name) for name in self._pins.names() if name.startswith("link_")}
+
+    def _place(self, place: Place, site: Site, name: str, wanted: str, link: int | None) -> None:
+        try:
+            if link is not None and pins.interface_of(link) != place.interface:
+                os.close(link)  # the interface is gone, and another has its number
+                link = None
+            if link is not None:
+                self._links[name] = link
+            is_same = self.is_adopted and self._before.digests.get(name) == wanted
+            if is_same and (link is not None or self._keep_filter(place, name)):
+                self.kept.append(name)
+                return
+            self._load(place, site, name)
+            if place.kind == "xdp" and place.interface not in self.slots:
                 slot = len(self.slots)
-                syscall.update(self._devices, struct.pack("<I", slot), struct.pack("<I", place.interface))
-                self.slots[place.interface] = slot
+                syscall.update(self.tables.devices, struct.pack("<I", slot), struct.pack("<I", place.interface))
+                self._record = replace(self._record, slots=self.slots | {place.interface: slot})
         except OSError as error:
             raise OSError(error.errno, f"{place.kind} at {place.name}: {error.strerror}") from error
+
+    def _load(self, place: Place, site: Site, name: str) -> None:
+        code = program(site)
+        is_xdp = place.kind == "xdp"
+        loaded = syscall.load(
+            syscall.ProgramKind.XDP if is_xdp else syscall.ProgramKind.SCHED_CLS, code, "rtp_relay"
+        )
+        try:
+            if name in self._links:
+                syscall.replace(self._links[name], loaded)
+            elif is_xdp:
+                where, flags = syscall.AttachKind.XDP, syscall.XDP_DRIVER_MODE
+                self._links[name] = syscall.attach(loaded, place.interface, where, flags)
+            else:
+                self._attach_tc(loaded, place.interface, name)
+        finally:
+            os.close(loaded)  # what it is attached by holds it
         self.instructions[place.name] = len(code) // 8
+
+    def _site(self, place: Place) -> Site:
+        plan, numbers = self._plan, {host: number for number, host in enumerate(self._plan.hosts)}
+        return Site(
+            place.kind, place.is_loopback, tuple((numbers[host], host) for host in place.hosts),
+            plan.first_port, plan.ports, plan.traffic_class,
+            self.flows.descriptor, self.next_hops.descriptor, self.tables.devices,
+            self.clock.descriptor if self.clock else None,
+        )  # fmt: skip
+
+    # Filters, where there are no links.
+
+    @property
+    def _filter_name(self) -> str:
+        return f"rtp_relay {self._plan.hosts[0]} {self._plan.first_port}"
 
     def _attach_tc(self, program: int, interface: int, name: str) -> None:
         try:
-            self._links.append(syscall.attach(program, interface, syscall.AttachKind.TCX_INGRESS))
+            self._links[name] = syscall.attach(program, interface, syscall.AttachKind.TCX_INGRESS)
         except OSError as error:
             if error.errno != errno.EINVAL:  # what a kernel says that does not know TCX
                 raise
-            self._filters.append(Filter(interface, program, name))
+            is_our_qdisc = interface in self._before.qdiscs
+            self._filters[name] = Filter(interface, program, self._filter_name, is_our_qdisc)
+
+    def _keep_filter(self, place: Place, name: str) -> bool:
+        if place.kind != "tc":
+            return False
+        try:
+            is_our_qdisc = place.interface in self._before.qdiscs
+            self._filters[name] = Filter(place.interface, None, self._filter_name, is_our_qdisc)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def _brought_qdiscs(self, places: tuple[Place, ...]) -> list[int]:
+        return [
+            place.interface
+            for place in places
+            if (one := self._filters.get(pins.link_name(place.kind, place.interface))) and one.is_our_qdisc
+        ]
+
+
+def digest(site: Site) -> str:
+    """What tells one program from another, whatever its maps' descriptors are."""
+    clock = None if site.clock is None else 0
+    return hashlib.sha256(program(replace(site, flows=0, next_hops=0, devices=0, clock=clock))).hexdigest()[:16]
+
+
+def forget(directory: str) -> None:
+    """Take away what an earlier relay has pinned there, unless a loader made it for good. Raises OSError."""
+    kept = Pins(directory)
+    record = kept.record()
+    if record is not None and not record.is_lasting and kept.lock():
+        kept.remove()
+        kept.close()
+
+
+__all__ = ["Loaded", "Place", "Plan", "digest", "forget"]

@@ -24,6 +24,7 @@ LONG: Final = 8
 EXPECTATION: Final = struct.Struct("<I4sH2x4s4sHHI4sII")  # from layout.NEXT_HOP to SIZE_LIMIT
 FIGURES: Final = struct.Struct("<IIQQQ")  # from layout.HIGHEST to LONGEST_GAP
 ADDRESSES_6: Final = struct.Struct("16s16s16s")
+NEXT_HOP: Final = struct.Struct("<III6s6sII16s")
 
 
 class Target(NamedTuple):
@@ -60,14 +61,16 @@ class Counters(NamedTuple):
 class FlowTable:
     """One entry for each port of each media address."""
 
-    def __init__(self, hosts: tuple[str, ...], first_port: int, ports: int) -> None:
+    def __init__(
+        self, hosts: tuple[str, ...], first_port: int, ports: int, descriptor: int | None = None
+    ) -> None:
         self._hosts = {host: number for number, host in enumerate(hosts)}
         self._first_port = first_port
         self._ports = ports
         entries = len(hosts) * ports
-        self.descriptor = syscall.create_map(
+        self.descriptor = descriptor if descriptor is not None else syscall.create_map(
             syscall.MapKind.ARRAY, 4, layout.FLOW_SIZE, entries, syscall.MMAPABLE, "rtp_flows"
-        )
+        )  # fmt: skip
         self._memory = syscall.map_memory(self.descriptor, entries * layout.FLOW_SIZE)
         self._words = memoryview(self._memory).cast("I")
         self._longs = memoryview(self._memory).cast("Q")
@@ -84,6 +87,11 @@ class FlowTable:
         if number is None or not 0 <= port - self._first_port < self._ports:
             return None
         return (number * self._ports + port - self._first_port) * layout.FLOW_SIZE
+
+    def active(self) -> list[int]:
+        """The entries of all flows that the kernel forwards."""
+        flags = self._words[:: layout.FLOW_SIZE // WORD].tolist()
+        return [number * layout.FLOW_SIZE for number, flag in enumerate(flags) if flag & layout.ACTIVE]
 
     def is_active(self, entry: int) -> bool:
         return bool(self._words[(entry + layout.FLAGS) // WORD] & layout.ACTIVE)
@@ -110,10 +118,33 @@ class FlowTable:
         )  # fmt: skip
         self._words[(entry + layout.FLAGS) // WORD] = target.flags | layout.ACTIVE
 
+    def target(self, entry: int) -> Target:
+        """What was written by `activate`, the flags without ACTIVE."""
+        next_hop, source, source_port, new, to, new_port, to_port, _, _, _, size_limit = EXPECTATION.unpack_from(
+            self._memory, entry + layout.NEXT_HOP
+        )
+        if source == new == to == bytes(4):
+            source, new, to = ADDRESSES_6.unpack_from(self._memory, entry + layout.SOURCE_6)
+        flags = self._words[(entry + layout.FLAGS) // WORD] & ~layout.ACTIVE
+        return Target(
+            (_unpacked(source), _swapped(source_port)), (_unpacked(new), _swapped(new_port)),
+            (_unpacked(to), _swapped(to_port)), next_hop, size_limit, flags,
+        )  # fmt: skip
+
     def counters(self, entry: int) -> Counters:
         """They only ever grow, from one call to the next."""
         first = (entry + layout.PACKETS) // LONG
         return Counters(*self._longs[first : first + 4])
+
+    def totals(self) -> Counters:
+        """Summed over all entries: 0.3 ms for 4096 ports."""
+        every, first = layout.FLOW_SIZE // LONG, layout.PACKETS // LONG
+        return Counters(*[sum(self._longs[first + number :: every]) for number in range(len(Counters._fields))])
+
+    def count_active(self) -> int:
+        """How many flows are forwarded now."""
+        flags = self._words[layout.FLAGS // WORD :: layout.FLOW_SIZE // WORD]
+        return sum([word & layout.ACTIVE for word in flags])
 
     def standing(self, entry: int) -> Standing:
         """Where the counting stands."""
@@ -131,6 +162,10 @@ def _packed(host: str) -> bytes:
     return ipaddress.ip_address(host).packed
 
 
+def _unpacked(octets: bytes) -> str:
+    return str(ipaddress.ip_address(octets))
+
+
 def _swapped(port: int) -> int:
     """As it lies on the wire, for a little-endian host to write."""
     return port >> 8 | (port & 0xFF) << 8
@@ -141,22 +176,27 @@ def same_version(*hosts: str) -> bool:
 
 
 class NextHop(NamedTuple):
-    """How the next hop is reached. slot: of its interface in the device map, None if it has none there."""
+    """How the next hop is reached. slot: of its interface in the device map, None if it has none there.
+
+    host: whose MAC address it is, "" at the loopback. is_watched: we asked the kernel to keep it fresh.
+    """
 
     interface: int
     destination_mac: bytes
     source_mac: bytes
     slot: int | None
     is_usable: bool
+    host: str = ""
+    is_watched: bool = False
 
 
 class NextHopTable:
     """One write here repairs every flow that goes the same way."""
 
-    def __init__(self) -> None:
-        self.descriptor = syscall.create_map(
+    def __init__(self, descriptor: int | None = None) -> None:
+        self.descriptor = descriptor if descriptor is not None else syscall.create_map(
             syscall.MapKind.ARRAY, 4, layout.NEXT_HOP_SIZE, NEXT_HOPS, syscall.MMAPABLE, "rtp_next_hops"
-        )
+        )  # fmt: skip
         self._memory = syscall.map_memory(self.descriptor, NEXT_HOPS * layout.NEXT_HOP_SIZE)
         self._words = memoryview(self._memory).cast("I")
 
@@ -172,15 +212,33 @@ class NextHopTable:
         self._words[usable] = 0
         struct.pack_into("<II", self._memory, entry, hop.interface, hop.slot or 0)
         struct.pack_into("6s6s", self._memory, entry + layout.MACS, hop.destination_mac, hop.source_mac)
+        packed = _packed(hop.host) if hop.host else b""
+        known_by = {0: 0, 4: 4, 16: 6}[len(packed)]
+        struct.pack_into("<II16s", self._memory, entry + layout.KNOWN_BY, known_by, hop.is_watched, packed)
         if hop.is_usable:
             self._words[usable] = layout.BY_TC | (layout.BY_XDP if hop.slot is not None else 0)
+
+
+    def known(self) -> dict[int, NextHop]:
+        """What was put here, by number."""
+        found: dict[int, NextHop] = {}
+        for number in range(NEXT_HOPS):
+            entry = number * layout.NEXT_HOP_SIZE
+            interface, slot, usable, to, by, known_by, is_watched, host = NEXT_HOP.unpack_from(self._memory, entry)
+            if interface:
+                name = _unpacked(host[: 16 if known_by == 6 else 4]) if known_by else ""
+                at = slot if usable & layout.BY_XDP else None
+                found[number] = NextHop(interface, to, by, at, bool(usable), name, bool(is_watched))
+        return found
 
 
 class Clock:
     """A time that is handed in, for programs that are not to read the kernel's."""
 
-    def __init__(self) -> None:
-        self.descriptor = syscall.create_map(syscall.MapKind.ARRAY, 4, 8, 1, syscall.MMAPABLE, "rtp_clock")
+    def __init__(self, descriptor: int | None = None) -> None:
+        self.descriptor = descriptor if descriptor is not None else syscall.create_map(
+            syscall.MapKind.ARRAY, 4, 8, 1, syscall.MMAPABLE, "rtp_clock"
+        )  # fmt: skip
         self._memory = syscall.map_memory(self.descriptor, 8)
 
     def close(self) -> None:

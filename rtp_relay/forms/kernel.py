@@ -21,13 +21,16 @@ from typing import Final, Literal, NamedTuple
 
 from rtp_relay import stream as streams
 from rtp_relay.bpf import layout, netlink
+from rtp_relay.bpf.legacy import Legacy
 from rtp_relay.bpf.loader import Loaded, Place, Plan
 from rtp_relay.bpf.maps import NANOSECONDS, NEXT_HOPS, Counters, NextHop, Standing, Target, same_version
-from rtp_relay.form import Exit, Flow, Port, Receive, drop
+from rtp_relay.bpf.pins import Pins
+from rtp_relay.form import Exit, Flow, Inheritance, Port, Receive, drop
 from rtp_relay.forms.user import UserForm, UserPort
 from rtp_relay.packet import Packet
-from rtp_relay.source import Address
+from rtp_relay.source import Address, address_of
 from rtp_relay.stream import Stream
+from rtp_relay.tally import Work
 
 ROUTES_KEPT: Final = 16384
 JITTER_UNITS: Final = 16 * NANOSECONDS  # in a second
@@ -49,6 +52,7 @@ class KernelPort(UserPort):
         self.before = Counters(0, 0, 0, 0)  # counters that are accounted for
         self.start = 0  # the highest sequence number that is accounted for
         super().__init__(host, number, opened, form)
+        self.waits = self.entry in form.left
 
     @property
     def receive(self) -> Receive:
@@ -112,7 +116,7 @@ class KernelForm(UserForm):
 
     def __init__(
         self, plan: Plan, places: tuple[Place, ...], name: str, reason: str,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = time.monotonic, directory: str = "",
     ) -> None:  # fmt: skip
         super().__init__(reason, plan.traffic_class >> 2, clock)
         self.name = name
@@ -120,7 +124,7 @@ class KernelForm(UserForm):
         self._asking = netlink.Asking()
         self._changes = netlink.Changes()
         try:
-            self.loaded = Loaded(plan, places, clock is not time.monotonic)
+            self.loaded = Loaded(plan, places, clock is not time.monotonic, directory)
         except BaseException:
             self._changes.close()
             self._asking.close()
@@ -132,6 +136,9 @@ class KernelForm(UserForm):
         self._hops: dict[tuple[int, str], int] = {}  # interface and host to number
         self._reached: dict[int, NextHop] = {}  # as they are in the table
         self._managed: set[tuple[int, str]] = set()
+        self.left: set[int] = set()  # entries of an earlier relay, of which no call has said that it goes on
+        if self.loaded.is_adopted:
+            self._adopt()
         self._ports[self._changes.fileno()] = News(self)
         self._epoll.register(self._changes.fileno(), 1)
 
@@ -147,6 +154,14 @@ class KernelForm(UserForm):
         self.loaded.close()
         self._changes.close()
         self._asking.close()
+
+    @property
+    def has_left(self) -> bool:
+        return bool(self.left) or super().has_left
+
+    def leave(self) -> None:
+        self.loaded.leave()
+        super().leave()
 
     def _made(self, host: str, number: int, opened: socket.socket) -> KernelPort:
         return KernelPort(host, number, opened, self)
@@ -166,9 +181,10 @@ class KernelForm(UserForm):
             return
         port.flow = flow
         port.before = self.loaded.flows.counters(port.entry)
-        self.waiting.add(port)
         if isinstance(flow.exit.port, KernelPort):
             flow.exit.port.fed_by = port
+        if not self._goes_on(port, flow, port.entry):
+            self.waiting.add(port)
 
     def suspend(self, port: Port) -> None:
         assert isinstance(port, KernelPort)
@@ -188,6 +204,13 @@ class KernelForm(UserForm):
         if port.fed_by is not None:
             self.account(port.fed_by)
 
+    def measure(self) -> Work:
+        totals = self.loaded.flows.totals()
+        return super().measure()._replace(
+            kernel_packets=totals.packets, kernel_octets=totals.octets, kernel_strangers=totals.strangers,
+            raised=totals.raised, flows=self.loaded.flows.count_active(),
+        )  # fmt: skip
+
     def turn(self, wait: float = 0.0) -> int:
         read = super().turn(wait)
         if self.waiting:
@@ -196,6 +219,70 @@ class KernelForm(UserForm):
                     self.waiting.discard(port)
                     self._give(port)
         return read
+
+    # What an earlier relay has left.
+
+    def _adopt(self) -> None:
+        """Flows go on as they are; next hops are looked after from now on, and are what is true now."""
+        flows, legacies = self.loaded.flows, self.loaded.legacies
+        self.left = set(flows.active()) | {number * layout.FLOW_SIZE for number in legacies.numbers()}
+        for number, hop in self.loaded.next_hops.known().items():
+            key = (hop.interface, hop.host)
+            self._hops[key], self._reached[number] = number, hop
+            if hop.is_watched:
+                self._managed.add(key)
+            self._refresh(key, self._mac(self._asking.neighbour(*key) if hop.host else None, hop.host))
+
+    def inheritance(self, port: Port) -> Inheritance | None:
+        assert isinstance(port, KernelPort)
+        legacy = self._legacy(port.entry)
+        if legacy is None or port.entry is None:
+            return None
+        source = self.loaded.flows.target(port.entry).source
+        return Inheritance(address_of(*source), legacy.is_strict, legacy.lent_at, legacy.stream)
+
+    def _legacy(self, entry: int | None) -> Legacy | None:
+        return self.loaded.legacies.get(entry // layout.FLOW_SIZE) if entry in self.left and entry is not None else None
+
+    def _goes_on(self, port: KernelPort, flow: Flow, entry: int) -> bool:
+        """Whether the flow is one that was left, and the kernel has it already."""
+        legacy = self._legacy(entry)
+        if legacy is None or legacy.lent_at != flow.since:
+            self._disown(entry)
+            return False
+        self.left.discard(entry)
+        port.before, port.start = legacy.before, legacy.start
+        flow.exit.packets, flow.exit.octets = legacy.exit_packets, legacy.exit_octets
+        port.target = self._target(port, flow)
+        if self.loaded.flows.is_active(entry) and port.target == self.loaded.flows.target(entry):
+            self.account(port)
+            return True
+        self.take_back(port)
+        return False
+
+    def _disown(self, entry: int | None) -> None:
+        if entry is not None and entry in self.left:
+            self.left.discard(entry)
+            self.loaded.flows.deactivate(entry)
+            self.loaded.legacies.clear(entry // layout.FLOW_SIZE)
+
+    def attend(self, port: Port) -> None:
+        assert isinstance(port, KernelPort)
+        self._disown(port.entry)
+        super().attend(port)
+
+    def renounce(self, port: Port) -> None:
+        assert isinstance(port, KernelPort)
+        if port.entry is not None:
+            self._disown(port.entry)
+            self.loaded.legacies.clear(port.entry // layout.FLOW_SIZE)
+        super().renounce(port)
+
+    def end_inheritance(self) -> int:
+        removed = super().end_inheritance() + len(self.left)
+        for entry in tuple(self.left):
+            self._disown(entry)
+        return removed
 
     # Between user space and the kernel.
 
@@ -241,6 +328,9 @@ class KernelForm(UserForm):
         if standing is None or target is None:
             return
         port.start = max(standing.highest, 0)
+        self.loaded.legacies.put(entry // layout.FLOW_SIZE, Legacy(
+            flow.since, flow.strict, port.start, port.before, flow.exit.packets, flow.exit.octets, flow.stream.keep(),
+        ))  # fmt: skip
         there = Standing(
             standing.ssrc, standing.kind, TICKS // standing.clock_rate, port.start % SEQUENCES,
             standing.timestamp, round(standing.last_packet * NANOSECONDS), round(standing.jitter * JITTER_UNITS),
@@ -318,7 +408,8 @@ class KernelForm(UserForm):
         link = self._links.get(key[0])
         is_usable = link is not None and len(mac) == 6
         source_mac = link.mac if link is not None and link.is_ethernet else bytes(6)
-        hop = NextHop(key[0], mac or bytes(6), source_mac, self.loaded.slots.get(key[0]), is_usable)
+        slot = self.loaded.slots.get(key[0])
+        hop = NextHop(key[0], mac or bytes(6), source_mac, slot, is_usable, key[1], key in self._managed)
         number = self._hops[key]
         if self._reached.get(number) != hop:  # a neighbour that was only confirmed again costs no packet a detour
             self._reached[number] = hop
@@ -349,6 +440,8 @@ class KernelForm(UserForm):
             if isinstance(port, KernelPort) and port.flow is not None:
                 self.take_back(port)
                 port.target = None
+        for entry in self.left:
+            self.loaded.flows.deactivate(entry)
 
 
 def places(asking: netlink.Asking, hosts: tuple[str, ...], by_xdp: bool) -> tuple[Place, ...]:
@@ -370,7 +463,7 @@ def places(asking: netlink.Asking, hosts: tuple[str, ...], by_xdp: bool) -> tupl
 
 def open_form(
     name: Literal["tc", "xdp"], hosts: tuple[str, ...], first_port: int, last_port: int, dscp: int, reason: str,
-    clock: Callable[[], float],
+    clock: Callable[[], float], directory: str = "",
 ) -> KernelForm:  # fmt: skip
     """What tc.open_form and xdp.open_form do. Raises OSError."""
     asking = netlink.Asking()
@@ -380,4 +473,21 @@ def open_form(
         asking.close()
     plan = Plan(hosts, first_port, last_port - first_port + 1, dscp << 2)
     at = ", ".join(f"{place.kind} at {place.name}" for place in where)
-    return KernelForm(plan, where, name, f"{reason} ({at})" if reason else at, clock)
+    directory, hindrance = usable_directory(directory)
+    made = KernelForm(plan, where, name, f"{reason} ({at})" if reason else at, clock, directory)
+    if hindrance:
+        made.reason += f"; flows end with this process: {hindrance}"
+    elif made.left:
+        made.reason += f"; {len(made.left)} flows of an earlier relay go on"
+    return made
+
+
+def usable_directory(directory: str) -> tuple[str, str]:
+    """The directory for pins, or "" and why there can be none."""
+    if not directory:
+        return "", ""
+    try:
+        Pins(directory).prepare()
+    except OSError as error:
+        return "", error.strerror or str(error)
+    return directory, ""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from rtp_relay.form import Exit, Flow, Port, Receive, drop
+from rtp_relay.form import Exit, Flow, Inheritance, Port, Receive, drop
 from rtp_relay.packet import Packet
 from rtp_relay.source import Address, address_of
 from rtp_relay.stream import Stream
+from rtp_relay.tally import NO_WORK, Work
 
 Carry = Callable[[bytes, Address, Address], object]  # carry(packet, from our address, to the far end's)
 
@@ -20,6 +21,7 @@ class MemoryPort:
         self.number = number
         self.address = address_of(host, number)
         self.receive: Receive = drop
+        self.waits = False
         self._form = form
 
     def send(self, packet: Packet, destination: Address) -> None:
@@ -60,6 +62,22 @@ class MemoryForm:
 
     def collect(self, port: Port, stream: Stream) -> None:
         """Nothing is forwarded unasked."""
+
+    def inheritance(self, port: Port) -> Inheritance | None:
+        return None
+
+    def attend(self, port: Port) -> None:
+        """Nothing has waited."""
+
+    def renounce(self, port: Port) -> None:
+        """Nothing was left."""
+
+    def end_inheritance(self) -> int:
+        return 0
+
+    def measure(self) -> Work:
+        """Nothing is counted: who carries the packets knows."""
+        return NO_WORK
 
     def deliver(self, packet: bytes, source: Address, local: Address, now: float) -> bool:
         """A packet reaches `local`; False if no port is open there."""

@@ -12,13 +12,14 @@ import errno
 import select
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
-from rtp_relay.form import Flow, Port, Receive, drop
+from rtp_relay.form import Flow, Inheritance, Port, Receive, drop
 from rtp_relay.packet import Packet
 from rtp_relay.source import Address, address_of, is_version_6
 from rtp_relay.stream import Stream
+from rtp_relay.tally import Work
 
 EXPEDITED_FORWARDING: Final = 46  # RFC 3246, as RFC 4594 §4.1 wants it for telephony
 BUFFER: Final = 65536  # octets, above the largest UDP payload: nothing is ever cut
@@ -29,16 +30,28 @@ BATCH: Final = 128
 class UserPort:
     """A UDP socket of the relay."""
 
-    __slots__ = ("_form", "_socket", "host", "number", "receive", "receive_into", "send")
+    __slots__ = ("_form", "_socket", "host", "number", "receive", "receive_into", "send", "waits")
 
     def __init__(self, host: str, number: int, opened: socket.socket, form: UserForm) -> None:
         self.host = host
         self.number = number
         self.receive: Receive = drop
+        self.waits = False
         self.receive_into: Callable[[bytearray], tuple[int, Address]] = opened.recvfrom_into
         self.send: Callable[[Packet, Address], object] = opened.sendto
         self._socket = opened
         self._form = form
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    def throw_away(self) -> None:
+        """What waits in the socket is for nobody."""
+        try:
+            while True:
+                self._socket.recv(1, socket.MSG_DONTWAIT)
+        except OSError:
+            return
 
     def close(self) -> None:
         self.receive = drop
@@ -55,6 +68,9 @@ class UserForm:
     ) -> None:  # fmt: skip
         self.name = "user"
         self.reason = reason
+        self.packets = 0
+        self.octets = 0
+        self.sent = 0
         self.receive_errors = 0  # mostly ICMP errors that came back to a port
         self.send_errors = 0  # no route, no buffer, refused by a firewall
         self.trouble = ""
@@ -62,6 +78,8 @@ class UserForm:
         self._traffic_class = dscp << 2
         self._epoll = select.epoll()
         self._ports: dict[int, UserPort] = {}
+        self._inherited: dict[tuple[str, int], socket.socket] = {}
+        self.on_open: Callable[[int], object] = _say_nothing  # told of the descriptor of each socket that is new
         self._buffer = bytearray(BUFFER)
         self._view = memoryview(self._buffer)
 
@@ -69,7 +87,27 @@ class UserForm:
         """Readable when `turn` has something to do."""
         return self._epoll.fileno()
 
+    def inherit(self, sockets: Iterable[socket.socket]) -> None:
+        """Sockets of an earlier relay: `open` takes them rather than new ones."""
+        for one in sockets:
+            one.setblocking(False)
+            host, number = one.getsockname()[:2]
+            self._inherited[host, number] = one
+
     def open(self, host: str, number: int) -> UserPort | None:
+        inherited = self._inherited.pop((host, number), None)
+        opened = inherited or self._bound(host, number)
+        if opened is None:
+            return None
+        if inherited is None:
+            self.on_open(opened.fileno())
+        port = self._ports[opened.fileno()] = self._made(host, number, opened)
+        port.waits = port.waits or inherited is not None
+        if not port.waits:
+            self._epoll.register(opened.fileno(), select.EPOLLIN)
+        return port
+
+    def _bound(self, host: str, number: int) -> socket.socket | None:
         version_6 = is_version_6(host)
         try:
             opened = socket.socket(socket.AF_INET6 if version_6 else socket.AF_INET, socket.SOCK_DGRAM)
@@ -89,9 +127,7 @@ class UserForm:
             if error.errno != errno.EADDRINUSE:
                 self.trouble = str(error)
             return None
-        port = self._ports[opened.fileno()] = self._made(host, number, opened)
-        self._epoll.register(opened.fileno(), select.EPOLLIN)
-        return port
+        return opened
 
     def _made(self, host: str, number: int, opened: socket.socket) -> UserPort:
         return UserPort(host, number, opened, self)
@@ -109,10 +145,36 @@ class UserForm:
     def collect(self, port: Port, stream: Stream) -> None:
         """Nothing is forwarded unasked."""
 
+    def inheritance(self, port: Port) -> Inheritance | None:
+        """Sockets know nothing of their packets."""
+        return None
+
+    def attend(self, port: Port) -> None:
+        assert isinstance(port, UserPort)
+        if port.waits:
+            port.waits = False
+            self._epoll.register(port.fileno(), select.EPOLLIN)
+
+    def renounce(self, port: Port) -> None:
+        assert isinstance(port, UserPort)
+        if port.waits:
+            port.throw_away()
+            self.attend(port)
+
+    def end_inheritance(self) -> int:
+        waiting = [port for port in self._ports.values() if port.waits]
+        for port in waiting:
+            self.renounce(port)
+        for one in self._inherited.values():
+            one.close()
+        closed = len(self._inherited)
+        self._inherited.clear()
+        return len(waiting) + closed
+
     def turn(self, wait: float = 0.0) -> int:
         """Forward what has come in; `wait` seconds at most for the first packet. Returns packets read."""
         ports, view, buffer = self._ports, self._view, self._buffer
-        read = 0
+        read = octets = sent = 0
         for _ in range(ROUNDS):
             ready = self._epoll.poll(wait, BATCH)
             if not ready:
@@ -129,6 +191,7 @@ class UserForm:
                     self.receive_errors += 1
                     continue
                 read += 1
+                octets += size
                 packet = view[:size]
                 exit = port.receive(packet, source, now)
                 if exit is None:
@@ -138,15 +201,38 @@ class UserForm:
                     continue
                 try:
                     exit.port.send(packet, destination)
-                except OSError:
+                except OSError as error:
                     self.send_errors += 1
+                    exit.fail(error)
                 else:
                     exit.packets += 1
                     exit.octets += size
+                    sent += 1
+        self.packets += read
+        self.octets += octets
+        self.sent += sent
         return read
+
+    def measure(self) -> Work:
+        return Work(self.packets, self.octets, self.sent, self.send_errors, self.receive_errors)
+
+    @property
+    def has_left(self) -> bool:
+        """An earlier relay has left something that no call has taken up yet."""
+        return bool(self._inherited) or any(port.waits for port in self._ports.values())
+
+    def leave(self) -> None:
+        """End, and leave the ports to whoever holds them besides."""
+        self._epoll.close()
 
     def shut(self) -> None:
         """Close whatever is still open."""
         for port in list(self._ports.values()):
             port.close()
+        for one in self._inherited.values():
+            one.close()
         self._epoll.close()
+
+
+def _say_nothing(descriptor: int) -> None:
+    """Nobody keeps sockets."""

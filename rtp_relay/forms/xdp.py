@@ -17,7 +17,8 @@ from rtp_relay.forms.user import EXPEDITED_FORWARDING
 
 def open_form(
     hosts: tuple[str, ...], first_port: int, last_port: int, dscp: int = EXPEDITED_FORWARDING,
-    reason: str = "", clock: Callable[[], float] = time.monotonic,
+    reason: str = "", clock: Callable[[], float] = time.monotonic, directory: str = "",
 ) -> kernel.KernelForm:  # fmt: skip
-    """Attach for those media addresses. Raises OSError, with what was not allowed in its text."""
-    return kernel.open_form("xdp", hosts, first_port, last_port, dscp, reason, clock)
+    """Attach for those media addresses, pinned in the directory if one is given. Raises OSError, with what was not
+    allowed in its text."""
+    return kernel.open_form("xdp", hosts, first_port, last_port, dscp, reason, clock, directory)

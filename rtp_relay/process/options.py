@@ -7,9 +7,11 @@ import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rtp_relay.bpf.pins import FILE_SYSTEM, default_directory
 from rtp_relay.form import Interface
 from rtp_relay.forms.choice import WISHES, Wish
 from rtp_relay.forms.user import EXPEDITED_FORWARDING
+from rtp_relay.process.holding import SYSTEMD
 from rtp_relay.relay import Settings
 
 
@@ -23,6 +25,8 @@ class Options:
     pool: int  # pairs opened before it says that it is ready
     dscp: int
     form: Wish
+    pins: str  # a directory; "" for none
+    hold: str  # see holding.holder
     user: str
     log_level: str
     dies_with_parent: bool
@@ -70,6 +74,14 @@ def seconds(text: str) -> float:
     return value
 
 
+def held(text: str) -> str:
+    """As `holding.holder` takes it."""
+    reading, _, writing = text.partition(",")
+    if text not in ("", SYSTEMD) and not (reading.isdecimal() and writing.isdecimal()):
+        raise argparse.ArgumentTypeError(f"{text!r}: {SYSTEMD}, or two descriptors")
+    return text
+
+
 def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(prog="rtp_relay", description="The RTP relay, in its own process.")
     add = made.add_argument
@@ -94,6 +106,12 @@ def parser() -> argparse.ArgumentParser:
     add("--form", choices=WISHES, default="user",
         help="how packets are forwarded: user space, eBPF at tc ingress or in the driver; auto takes tc if it "
         "can be had (default %(default)s)")  # fmt: skip
+    add("--pins", default="", metavar="DIRECTORY",
+        help="in a bpf file system: where what the kernel does is kept over a restart of the relay; 'none' for nowhere "
+        f"(default: one under {FILE_SYSTEM}/multiring, named for the control socket)")  # fmt: skip
+    add("--hold", type=held, default="", metavar="systemd|FD,FD",
+        help="who keeps the ports' sockets over a restart: systemd's file-descriptor store, or a pair of sockets that "
+        "the parent process has too")  # fmt: skip
     add("--user", default="", metavar="NAME", help="give up root for this user once everything is open")
     add("--log-level", default="info", choices=("debug", "info", "warning", "error"))
     add("--die-with-parent", action="store_true", help="end when the process that started this one ends")
@@ -118,6 +136,8 @@ def read(arguments: Sequence[str] | None = None) -> Options:
         pool=max(given.pool, 1),
         dscp=given.dscp,
         form=given.form,
+        pins="" if given.pins == "none" else given.pins or default_directory(given.socket),
+        hold=given.hold,
         user=given.user,
         log_level=given.log_level,
         dies_with_parent=given.die_with_parent,

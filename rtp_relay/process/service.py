@@ -12,8 +12,10 @@ import structlog
 
 from rtp_relay.errors import StartError
 from rtp_relay.forms.choice import choose
+from rtp_relay.forms.kernel import KernelForm
 from rtp_relay.forms.user import UserForm
 from rtp_relay.process import logs, options, system
+from rtp_relay.process.holding import Holder, holder
 from rtp_relay.process.listener import Listener, listen
 from rtp_relay.process.options import Options
 from rtp_relay.process.workshop import Workshop
@@ -25,8 +27,9 @@ log = structlog.get_logger("rtp_relay")
 class Service:
     """One relay on the running loop."""
 
-    def __init__(self, path: str, form: UserForm, relay: Relay) -> None:
+    def __init__(self, path: str, form: UserForm, relay: Relay, holder: Holder) -> None:
         self._loop = asyncio.get_running_loop()
+        self._holder = holder
         self._form = form
         self._relay = relay
         self._timer: asyncio.TimerHandle | None = None
@@ -36,15 +39,29 @@ class Service:
         self.listener = Listener(path, listen(path), relay, self._rearm)
         self._loop.add_reader(form.fileno(), self._forward)
 
-    def close(self) -> None:
-        """Hang up, then let every port go."""
+    def close(self, for_good: bool) -> None:
+        """Hang up, then let every port go. Not for good: ports and flows stay as they are, for the next relay."""
         self._systemd.tell("STOPPING=1")
         if self._timer is not None:
             self._timer.cancel()
         self.listener.close()
         self._loop.remove_reader(self._form.fileno())
+        if not for_good:
+            self._relay.leave()
+            self._form.leave()
+            return
         self._relay.close()
         self._form.shut()
+        self._holder.end()
+
+    def expect_heirs(self, seconds: float) -> None:
+        """What an earlier relay has left waits so long for its calls."""
+        self._loop.call_later(seconds, self._end_inheritance)
+
+    def _end_inheritance(self) -> None:
+        removed = self._form.end_inheritance()
+        if removed:
+            log.warning("flows and ports that no call has claimed were removed", count=removed)
 
     def announce(self) -> None:
         """Say that the relay is ready, and go on showing that it lives."""
@@ -92,28 +109,32 @@ class Service:
         self._is_growing = self._relay.wants_growth
         if self._is_growing:
             self._loop.call_soon(self._grow)
+        else:
+            self._holder.flush()
 
 
 async def serve(chosen: Options, parent: int) -> None:
-    """Run until SIGTERM or SIGINT. Raises StartError."""
+    """Run until SIGTERM or SIGINT; or SIGUSR1, which leaves flows and ports to the next relay. Raises StartError."""
     limit = system.raise_descriptor_limit()
     hosts = tuple(dict.fromkeys(interface.bind for interface in chosen.interfaces))
     ports = chosen.settings
-    form = choose(chosen.form, hosts, ports.first_port, ports.last_port, chosen.dscp)
-    workshop = Workshop(Path(f"{chosen.socket}.speech"))
-    relay = Relay(form, chosen.interfaces, chosen.settings, log.warning, workshop)
-    relay.open(chosen.pool)
-    ended = asyncio.Event()
+    form = choose(chosen.form, hosts, ports.first_port, ports.last_port, chosen.dscp, chosen.pins)
+    try:
+        service, workshop = _begin(chosen, parent, form)
+    except BaseException:
+        form.leave() if form.has_left else form.shut()
+        raise
+    ended, left = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(_report)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
-    if chosen.user:
-        system.become(chosen.user)
-    if chosen.dies_with_parent and not system.die_with(parent):
-        raise StartError("the process that started this one is gone")
-    service = Service(chosen.socket, form, relay)
-    workshop.on_told = service.tell
+
+    def leave() -> None:
+        left.set()
+        ended.set()
+
+    loop.add_signal_handler(signal.SIGUSR1, leave)
     system.calm_collector()
     service.announce()
     log.info(
@@ -128,9 +149,30 @@ async def serve(chosen: Options, parent: int) -> None:
     try:
         await ended.wait()
     finally:
-        service.close()
+        service.close(for_good=not left.is_set())
         workshop.close()
-    log.info("stopped")
+    log.info("left to the next relay" if left.is_set() else "stopped")
+
+
+def _begin(chosen: Options, parent: int, form: UserForm) -> tuple[Service, Workshop]:
+    """Open ports, give up what privileges there are, and listen for cores."""
+    keeper = holder(chosen.hold)
+    form.inherit(keeper.inherited())
+    form.on_open = keeper.hold
+    workshop = Workshop(Path(f"{chosen.socket}.speech"))
+    relay = Relay(form, chosen.interfaces, chosen.settings, log.warning, workshop)
+    relay.open(chosen.pool)
+    keeper.flush()
+    if chosen.user:
+        if isinstance(form, KernelForm):
+            form.loaded.give_to(*system.ids_of(chosen.user))
+        system.become(chosen.user)
+    if chosen.dies_with_parent and not system.die_with(parent):
+        raise StartError("the process that started this one is gone")
+    service = Service(chosen.socket, form, relay, keeper)
+    service.expect_heirs(chosen.settings.orphan_time)
+    workshop.on_told = service.tell
+    return service, workshop
 
 
 def _report(loop: asyncio.AbstractEventLoop, what: dict[str, object]) -> None:

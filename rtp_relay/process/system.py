@@ -23,6 +23,15 @@ def raise_descriptor_limit() -> int:
     return hard
 
 
+def ids_of(user: str) -> tuple[int, int]:
+    """Its numbers, and its group's. Raises StartError."""
+    try:
+        entry = pwd.getpwnam(user)
+    except KeyError as error:
+        raise StartError(f"there is no user {user!r}") from error
+    return entry.pw_uid, entry.pw_gid
+
+
 def become(user: str) -> None:
     """Give up root for `user`. Raises StartError."""
     try:

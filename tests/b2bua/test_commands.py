@@ -23,7 +23,9 @@ from b2bua.commands.relay import options
 from b2bua.config import load
 from b2bua.control import ControlServer
 from b2bua.store import Store
+from b2bua.traces import pcap, scenario
 from rtp_relay.process.options import read as relay_options
+from tests.b2bua.traces import samples
 
 ROOT = Path(__file__).parents[2]
 START = 1_790_000_000_000_000
@@ -166,6 +168,47 @@ def test_show(kept: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert json.loads(capsys.readouterr().out)["id"] == "2f2a91c07d"
     assert main(["show", "none", "--config", str(kept)]) == 1
     assert capsys.readouterr().err == "There is no call none.\n"
+
+
+def test_show_writes_what_other_tools_read(
+    kept: Path, tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    asyncio.run(keep_one(kept))
+    config = ["--config", str(kept)]
+    assert main(["show", "4f2a", "--pcap", str(tmp_path / "call.pcap"), *config]) == 0
+    assert capsysbinary.readouterr().out == b""
+    assert (tmp_path / "call.pcap").read_bytes() == pcap.capture(samples.ANSWERED)
+    assert main(["show", "4f2a", "--pcap", "-", *config]) == 0
+    assert capsysbinary.readouterr().out == pcap.capture(samples.ANSWERED)
+    for who, leg in (("caller", 0), ("Ana", 1), ("ana", 1), ("1", 1)):
+        assert main(["show", "4f2a", "--sipp", who, *config]) == 0
+        assert capsysbinary.readouterr().out.decode() == scenario.render(samples.record(), leg)
+
+
+async def keep_one(file: Path) -> None:
+    store = await Store.open(load(file).records.database)
+    store.finish(samples.record())
+    await store.close()
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [
+        (["4f2a", "--sipp", "Zoe"], "Nobody in this call is Zoe: it may be caller, Ana, Ben.\n"),
+        (["4f2a", "--sipp", "Ben"], "No messages of Ben were kept.\n"),
+        (
+            ["4f2a", "--pcap", "/no/such/place"],
+            "/no/such/place cannot be written: No such file or directory.\n",
+        ),
+        (["2f", "--pcap", "-"], "No messages of call 2f2a91c07d were kept.\n"),
+    ],
+)
+def test_what_show_cannot_write(
+    kept: Path, wanted: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asyncio.run(keep_one(kept))
+    assert main(["show", *wanted, "--config", str(kept)]) == 1
+    assert capsys.readouterr().err == said
 
 
 def test_before_the_service_has_run(file: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from b2bua.calls.recipient import Credentials, EarlyMedia, SixXX
 from b2bua.config import Config, ConfigError, Finding, Severity, check, flow_facts, load, parse
 from b2bua.config.settings import Media
+from b2bua.config.values import CaptureServer
 from sip_stack.sdp_rewriting import CODECS
 
 ROOT = Path(__file__).parents[2]
@@ -130,6 +131,35 @@ def test_paths_are_meant_from_the_files_directory() -> None:
     assert config.records.database == "sqlite+aiosqlite:////etc/var/calls.sqlite"
     assert config.service.control_socket == "/etc/var/core.sock"
     assert (config.media.relay_socket, config.media.starts_relay) == ("/etc/var/relay.sock", True)
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "port"),
+    [
+        ("udp:homer.example.com:9060", "homer.example.com", 9060),
+        ("udp:[2001:db8::1]:9060", "2001:db8::1", 9060),
+    ],
+)
+def test_a_capture_server_has_a_name_or_an_address(text: str, host: str, port: int) -> None:
+    config = parsed(SMALL + f'[records]\nhep = "{text}"\nhep_capture_id = 7\nhep_password = "open sesame"\n')
+    assert config.records.hep == CaptureServer(host, port, 7, "open sesame")
+    assert "open sesame" not in repr(config)
+
+
+@pytest.mark.parametrize(
+    ("trace", "hep", "wanted"), [("off", "", False), ("off", "udp:h:1", True), ("ladder", "", True)]
+)
+def test_messages_are_noted_when_somebody_wants_them(trace: str, hep: str, wanted: bool) -> None:
+    records = parsed(SMALL + f'[records]\ntrace = "{trace}"\nhep = "{hep}"\n').records
+    assert records.wants_trace is wanted
+
+
+@pytest.mark.parametrize(
+    "text", ["homer.example.com", "tcp:h:9060", "udp:h:0", "udp:h:65536", "udp:[::g]:1", "udp:[:::]:1"]
+)
+def test_what_is_no_capture_server_is_told_with_a_remedy(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"records\.hep: .*Write it like"):
+        parsed(SMALL + f'[records]\nhep = "{text}"\n')
 
 
 def test_a_relay_that_is_named_is_not_started() -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
 
+from b2bua.calls import flow as flows
 from b2bua.config import Config, load, parse
-from b2bua.directory import ConfiguredDirectory, not_walked
+from b2bua.config.reaching import RING
+from b2bua.directory import ConfiguredDirectory
 from sip_stack.errors import RemoteError
 from sip_stack.flow import Flow
 from sip_stack.message import Request
@@ -112,7 +115,7 @@ def test_what_may_not_be_dialled(uri: str, source: Flow, status: int) -> None:
 
 def test_a_number_of_one_trunk_alone() -> None:
     plan = directory().plan(invite("sip:+15550101@192.0.2.1"), PBX)
-    assert [recipient.name for recipient in plan.step.recipients] == ["Ben"]
+    assert [recipient.name for recipient in plan.dials[RING].recipients] == ["Ben"]
 
 
 def test_the_plan_of_a_call() -> None:
@@ -123,7 +126,7 @@ def test_the_plan_of_a_call() -> None:
     assert plan.configuration == made.version
     assert plan.late_offer == (CODECS["G722"], CODECS["PCMA"])
     assert (plan.timer, plan.keep_trace) == (TimerPolicy(1800, made.sip.min_se), True)
-    assert [(each.name, each.uri) for each in plan.step.recipients] == [("Ana", "sip:ana@192.0.2.9")]
+    assert [(each.name, each.uri) for each in plan.dials[RING].recipients] == [("Ana", "sip:ana@192.0.2.9")]
 
 
 def test_the_host_is_that_of_the_socket_that_the_call_came_in_by() -> None:
@@ -195,8 +198,24 @@ def test_behind_nat_both_our_addresses_are_our_own() -> None:
     assert not made.may_ring("sip:eve@203.0.113.200") and not made.may_ring("sip:eve@192.0.2.1")
 
 
-def test_whoever_relies_on_a_flow_is_told_what_calls_do_of_it() -> None:
-    quick, full = load("examples/quick-start.toml"), load("examples/full.toml")
-    assert not_walked(quick) == ""
-    flowing = [dialled for dialled, number in full.numbers.items() if number.flow_name]
-    assert flowing and all(dialled in not_walked(full) for dialled in flowing)
+def test_a_number_with_a_flow_goes_through_it() -> None:
+    full = load("examples/full.toml")
+    made = ConfiguredDirectory(full)
+    dialled, number = next((key, each) for key, each in full.numbers.items() if each.flow is not None and each.flow_name)
+    trunk = next(name for name in full.trunks if not number.trunks or name in number.trunks)
+    source = PBX._replace(host=str(full.trunks[trunk].sources[0].network_address))
+    plan = made.plan(invite(f"sip:{dialled}@192.0.2.1"), source)
+    assert plan.flow.name == number.flow_name
+    assert set(plan.dials) == {name for name, step in plan.flow.steps.items() if isinstance(step, flows.Dial)}
+
+
+def test_a_flow_that_was_never_published_turns_callers_away() -> None:
+    made = config()
+    number = dataclasses.replace(made.numbers["+15550101"], flow=None, flow_name="evening")
+    made = dataclasses.replace(made, numbers={**made.numbers, "+15550101": number})
+    with pytest.raises(RemoteError) as refused:
+        ConfiguredDirectory(made).plan(invite("sip:+15550101@192.0.2.1"), PBX)
+    assert refused.value.status == 480 and "evening" in refused.value.detail
+    published = flows.Flow("evening", 3, "end", {"end": flows.HangUp(486)})
+    plan = ConfiguredDirectory(made, {"evening": published}).plan(invite("sip:+15550101@192.0.2.1"), PBX)
+    assert (plan.flow.version, plan.dials) == (3, {})

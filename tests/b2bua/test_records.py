@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from datetime import UTC
 
@@ -131,6 +132,26 @@ def test_a_call_with_nothing_in_it_has_a_page() -> None:
     assert "anonymous" in records.call_table([bare], UTC)
 
 
+def test_the_quality_of_each_direction_in_plain_words() -> None:
+    heard = StreamRecord(
+        0, 0, 1000, payload_type=8, codec="pcma", heard_by=1, owed=20.0, round_trip=8.0, reported_lost=12,
+        reported_jitter=4.0, strangers=3, drops={"no far end": 40},
+    )  # fmt: skip
+    mute = StreamRecord(1, 0, heard_by=0, owed=20.0, silent=20.0, sent_packets=1000, round_trip=30.0)
+    record = dataclasses.replace(RECORD, streams=[heard, mute])
+    page = records.page(record, UTC)
+    assert (
+        "caller → Ana: 0.0 % lost on the way here, jitter 0 ms, round trip 38 ms, MOS 4.4, very good\n"
+        "Ana → caller: no audio came in the 20 s that it was due: one-way audio\n"
+        "caller, packets dropped: no far end 40, stranger 3"
+    ) in page
+    (first, second) = records.as_json(record)["quality"]
+    assert (first["speaker"], first["listener"], first["mos"], first["verdict"]) == (0, 1, 4.37, "very good")
+    assert first["sentence"].startswith("caller → Ana: 0.0 % lost")
+    assert (second["is_one_way"], second["loss"]) == (True, None)
+    assert "→" not in records.page(RECORD, UTC)  # of a call whose record is from before there were such figures
+
+
 def test_messages_in_full() -> None:
     text = records.messages(RECORD)
     assert (
@@ -141,7 +162,7 @@ def test_messages_in_full() -> None:
 
 def test_json_has_every_field() -> None:
     made = json.loads(json.dumps(records.as_json(RECORD)))
-    assert set(made) == set(CallRecord.__slots__)
+    assert set(made) == {*CallRecord.__slots__, "quality"}
     assert made["outcome"] == "answered"
     assert made["recipients"][1]["outcome"] == "busy"
     assert made["trace"][0]["data"].startswith("INVITE sip:100@h")

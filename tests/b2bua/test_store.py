@@ -78,7 +78,15 @@ def complete(record: CallRecord, by: str = "Ana") -> None:
             2, "Ben", "sip:b@192.0.2.8", RecipientOutcome.TOO_LATE, "Late", 200, "OK", "b2", late_by=8_214
         ),
     ]
-    record.streams = [StreamRecord(0, 0, 100, 17_200, -1, 1.5, 0xFFFFFFFF, 0, 99, 2, 0.04, "192.0.2.1:4000")]
+    record.streams = [
+        StreamRecord(
+            0, 0, 100, 17_200, -1, 1.5, 0xFFFFFFFF, 0, 99, 2, 0.04, "192.0.2.1:4000", ssrc_changes=1, malformed=3,
+            rtcp_packets=12, owed=60.5, silent=0.25, drops={"no far end": 7}, codec="opus", heard_by=1, round_trip=38.5,
+            reported_lost=-2, reported_jitter=3.25, mos=4.21, is_one_way=False,
+        ),
+        StreamRecord(1, 0, heard_by=0, is_one_way=True),
+        StreamRecord(2, 0, 5),
+    ]
     record.trace = [
         TraceEntry(
             at, 0, True, "UDP", "192.0.2.5:5060", "192.0.2.1:5060", b"INVITE sip:100 SIP/2.0\r\n\r\nv=0\r\n"
@@ -523,6 +531,34 @@ def test_migrations_and_tables_agree(tmp_path: Path) -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(writing.__file__).parents[1] / "migrations"))
     assert ScriptDirectory.from_config(config).get_current_head() == schema.HEAD
+
+
+def test_streams_of_before_have_no_quality(tmp_path: Path) -> None:
+    """A database of 0004: the columns that 0005 adds say that nothing is known."""
+    from alembic import command
+    from alembic.config import Config
+
+    path = tmp_path / "calls.sqlite"
+    config = Config()
+    config.set_main_option("script_location", str(Path(writing.__file__).parents[1] / "migrations"))
+    config.set_main_option("sqlalchemy.url", f"sqlite:///{path}")
+
+    def migrated(revision: str) -> None:
+        from sqlalchemy import create_engine
+
+        engine = create_engine(f"sqlite:///{path}")
+        with engine.begin() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, revision)
+        engine.dispose()
+
+    migrated("0004")
+    connection = sqlite3.connect(path)
+    connection.execute("INSERT INTO stream VALUES (1, 0, 0, 9, 9, 0, 1.5, 7, 0, 9, 0, 0.1, 'far')")
+    connection.commit()
+    connection.close()
+    migrated("0005")
+    assert rows(path, "SELECT packets, drops, heard_by, mos, owed FROM stream") == [(9, "", None, None, 0.0)]
 
 
 async def _open_and_close(path: Path) -> None:

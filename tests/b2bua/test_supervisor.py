@@ -160,5 +160,6 @@ def test_only_the_core_speaks_to_systemd() -> None:
     assert core.command[-3:] == ["b2bua", "core", "x.toml"]
     assert relay is not None
     assert relay.environment == {"PATH": "/bin"}
-    assert relay.command == ["rtp_relay", "--socket"]
+    assert relay.command[:2] == ["rtp_relay", "--socket"]
+    assert relay.command[2:] == ["--hold", ",".join(str(one.fileno()) for one in relay.holds)]
     assert children_for("x.toml", [], environment)[1] is None

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from b2bua.calls.flow import NOBODY_ANSWERED, Decline, Dial, HangUp, Mode, Prompt, PromptKind
 from b2bua.calls.recipient import Credentials, EarlyMedia, Recipient, SixXX
 from b2bua.calls.record import CallOutcome, RecipientOutcome
 from tests.world.caller import Caller, TrunkCall
@@ -25,6 +26,10 @@ CALLS = int(os.environ.get("RANDOM_CALLS", "6000"))
 ONE = os.environ.get("RANDOM_CALL")
 CHUNKS = 12
 OURS = (Credentials("multiring", "secret"),)
+WORDS = (
+    Prompt(PromptKind.SAY, "words"),
+    Prompt(PromptKind.TONE, "de"),
+)  # the real relay here plays tones alone
 FAILURES = (302, 401, 404, 408, 480, 486, 487, 488, 500, 503, 600, 603, 604)
 
 
@@ -63,6 +68,12 @@ def script(chance: random.Random) -> Script:
         made.answers_after = moment(chance)
         made.answer_tags = chance.choice((1, 1, 1, 1, 2, 3))
         made.answer_spread = chance.choice((0.0, 0.01, 3.0))
+        keys = chance.choice((None, "1", "1", "1", "71", "2", "5"))
+        if keys is not None:
+            made.presses = ((chance.choice((0.0, 0.1, 0.5, 0.5, 0.51, 1.0, 4.0)), keys),)
+            made.by_info = chance.random() < 0.3
+        if chance.random() < 0.1:
+            made.hangs_up_after = chance.choice((0.0, 0.5, 0.51, 2.0))
     elif kind < 0.75:
         made.fails_after, made.failure = moment(chance), chance.choice(FAILURES)
     elif kind < 0.85:
@@ -86,6 +97,45 @@ def populate(world: World, chance: random.Random) -> list[Phone]:
     if chance.random() < 0.1:
         world.add_recipient(phones[0], name=phones[0].name)
     return phones
+
+
+def ask(world: World, chance: random.Random, phones: list[Phone]) -> bool:
+    """Have the number go through a dial step of a flow that asks something of recipients; not always."""
+    if chance.random() < 0.5:
+        return False
+
+    def prompt(share: float) -> Prompt | None:
+        return chance.choice(WORDS) if chance.random() < share else None
+
+    recipients = tuple(
+        world.dialled(
+            phone,
+            extension=chance.choice(("", "", "", "w21")),
+            press_one=chance.choice((None, None, None, True, False)),
+            start_after=chance.choice((0.0, 0.0, 0.0, 0.5)),
+        )
+        for phone in phones
+    )
+    step = Dial(
+        recipients,
+        mode=chance.choice((Mode.EVERYONE, Mode.EVERYONE, Mode.TURNS)),
+        ring_time=world.plan.ring_time,
+        early_media=world.plan.early_media,
+        whisper=prompt(0.4),
+        press_one=chance.random() < 0.6,
+        confirm_prompt=prompt(0.9),
+        too_late=prompt(0.6),
+        confirm_time=chance.choice((0.5, 1.0, 3.0)),
+        decline=chance.choice((Decline.RECIPIENT, Decline.RECIPIENT, Decline.EVERYONE)),
+        six_xx=world.plan.six_xx,
+        exits={NOBODY_ANSWERED: "end"},
+    )
+    world.flow(ring=step, end=HangUp())
+    stage = world.relay.stage
+    stage.length = chance.choice((0.3, 0.5, 2.0))
+    stage.fails = chance.choice(("", "", "", "", "no such file"))
+    stage.is_mute = chance.random() < 0.1
+    return True
 
 
 def everyone_speaks(world: World, caller: Caller, phones: list[Phone]) -> None:
@@ -118,7 +168,7 @@ def play(world: World, chance: random.Random, phones: list[Phone]) -> TrunkCall:
     if chance.random() < 0.3:
         world.run(chance.choice((0.3, 0.9)))
         everyone_speaks(world, caller, phones)
-    world.run_until(lambda: call.status or call.is_over, limit=120.0)
+    world.run_until(lambda: call.status or call.is_over, limit=400.0)
     world.run(chance.choice((0.0, 0.1, 1.0, 5.0)))
     everyone_speaks(world, caller, phones)
     talking = [phone for phone in phones if phone.is_talking and phone.dialog.state == "confirmed"]
@@ -147,7 +197,7 @@ def hold(call: TrunkCall, talking: list[Phone], chance: random.Random) -> None:
         talking[0].dialog.reinvite(local.changed(direction="inactive") if local else None)
 
 
-def judge(world: World, call: TrunkCall, phones: list[Phone]) -> None:
+def judge(world: World, call: TrunkCall, phones: list[Phone], is_asked: bool) -> None:
     """The world's finish has found every phone quiet and nothing left; what remains is the outcome."""
     assert call.status, "the caller never got a final response"
     (record,) = world.records
@@ -164,10 +214,12 @@ def judge(world: World, call: TrunkCall, phones: list[Phone]) -> None:
     assert record.status == call.status
     assert record.ended_at is not None and record.ended_at >= record.started_at
     if world.plan.early_media is EarlyMedia.NONE:
-        assert call.caller.media.payloads <= {(record.answered_by or "nobody").encode()}
-    if len(world.plan.recipients) > 1:  # an only recipient may hear the caller early, if early media is on
+        voices = call.caller.media.payloads & {phone.name.encode() for phone in phones}
+        assert voices <= {(record.answered_by or "nobody").encode()}
+    # An only recipient may hear the caller early, if early media is on; nobody of whom anything is asked.
+    if len(world.plan.recipients) > 1 or (is_asked and world.plan.early_media is EarlyMedia.NONE):
         for phone in phones:
-            assert not phone.media.payloads or phone.name == record.answered_by
+            assert b"trunk" not in phone.media.payloads or phone.name == record.answered_by
 
 
 def rehearse(seed: int) -> None:
@@ -182,13 +234,14 @@ def rehearse(seed: int) -> None:
     if chance.random() < 0.3:
         world.use_real_relay(world.relay.delay)
     phones = populate(world, chance)
+    is_asked = ask(world, chance, phones)
     world.network.link = weather(chance)
     for phone in phones:
         phone.expects_offer = False
     try:
         call = play(world, chance, phones)
         world.finish()
-        judge(world, call, phones)
+        judge(world, call, phones, is_asked)
     except AssertionError as fault:
         raise AssertionError(f"RANDOM_CALL={seed}\n{fault}") from fault
 

@@ -18,3 +18,24 @@ def rtp(
 def rtcp(kind: int = 200, ssrc: int = 7, words: int = 6) -> bytes:
     """An RTCP packet of that many 32-bit words after the first."""
     return struct.pack("!BBHI", 0x80, kind, words, ssrc) + b"\x00" * (4 * (words - 1))
+
+
+def report_block(
+    ssrc: int = 7, lost: int = 0, jitter: int = 0, last_report: int = 0, delay: float = 0.0, highest: int = 0,
+    fraction: int = 0,
+) -> bytes:  # fmt: skip
+    """One report block; delay in seconds."""
+    return struct.pack(
+        "!IIIIII", ssrc, fraction << 24 | lost & 0xFFFFFF, highest, jitter, last_report, round(delay * 65536)
+    )
+
+
+def sender_report(ssrc: int, sent_at: int, *blocks: bytes) -> bytes:
+    """An SR; sent_at is the middle of its NTP timestamp."""
+    body = struct.pack("!IHIHIII", ssrc, 0, sent_at, 0, 0, 0, 0) + b"".join(blocks)
+    return struct.pack("!BBH", 0x80 | len(blocks), 200, len(body) // 4) + body
+
+
+def receiver_report(ssrc: int, *blocks: bytes) -> bytes:
+    body = struct.pack("!I", ssrc) + b"".join(blocks)
+    return struct.pack("!BBH", 0x80 | len(blocks), 201, len(body) // 4) + body

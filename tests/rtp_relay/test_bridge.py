@@ -76,8 +76,8 @@ def test_a_medium_added_later_is_joined() -> None:
 def test_parting_twice_is_parting_once() -> None:
     a, b = leg(0), leg(1)
     join(a, b, True, True, FORM, 0.0, 10.0)
-    part(b, FORM)
-    part(b, FORM)
+    part(b, FORM, 0.0)
+    part(b, FORM, 0.0)
     assert a.partner is None
     assert a.endpoints[0].onward is None
 

@@ -52,7 +52,7 @@ def test_rtcp_may_come_first_on_a_port_shared_with_rtp() -> None:
 
 
 def test_figures_before_anything() -> None:
-    figures = endpoint().figures()
+    figures = endpoint().figures(0.0)
     assert (figures.leg, figures.medium, figures.far) == (3, 1, "")
     assert (figures.packets, figures.lost, figures.first_packet, figures.last_packet) == (0, 0, -1.0, -1.0)
 
@@ -61,7 +61,7 @@ def test_times_are_told_since_the_endpoint_was_lent() -> None:
     made = endpoint()
     made.receive_rtp(rtp(1), FAR, 12.5)
     made.receive_rtp(rtp(2), FAR, 14.0)
-    figures = made.figures()
+    figures = made.figures(0.0)
     assert (figures.first_packet, figures.last_packet, figures.longest_gap) == (2.5, 4.0, 1.5)
 
 

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rtp_relay.control import Bridge, Direct, Hello, LegRequest, Released, Reserve, Silent
+from rtp_relay.control import Bridge, Direct, Hello, LegRequest, Released, Reserve, Silent, StreamFigures
 from rtp_relay.errors import ControlError
 from rtp_relay.framing import commands_in, events_in, packets_of
 
@@ -21,6 +22,18 @@ def test_commands_and_events_come_back_as_they_went() -> None:
     events = [Silent("call", 60.0), Released("call", ())]
     (packet,) = packets_of(events)
     assert events_in(packet) == events
+
+
+def test_figures_of_an_older_relay_have_defaults_and_an_older_core_passes_over_the_new_ones() -> None:
+    """Version 4 appends to StreamFigures: the array of version 3 has 17 values."""
+    figures = StreamFigures(0, 0, *(0,) * 3, 0.0, *(0,) * 7, 0.0, 0.0, 0.0, "", drops=(("no far end", 3),), heard_by=1)
+    (packet,) = packets_of([Released("call", (figures,))])
+    ((kind, call, (values,)),) = msgspec.msgpack.decode(packet)
+    (before,) = events_in(msgspec.msgpack.encode([[kind, call, [values[:17]]]]))
+    assert isinstance(before, Released)
+    assert before.streams == (StreamFigures(*values[:17]),)
+    (after,) = events_in(msgspec.msgpack.encode([[kind, call, [[*values, "something new"]]]]))
+    assert after == Released("call", (figures,))
 
 
 def test_what_is_too_long_for_one_packet_goes_in_several() -> None:

@@ -52,9 +52,16 @@ def two_legs(*ports: int) -> Reserve:
 def test_welcome_and_a_version_that_is_not_ours(harness: Harness) -> None:
     welcome = control.Welcome(control.VERSION, "memory", harness.form.reason, 0, ("main", "other"))
     assert harness.one(control.Hello()) == welcome
-    refused = harness.one(control.Hello(version=99))
-    assert isinstance(refused, control.Refused)
-    assert refused.call == ""
+    for version in (control.OLDEST - 1, control.VERSION + 1):
+        refused = harness.one(control.Hello(version))
+        assert isinstance(refused, control.Refused)
+        assert refused.call == ""
+
+
+def test_an_older_core_is_spoken_to_in_its_version(harness: Harness) -> None:
+    welcome = harness.one(control.Hello(control.OLDEST))
+    assert isinstance(welcome, control.Welcome)
+    assert welcome.version == control.OLDEST
 
 
 def test_far_ends_are_told_the_advertised_address(harness: Harness) -> None:

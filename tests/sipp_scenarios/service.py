@@ -219,6 +219,9 @@ sources = [{listed}]
 [records]
 database = "calls.sqlite"
 
+[console]
+enabled = false
+
 [service]
 control_socket = "core.sock"
 """

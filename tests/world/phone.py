@@ -28,6 +28,7 @@ class Script:
         CANCEL and 200 to the INVITE), "487 first".
     cancel_after: seconds that it takes to act on a CANCEL.
     hangs_up_after: seconds from the ACK of its 200 to its BYE.
+    presses: keys that it presses, each so many seconds after the ACK; by_info: by SIP INFO, not RFC 4733.
     answer_headers: headers of its 200.
     refuses_first: status and headers with which the first INVITE is refused, and only that.
     challenge: it wants to know who rings; challenge_beyond: so does the next hop behind it;
@@ -48,6 +49,8 @@ class Script:
     on_cancel: str = "stop"
     cancel_after: float = 0.0
     hangs_up_after: float | None = None
+    presses: tuple[tuple[float, str], ...] = ()
+    by_info: bool = False
     answer_headers: tuple[tuple[str, str], ...] = ()
     refuses_first: tuple[int, tuple[tuple[str, str], ...]] | None = None
     challenge: Challenge | None = None
@@ -143,6 +146,10 @@ class Phone(UserAgent):
 
     def fail(self, status: int = 486, headers: tuple[tuple[str, str], ...] = ()) -> None:
         self.call.fail(status, headers)
+
+    def press(self, keys: str) -> None:
+        """Press keys, one a second."""
+        self.call.press(keys)
 
     def hang_up(self, reason: str = "") -> ClientRequest:
         return self.dialog.hang_up([("Reason", reason)] if reason else [])

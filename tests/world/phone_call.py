@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 from tests.world.clock import Alarm
@@ -212,6 +213,8 @@ class PhoneCall:
             dialog.note_remote(ack.sdp, answers=dialog.local_description)
         if self.state == "answered":
             self._sound("confirmed")
+        for after, keys in self.phone.script.presses:
+            self.phone.clock.after(after, functools.partial(self.press, keys))
         hangs_up_after = self.phone.script.hangs_up_after
         if hangs_up_after is not None:
             self.phone.clock.after(hangs_up_after, lambda: self._hang_up_as_told(dialog))
@@ -219,6 +222,21 @@ class PhoneCall:
     def _hang_up_as_told(self, dialog: Dialog) -> None:
         if dialog.state == "confirmed":
             dialog.hang_up()
+
+    def press(self, keys: str) -> None:
+        """Press keys, one a second, while the call lasts."""
+        for at, key in enumerate(keys):
+            self.phone.clock.after(float(at), functools.partial(self._press, key))
+
+    def _press(self, key: str) -> None:
+        dialog = self.dialog
+        if dialog.state != "confirmed":
+            return
+        if self.phone.script.by_info:
+            headers = [("Content-Type", "application/dtmf-relay")]
+            dialog.request("INFO", f"Signal={key}\r\nDuration=160\r\n", headers, may_fail=True)
+        elif dialog.last_heard is not None:
+            self.phone.media.press(key, dialog.last_heard)
 
     def fail(self, status: int, headers: tuple[tuple[str, str], ...] = ()) -> None:
         """Send a 3xx-6xx, and again until its ACK."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
+from b2bua.calls.flow import Flow
 from b2bua.calls.recipient import DialStep, EarlyMedia, Recipient, SixXX
 
 SERVICE_V4: Final = "192.0.2.1"
@@ -22,15 +23,20 @@ LOCAL_SOCKETS: Final = tuple(
 class Plan:
     """Everything a test may configure; subject.py turns it into settings of the switchboard.
 
+    flow: what the dialled number goes through, in place of ringing `recipients`; name: what the number is for.
+    messages: the directory of voicemail.
     numbers: further dialled numbers with their steps, beside `number`, whose step is made of the rest.
     trunk_sources: networks that the trunk's requests come from; all others are unknown.
     trunk_media_interface: the relay interface towards the caller.
     session_expires: seconds that we ask for (RFC 4028), 0: we ask for none; min_se: our floor.
     call_limit, call_rate: concurrent calls, new calls a second; 0: no limit.
-    sip_timer: T1, seconds.
+    sip_timer: T1, seconds. wall_offset: seconds from the world's clock to 1970.
     """
 
     number: str = "+15550100"
+    name: str = ""
+    flow: Flow | None = None
+    messages: str = "/messages"
     recipients: list[Recipient] = field(default_factory=list)
     ring_time: float = 30.0
     early_media: EarlyMedia = EarlyMedia.NONE
@@ -47,6 +53,7 @@ class Plan:
     call_limit: int = 0
     call_rate: float = 0.0
     sip_timer: float = 0.5
+    wall_offset: float = 1.7e9
 
     def step(self) -> DialStep:
         """What the dialled number does."""

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from rtp_relay import control
 from tests.world.network import Address, Connection, Network, Packet
+from tests.world.performing import Performing
 
 
 class MediaRelay(Protocol):
@@ -75,6 +76,7 @@ class PuppetRelay:
         self.endpoints: dict[tuple[str, int, int], Endpoint] = {}
         self.bridges: dict[tuple[str, int], control.Bridge] = {}
         self.ports_lent = 0
+        self.stage = Performing(network.clock, self._answer)
         self._next_port = 30000
 
     def command(self, command: control.Command) -> None:
@@ -94,6 +96,15 @@ class PuppetRelay:
                 self._answer(self._release(command))
             case control.Query():
                 self._answer(control.Figures(command.call, self._figures(command.call, ())))
+            case (
+                control.Play()
+                | control.StopPlaying()
+                | control.Listen()
+                | control.SendDigits()
+                | control.Record()
+                | control.StopRecording()
+            ):
+                self._perform(command)
             case control.Inventory():
                 self._answer(control.Holdings(self._calls(), 2 * len(self.endpoints), 1000, 0))
 
@@ -160,6 +171,16 @@ class PuppetRelay:
         endpoint.direct = command
         endpoint.far = Address(command.address, command.port) if command.port else None
 
+    def _perform(self, command: control.Performance) -> None:
+        is_lent = (command.call, command.leg) in {key[:2] for key in self.endpoints}
+        if not is_lent:
+            self.violation(f"{type(command).__name__} of call {command.call} leg {command.leg}: not lent")
+        elif isinstance(command, control.Play):
+            endpoint = self.endpoints.get((command.call, command.leg, command.medium))
+            if endpoint is None or endpoint.far is None:
+                self.violation(f"Play to leg {command.leg} of {command.call}, whose far end is not known")
+        self.stage.obey(command, is_lent)
+
     def _bridge(self, command: control.Bridge) -> None:
         held = self.legs(command.call)
         if not {command.a, command.b} <= held:
@@ -180,6 +201,7 @@ class PuppetRelay:
             if key[0] == command.call and (not command.legs or key[1] in command.legs):
                 self.network.unbind("UDP", self.endpoints.pop(key).address)
                 self.bridges.pop(key[:2], None)
+                self.stage.release(key[:2])
         return control.Released(command.call, figures)
 
     def _figures(self, call: str, legs: tuple[int, ...]) -> tuple[control.StreamFigures, ...]:
@@ -194,11 +216,15 @@ class PuppetRelay:
         )  # fmt: skip
 
     def forward(self, endpoint: Endpoint, packet: Packet) -> None:
-        """Carry media over the bridge of its leg, as far as the bridge is open that way."""
+        """Carry media over the bridge of its leg, as far as the bridge is open that way; hear keys."""
+        if packet.source == endpoint.far and not self.stage.hear((endpoint.call, endpoint.leg), packet.octets):
+            return
         bridge = self.bridges.get((endpoint.call, endpoint.leg))
         if bridge is None or packet.source != endpoint.far:
             return
         is_a = endpoint.leg == bridge.a
+        if self.stage.sounding(bridge.b if is_a else bridge.a, endpoint.call):
+            return  # a leg hears one thing at a time
         if not (bridge.a_to_b if is_a else bridge.b_to_a):
             return
         other = self.endpoints.get((endpoint.call, bridge.b if is_a else bridge.a, endpoint.medium))
@@ -216,4 +242,5 @@ class PuppetRelay:
             self.network.unbind("UDP", endpoint.address)
         self.endpoints.clear()
         self.bridges.clear()
+        self.stage.forget()
         self.is_dead = True

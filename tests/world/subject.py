@@ -21,8 +21,10 @@ from b2bua.config import (
     Trunk,
 )
 from b2bua.config import Listener as ConfiguredListener
+from b2bua.config.reaching import reached
 from b2bua.config.values import prefixes_of
 from b2bua.directory import ConfiguredDirectory
+from b2bua.flows.rotation import Rotation
 from sip_stack.stack import Listener, Stack
 from sip_stack.timers import Intervals
 from tests.world.plan import LOCAL_SOCKETS, SERVICE_PORT, SERVICE_V4, SERVICE_V6, Plan
@@ -100,7 +102,11 @@ def make_switchboard(plan: Plan, seed: int) -> Switchboard:
     stack = Stack(listeners, SeededDice(seed), intervals=Intervals(t1=plan.sip_timer))
     admission = Admission(plan.call_limit, plan.call_rate)
     return Switchboard(
-        stack, ConfiguredDirectory(_configuration(plan)), admission=admission, wall_offset=1.7e9
+        stack,
+        ConfiguredDirectory(_configuration(plan)),
+        admission=admission,
+        turns=Rotation(),
+        wall_offset=plan.wall_offset,
     )
 
 
@@ -119,6 +125,11 @@ def _configuration(plan: Plan) -> Config:
     numbers = {
         dialled: DialledNumber(dialled, "", frozenset(), step) for dialled, step in plan.steps().items()
     }
+    if plan.flow is not None:
+        flow = reached(plan.flow, {"trunk": trunk})
+        numbers[plan.number] = DialledNumber(
+            plan.number, plan.name, frozenset(), plan.step(), flow, flow.name, duration_limit=plan.duration_limit
+        )
     sockets = tuple(
         ConfiguredListener(name, name[:3].upper(), host, SERVICE_PORT, host)  # type: ignore[arg-type]
         for name in LOCAL_SOCKETS
@@ -138,7 +149,7 @@ def _configuration(plan: Plan) -> Config:
         ),
         trunks={"trunk": trunk},
         numbers=numbers,
-        records=RecordSettings("", 0, "full", 1000),
+        records=RecordSettings("", 0, "full", 1000, plan.messages),
         service=ServiceSettings("", "info", False),
         _prefixes=prefixes_of([trunk]),
     )

@@ -26,6 +26,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from b2bua.calls import flow as flows
+from b2bua.calls.flow import DialRecipient, Step
 from b2bua.calls.recipient import Recipient
 from b2bua.calls.record import CallRecord
 from rtp_relay.control import Event
@@ -121,6 +123,17 @@ class World:
         interface = "v6" if ":" in phone.address.host else ""
         fields: dict[str, Any] = {"name": phone.name, "uri": phone.uri, "media_interface": interface}
         self.plan.recipients.append(Recipient(**(fields | changes)))
+
+    def dialled(self, phone: Phone, **changes: Any) -> DialRecipient:
+        """A phone as a recipient of a flow's dial step."""
+        fields: dict[str, Any] = {"name": phone.name, "destination": phone.uri}
+        if ":" in phone.address.host:
+            fields["interface"] = "v6"
+        return DialRecipient(**(fields | changes))
+
+    def flow(self, **steps: Step) -> None:
+        """Have the dialled number go through these steps, beginning with the first."""
+        self.plan.flow = flows.Flow("flow", 1, next(iter(steps)), steps)
 
     def silent_phone(self, name: str, **parts: Any) -> Phone:
         """A phone that gets INVITEs and says nothing."""

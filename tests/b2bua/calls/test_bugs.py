@@ -198,7 +198,7 @@ CONNECTING: list[tuple[object, str]] = [
     (fork_module, "_usable_answer"),
     (Fork, "_stop_others"),
     (Call, "fork_won"),
-    (Call, "_answer_caller"),
+    (Call, "_answer"),
     (Media, "direct"),
     (Media, "bridge"),
     (call_module, "agree_as_client"),
@@ -288,7 +288,7 @@ ENDING: list[tuple[object, str]] = [
     (Session, "bye"),
     (Media, "release_all"),
     (Call, "notify"),
-    (Call, "_close_if_quiet"),
+    (Call, "close_if_quiet"),
     (Switchboard, "finished"),
 ]
 

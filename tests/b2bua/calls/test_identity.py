@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from b2bua.calls.identity import Identity
 from b2bua.calls.plan import CallPlan
 from b2bua.calls.recipient import DialStep, HeaderRecipe
+from b2bua.config.reaching import RING, flow_of
 from sip_stack.errors import LocalError
 from sip_stack.headers import Address
 from sip_stack.message import Request, parse
@@ -37,7 +38,8 @@ def invite(caller: str = '"Zoë" <sip:+15550199@198.51.100.1>', *lines: str) -> 
 def identity(
     caller: str = '"Zoë" <sip:+15550199@198.51.100.1>', *lines: str, host: str = "192.0.2.1"
 ) -> Identity:
-    plan = CallPlan("trunk", "+15550100", "Sales", DialStep(()), host)
+    nobody = DialStep(())
+    plan = CallPlan("trunk", "+15550100", "Sales", flow_of("", nobody), {RING: nobody}, host)
     return Identity(invite(caller, *lines), plan)
 
 

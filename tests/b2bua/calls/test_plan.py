@@ -8,11 +8,14 @@ import pytest
 
 from b2bua.calls.plan import CallPlan
 from b2bua.calls.recipient import DialStep
+from b2bua.config.reaching import RING, flow_of
 from sip_stack.sdp_rewriting import CODECS
+
+NOBODY = DialStep(())
 
 
 def plan() -> CallPlan:
-    return CallPlan("trunk", "+15550100", "Sales", DialStep(()), "192.0.2.1")
+    return CallPlan("trunk", "+15550100", "Sales", flow_of("", NOBODY), {RING: NOBODY}, "192.0.2.1")
 
 
 def test_a_late_offer_is_of_the_two_codecs_that_everybody_speaks() -> None:

@@ -65,6 +65,7 @@ def start(folder: Path) -> Iterator[Start]:
             notify.settimeout(LIMIT)
             command = [sys.executable, "-m", "rtp_relay", "--socket", str(folder / "relay"), "--form", form]
             command += ["--interface", f"main={HOST}", "--ports", f"{first}-{first + 31}", "--user", "nobody"]
+            command += ["--pins", "none"]
             process = subprocess.Popen(command, env={"NOTIFY_SOCKET": str(folder / "notify")},
                                        stderr=subprocess.PIPE)  # fmt: skip
             running.append(process)

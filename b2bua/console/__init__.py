@@ -1,0 +1,1 @@
+"""The web console: REST API, live events and pages, in a process of its own that calls do not need."""

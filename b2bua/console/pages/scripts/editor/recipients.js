@@ -1,0 +1,163 @@
+// "Who should receive the call?": rows in order, moved by dragging or with the arrow keys.
+
+import { service } from "../api.js";
+import { fill, freshId, h, say } from "../dom.js";
+import { icon } from "../icons.js";
+import { dialog, toast } from "../parts/dialog.js";
+import { field, place, seconds, select, toggle } from "../parts/field.js";
+import { freshRecipient } from "./model.js";
+
+/** key: of the list, "dial.team.recipients". */
+export function recipientRows({ step, key, words, changed, user }) {
+  const list = h("ol", { class: "rows" });
+  const opened = new Set();  // recipients whose "More" is open, over a drawing
+  const draw = (focus) => {
+    fill(list, step.recipients.map((each, index) => row(each, index)));
+    if (focus) list.querySelector(focus)?.focus();
+  };
+  const moved = (from, to) => {
+    if (to < 0 || to >= step.recipients.length || from === to) return;
+    step.recipients.splice(to, 0, ...step.recipients.splice(from, 1));
+    draw(`[data-grip="${to}"]`);
+    say(`${step.recipients[to].name || "Recipient"} is now ${to + 1} of ${step.recipients.length}.`);
+    changed();
+  };
+  const add = () => {
+    step.recipients.push(freshRecipient());
+    draw(`[data-row="${step.recipients.length - 1}"] input`);
+    changed();
+  };
+  const drop = (index) => {
+    const [gone] = step.recipients.splice(index, 1);
+    draw(`[data-row="${Math.min(index, step.recipients.length - 1)}"] input`);
+    toast(`${gone.name || "The recipient"} is taken off the list.`);
+    changed();
+  };
+
+  function row(recipient, index) {
+    const own = `${key}.${index}`;
+    const element = h("li", { class: `recipient ${recipient.enabled === false ? "is-off" : ""}`, data: { row: index } });
+    const names = freshId("known");
+    const set = (setting, value, absent) => {
+      if (value === absent) delete recipient[setting]; else recipient[setting] = value;
+      changed();
+    };
+    const who = `recipient ${index + 1}`;
+    const destination = field({ label: `Destination of ${who}`, hideLabel: true, key: `${own}.destination`, value: recipient.destination, placeholder: recipient.type === "phone" ? "+1 555 0102" : "sip:ana@192.0.2.7", inputmode: recipient.type === "phone" ? "tel" : "text", autocapitalize: "none", spellcheck: "false", onInput: (value) => { recipient.destination = value; changed(); } });
+    const name = field({ label: `Name of ${who}`, hideLabel: true, key: `${own}.name`, value: recipient.name, placeholder: "Name", list: names, autocomplete: "off", onInput: (value) => { recipient.name = value; known(value); changed(); } });
+    const known = (value) => {
+      const found = words.recipients.find((each) => each.name === value);
+      if (!found || recipient.destination) return;
+      for (const setting of ["type", "destination", "trunk", "extension"]) if (found[setting]) recipient[setting] = found[setting];
+      draw(`[data-row="${index}"] [data-more]`);
+    };
+    const type = select({ label: `Type of ${who}`, hideLabel: true, key: `${own}.type`, value: recipient.type ?? "sip", options: [["sip", "SIP"], ["phone", "Phone"]], onChange: (value) => {
+      recipient.type = value;
+      if (value === "phone" && !recipient.trunk && words.trunks.length) recipient.trunk = words.trunks[0];
+      if (value === "sip") delete recipient.trunk;
+      draw(`[data-row="${index}"] select`);
+      changed();
+    } });
+    const extension = field({ label: `Extension of ${who}`, hideLabel: true, key: `${own}.extension`, value: recipient.extension ?? "", placeholder: "Ext.", title: "Digits sent once the line has answered; each w waits for half a second", onInput: (value) => set("extension", value, "") });
+    const figures = words.recipients.find((each) => each.destination && each.destination === recipient.destination)?.figures;
+    fill(element,
+      h("button", { class: "grip", type: "button", data: { grip: index }, "aria-label": `Move ${recipient.name || who}: arrow keys up and down`, title: "Drag, or press the arrow keys", on: { keydown: (event) => byKey(event, index), pointerdown: (event) => drag(event, element) } }, icon("grip")),
+      h("div", { class: "cell-name" }, name, h("datalist", { id: names }, words.recipients.map((each) => h("option", { value: each.name })))),
+      h("div", { class: "cell-type" }, type), h("div", { class: "cell-destination" }, destination), h("div", { class: "cell-extension" }, extension),
+      h("div", { class: "cell-tools" }, moreButton(recipient, index, element), h("button", { class: "button plain square small", type: "button", disabled: step.recipients.length < 2, "aria-label": `Take ${recipient.name || who} off the list`, title: "Take off the list", on: { click: () => drop(index) } }, icon("bin"))),
+      h("div", { class: "cell-notes" }, notes(recipient, figures), place(own)),
+      more(recipient, index, own, set, draw));
+    return element;
+  }
+
+  function moreButton(recipient, index, element) {
+    const button = h("button", { class: "button small", type: "button", data: { more: "" }, "aria-expanded": String(opened.has(recipient)), "aria-label": `More about ${recipient.name || `recipient ${index + 1}`}`, on: { click: () => {
+      const isOpen = !opened.has(recipient);
+      if (isOpen) opened.add(recipient); else opened.delete(recipient);
+      element.querySelector(".recipient-more").hidden = !isOpen;
+      button.setAttribute("aria-expanded", String(isOpen));
+    } } }, "More", icon("chevron"));
+    return button;
+  }
+
+  function more(recipient, index, own, set, redraw) {
+    const pressOne = recipient.press_one === undefined ? "" : String(recipient.press_one);
+    const isPhone = recipient.type === "phone";
+    return h("div", { class: "recipient-more", hidden: !opened.has(recipient) },
+      seconds({ label: "Start after", key: `${own}.start_after`, value: recipient.start_after ?? 0, placeholder: "0", onSeconds: (value) => set("start_after", value, 0), hint: "Joins later than the others." }),
+      seconds({ label: "Stop after", key: `${own}.stop_after`, value: recipient.stop_after ?? 0, placeholder: "end", onSeconds: (value) => set("stop_after", value, 0), hint: "Empty rings to the end." }),
+      select({ label: "Press 1", key: `${own}.press_one`, value: pressOne, options: [["", `As the step (${step.press_one ? "on" : "off"})`], ["true", "Must press 1"], ["false", "Need not"]], onChange: (value) => set("press_one", value === "" ? undefined : value === "true", undefined), hint: "Keeps voicemail from answering." }),
+      seconds({ label: "Own voicemail answers at", key: `${own}.voicemail_after`, value: recipient.voicemail_after ?? 0, placeholder: "not known", onSeconds: (value) => set("voicemail_after", value, 0), hint: "Only the check looks at it." }),
+      isPhone || recipient.trunk ? select({ label: "Trunk", key: `${own}.trunk`, value: recipient.trunk ?? "", options: [["", "None"], ...words.trunks.map((each) => [each, each])], onChange: (value) => set("trunk", value, "") }) : null,
+      seconds({ label: "Give up without a reply", key: `${own}.unreachable_after`, value: recipient.unreachable_after ?? 4, absent: 4, placeholder: "4", onSeconds: (value) => set("unreachable_after", value, 4) }),
+      h("div", { class: "row tight wide-cell" },
+        toggle({ label: "On: rings with the others", value: recipient.enabled !== false, onChange: (value) => { set("enabled", value, true); redraw(`[data-row="${index}"] [role=switch]`); } }),
+        user.may("editor") ? h("button", { class: "button small", type: "button", on: { click: () => ringTest(recipient) } }, icon("ring"), "Ring test") : null,
+        h("span", { class: "row tight" },
+          h("button", { class: "button plain square small", type: "button", disabled: index === 0, "aria-label": "Move up", title: "Move up", on: { click: () => moved(index, index - 1) } }, icon("up")),
+          h("button", { class: "button plain square small", type: "button", disabled: index === step.recipients.length - 1, "aria-label": "Move down", title: "Move down", on: { click: () => moved(index, index + 1) } }, icon("down")))));
+  }
+
+  function byKey(event, index) {
+    const way = { ArrowUp: -1, ArrowDown: 1 }[event.key];
+    if (!way) return;
+    event.preventDefault();
+    moved(index, index + way);
+  }
+
+  /** The row follows the pointer among its neighbours; the list is changed when it is let go. */
+  function drag(event, element) {
+    if (event.button) return;
+    event.preventDefault();
+    const grip = event.currentTarget;
+    grip.setPointerCapture(event.pointerId);
+    element.classList.add("is-dragged");
+    const from = [...list.children].indexOf(element);
+    const move = ({ clientY }) => {
+      const after = [...list.children].filter((each) => each !== element).find((each) => {
+        const box = each.getBoundingClientRect();
+        return clientY < box.top + box.height / 2;
+      });
+      if (after !== element.nextElementSibling) list.insertBefore(element, after ?? null);
+    };
+    const end = () => {
+      grip.removeEventListener("pointermove", move);
+      element.classList.remove("is-dragged");
+      moved(from, [...list.children].indexOf(element));
+      grip.focus();
+    };
+    grip.addEventListener("pointermove", move);
+    grip.addEventListener("pointerup", end, { once: true });
+    grip.addEventListener("pointercancel", end, { once: true });
+  }
+
+  draw();
+  return { redraw: draw, element: h("div", { class: "stack tight" },
+    h("div", { class: "recipient recipient-headings", "aria-hidden": "true" }, ["", "Name", "Type", "Destination", "Extension", ""].map((text) => h("span", {}, text))),
+    list, place(key),
+    h("div", {}, h("button", { class: "button", type: "button", data: { add: "recipient" }, on: { click: add } }, icon("plus"), "Add recipient"))) };
+}
+
+function notes(recipient, figures) {
+  const words = [];
+  if (recipient.enabled === false) words.push(h("span", { class: "chip" }, "Off"));
+  if (recipient.start_after) words.push(h("span", { class: "chip" }, `starts at ${recipient.start_after} s`));
+  if (recipient.stop_after) words.push(h("span", { class: "chip" }, `stops at ${recipient.stop_after} s`));
+  if (recipient.press_one) words.push(h("span", { class: "chip" }, "must press 1"));
+  if (recipient.type === "phone" && recipient.trunk) words.push(h("span", { class: "chip" }, `through ${recipient.trunk}`));
+  const suspicion = figures?.probably_voicemail;
+  if (suspicion) words.push(h("span", { class: "chip wait", title: `${suspicion.answers} of ${suspicion.of} answers came after the same interval` }, icon("voicemail"), `probably voicemail (${suspicion.after < 1_500_000 ? "at once" : `${Math.round(suspicion.after / 1e6)} s`})`));
+  else if (figures?.offered) words.push(h("span", { class: "chip" }, `answered ${figures.answered} of ${figures.offered} in 30 days`));
+  return words.length ? h("div", { class: "row tight" }, words) : null;
+}
+
+/** Rings one recipient now and says what came of it. */
+async function ringTest(recipient) {
+  const body = h("div", { class: "stack", "aria-live": "polite" }, h("p", {}, `Ringing ${recipient.name || recipient.destination} …`));
+  dialog({ title: `Ring test: ${recipient.name}`, size: "narrow", body });
+  try {
+    const result = await service.ringTest(recipient);
+    fill(body, h("p", {}, result.sentence ?? "The phone rings now. Answer it, and press 1 if you can hear the voice."),
+      h("dl", { class: "facts" }, Object.entries(result.facts ?? {}).flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, String(value))])));
+  } catch (problem) { fill(body, h("p", { class: "remark error" }, problem.message)); }
+}

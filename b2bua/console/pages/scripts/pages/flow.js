@@ -1,0 +1,275 @@
+// The editor of a call flow. What is changed is kept as a draft by itself; calls hear of it when it is published.
+
+import { flows, prompts, service } from "../api.js";
+import { calmed, fill, freshId, h, say } from "../dom.js";
+import { dialStep } from "../editor/dial.js";
+import { exits } from "../editor/exits.js";
+import { flowMap } from "../editor/map.js";
+import { KINDS, add, keyOf, kindOf, namesOf, remove, rename, starter, stepOf, titleOf } from "../editor/model.js";
+import { hangUpStep, menuStep, playStep, voicemailStep } from "../editor/others.js";
+import { publishDialog, remarksDialog, versionsDialog } from "../editor/publish.js";
+import { showRemarks } from "../editor/remarks.js";
+import { scheduleStep } from "../editor/schedule.js";
+import { simulateDialog } from "../editor/simulate.js";
+import { icon } from "../icons.js";
+import { confirm, toast } from "../parts/dialog.js";
+import { place } from "../parts/field.js";
+import { button } from "../parts/page.js";
+
+const STEPS = { dial: dialStep, play: playStep, menu: menuStep, schedule: scheduleStep, voicemail: voicemailStep, hang_up: hangUpStep };
+const LINT_AFTER = 250;  // milliseconds without a change
+const SAVE_AFTER = 700;
+
+export async function show({ place: place_, parameters, query, user, go }) {
+  const words = await vocabulary();
+  let kept;
+  try {
+    kept = await flows.one(parameters.name);
+  } catch (problem) {
+    if (problem.status !== 404 || query.new === undefined) throw problem;
+    kept = { name: parameters.name, flow: starter(), version: 0, is_draft: true, published_version: null, revision: null, numbers: [], versions: [], remarks: [], steps: [], problem: "" };
+  }
+  const editor = new Editor(kept, words, user, go, place_);
+  editor.draw();
+  editor.check.now();
+  editor.lint();
+  const narrow = matchMedia("(max-width: 900px)");
+  const redraw = () => editor.drawMap();
+  narrow.addEventListener("change", redraw);
+  const warn = (event) => { if (editor.isUnsaved) event.preventDefault(); };
+  window.addEventListener("beforeunload", warn);
+  return {
+    leave: () => { narrow.removeEventListener("change", redraw); window.removeEventListener("beforeunload", warn); },
+    mayLeave: () => editor.mayLeave(),
+  };
+}
+
+async function vocabulary() {
+  const [words, recipients, files] = await Promise.all([service.vocabulary(), service.recipients().catch(() => ({ recipients: [] })), prompts.list().catch(() => ({ prompts: [] }))]);
+  return { ...words, recipients: recipients.recipients, prompts: files.prompts };
+}
+
+class Editor {
+  constructor(kept, words, user, go, place_) {
+    this.take(kept);
+    this.words = words;
+    this.user = user;
+    this.go = go;
+    this.place = place_;
+    this.selected = this.firstDial() ?? this.flow.first;
+    this.isUnsaved = false;
+    this.check = calmed(LINT_AFTER, () => this.lint());
+    this.save = calmed(SAVE_AFTER, () => this.keep());
+    this.turn = 0;
+  }
+
+  take(kept) {
+    Object.assign(this, { name: kept.name, flow: kept.flow, revision: kept.revision, version: kept.published_version, isDraft: kept.is_draft, numbers: kept.numbers ?? [], versions: kept.versions ?? [], remarks: kept.remarks ?? [], inFile: kept.in_file, problem: kept.problem });
+    this.said = new Map((kept.steps ?? []).map((each) => [each.name, each]));
+  }
+
+  get mayEdit() { return this.user.may("editor") && !this.inFile; }
+
+  firstDial() {
+    return namesOf(this.flow).find((name) => kindOf(this.flow, name) === "dial");
+  }
+
+  // Drawing
+
+  draw() {
+    this.mapPlace = h("section", { class: "card path-card", "aria-label": "Path of a call" });
+    this.stepPlace = h("section", { class: "card", "aria-label": "Step" });
+    this.state = h("div", { class: "flow-state", role: "status" });
+    this.checks = h("button", { class: "filter", type: "button", on: { click: () => remarksDialog(this.remarks, (step) => this.choose(step, true)) } });
+    this.publishButton = button("Publish", () => this.publish(), { kind: "main" });
+    const bar = h("header", { class: "flow-bar" },
+      h("div", {}, h("a", { class: "crumb", href: "/flows" }, icon("left"), "Call flows"), h("h1", { tabindex: "-1" }, titleOf(this.name)), this.state),
+      h("div", { class: "row tight" }, this.checks,
+        button("Versions", () => versionsDialog(this), { picture: "history" }),
+        button("Simulate", () => simulateDialog(this), { picture: "start" }),
+        this.mayEdit ? this.publishButton : null));
+    fill(this.place, bar,
+      this.inFile ? h("p", { class: "remark note" }, icon("note"), h("span", {}, "This flow stands in the configuration file, and is changed there. You can look at it and simulate it here.")) : null,
+      this.problem ? h("p", { class: "remark error" }, icon("error"), h("span", {}, this.problem)) : null,
+      place(""), this.mapPlace, this.stepPlace);
+    this.drawMap();
+    this.drawStep();
+    this.drawState();
+  }
+
+  drawMap() {
+    const focused = document.activeElement?.dataset?.step;
+    const counts = new Map();
+    for (const each of this.remarks) {
+      if (!counts.has(each.step)) counts.set(each.step, { error: 0, warning: 0 });
+      counts.get(each.step)[each.severity] += 1;
+    }
+    const said = new Map([...this.said].filter(([name, each]) => stepOf(this.flow, name) && each.kind === kindOf(this.flow, name)).map(([name, each]) => [name, capital(each.does)]));
+    const scrolled = this.mapPlace.firstElementChild?.scrollLeft ?? 0;
+    fill(this.mapPlace, flowMap({ flow: this.flow, selected: this.selected, said, counts, choose: (name) => this.choose(name, false), numbers: this.numbers }));
+    this.mapPlace.firstElementChild.scrollLeft = scrolled;
+    if (focused) this.mapPlace.querySelector(`[data-step="${CSS.escape(focused)}"]`)?.focus();
+  }
+
+  /** Draws the step again, with the focus on what `focus` selects. */
+  drawStep(focus = null) {
+    const name = this.selected;
+    const step = stepOf(this.flow, name);
+    if (!step) { fill(this.stepPlace, h("p", { class: "card-body quiet" }, "Choose a step above.")); return; }
+    const kind = kindOf(this.flow, name);
+    const key = keyOf(this.flow, name);
+    const redraw = (where) => this.drawStep(where);
+    const body = h("fieldset", { class: "step-body", disabled: !this.mayEdit }, place(key),
+      STEPS[kind]({ step, key, words: this.words, changed: () => this.changed(), user: this.user, now: this.said.get(name)?.now, redraw }),
+      exits({ flow: this.flow, name, lead: (exit, to, fresh) => this.lead(exit, to, fresh), goTo: (next) => this.choose(next, true) }));
+    fill(this.stepPlace, this.stepHead(name, kind), body);
+    this.showRemarks();
+    if (focus) this.stepPlace.querySelector(focus)?.focus();
+  }
+
+  stepHead(name, kind) {
+    const id = freshId("step");
+    const input = h("input", { class: "input step-name", id, value: titleOf(name), disabled: !this.mayEdit, maxlength: 32, on: { change: () => this.rename(input.value) } });
+    const isFirst = this.flow.first === name;
+    return h("header", { class: `step-head node ${kind} flat-node` }, h("span", { class: "node-picture" }, icon(KINDS[kind].picture)),
+      h("div", { class: "field" }, h("label", { for: id, class: "faint small" }, `${KINDS[kind].title} · name of the step`), input),
+      this.mayEdit ? h("div", { class: "row tight push" },
+        isFirst ? h("span", { class: "chip accent" }, "Calls begin here") : button("Begin here", () => { this.flow.first = name; this.changed(); this.drawStep(); }, { kind: "small", title: "Calls begin with this step" }),
+        h("button", { class: "button plain square", type: "button", "aria-label": `Remove the step ${titleOf(name)}`, title: "Remove this step", disabled: namesOf(this.flow).length < 2, on: { click: () => this.remove(name) } }, icon("bin"))) : null);
+  }
+
+  showRemarks() {
+    // Of a recipient who is yet to be written nothing is said: everybody sees that.
+    const isEmpty = (each) => {
+      const [kind, step, , index] = (each.field ?? "").split(".");
+      const recipient = kind === "dial" && index !== undefined ? this.flow.dial?.[step]?.recipients?.[Number(index)] : null;
+      return recipient && !recipient.name && !recipient.destination;
+    };
+    showRemarks(this.place, this.remarks.filter((each) => !isEmpty(each)), this.selected, (each, change) => this.mend(each, change));
+    const errors = this.remarks.filter((each) => each.severity === "error").length;
+    const warnings = this.remarks.length - errors;
+    fill(this.checks, icon(errors ? "error" : warnings ? "warning" : "check"), errors ? plural(errors, "error") : warnings ? plural(warnings, "warning") : "No remarks");
+    this.checks.dataset.tone = errors ? "bad" : warnings ? "wait" : "good";
+    this.checks.disabled = !this.remarks.length;
+    this.publishButton.disabled = errors > 0 || (!this.isDraft && !this.isUnsaved);
+    this.publishButton.title = errors ? "Mend the errors first" : "";
+  }
+
+  drawState(saving = "") {
+    const live = this.inFile ? "in the configuration file" : this.version ? `Version ${this.version} is live` : "Nothing is published yet";
+    const draft = saving || (this.isDraft ? "the draft differs and is saved" : "");
+    const numbers = this.numbers.length ? null : h("span", { class: "chip wait", title: "In the configuration, [numbers.\"+1555…\"] with flow = \"…\" lets a number use it" }, "no number uses it yet");
+    fill(this.state, h("span", { class: `chip ${this.version ? "good" : ""}` }, live), draft ? h("span", {}, draft) : null, numbers);
+    fill(this.publishButton, `Publish ${this.version ? `version ${this.version + 1}` : ""}`.trim());
+  }
+
+  // Changing
+
+  changed() {
+    if (!this.mayEdit) return;
+    this.isUnsaved = true;
+    this.check();
+    this.save();
+    this.drawState("changed …");
+  }
+
+  choose(name, scroll) {
+    this.selected = name;
+    this.drawMap();
+    this.drawStep();
+    if (scroll || matchMedia("(max-width: 900px)").matches) this.stepPlace.scrollIntoView({ block: "start", behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
+    say(`${titleOf(name)} is open below.`);
+  }
+
+  lead(exit, to, fresh) {
+    exit.lead(fresh ? add(this.flow, fresh, Intl.DateTimeFormat().resolvedOptions().timeZone ?? "UTC") : to);
+    this.changed();
+    this.drawMap();
+    this.drawStep(`[data-exit="${CSS.escape(exit.exit)}"]`);
+  }
+
+  rename(title) {
+    this.selected = rename(this.flow, this.selected, title);
+    this.changed();
+    this.drawMap();
+    this.drawStep(".step-name");
+  }
+
+  async remove(name) {
+    const yes = await confirm({ title: `Remove “${titleOf(name)}”?`, text: "What leads to it leads nowhere then, until you choose another step. Calls hear of it only when you publish.", yes: "Remove", danger: true });
+    if (!yes) return;
+    remove(this.flow, name);
+    this.selected = this.flow.first;
+    this.changed();
+    this.drawMap();
+    this.drawStep();
+  }
+
+  mend(each, change) {
+    const found = each.field.match(/^dial\.([^.]+)\.recipients\.(\d+)/);
+    if (!found) return;
+    Object.assign(this.flow.dial[found[1]].recipients[Number(found[2])], change);
+    this.changed();
+    this.drawStep();
+  }
+
+  // The server
+
+  async lint() {
+    const mine = ++this.turn;
+    try {
+      const { remarks, steps } = await flows.lint(this.name, this.flow);
+      if (mine !== this.turn) return;
+      const before = this.remarks.length;
+      this.remarks = remarks;
+      if (steps?.length) this.said = new Map(steps.map((each) => [each.name, each]));
+      this.drawMap();
+      this.showRemarks();
+      if (before && !remarks.length) say("No remarks any more.");
+      else if (remarks.length > before) say(`${remarks.at(-1).text} ${remarks.at(-1).remedy}`);
+    } catch (problem) { toast(problem.message, "bad"); }
+  }
+
+  async keep(force = false) {
+    if (!this.isUnsaved && !force) return true;
+    this.drawState("saving …");
+    try {
+      const answer = await flows.save(this.name, this.flow, this.revision);
+      Object.assign(this, { revision: answer.revision, isDraft: true, isUnsaved: false });
+      this.drawState();
+      this.showRemarks();
+      return true;
+    } catch (problem) {
+      if (problem.status === 409) { this.drawState("not saved"); await this.conflict(problem); return false; }
+      this.drawState(problem.status === 422 ? "not saved yet: something is missing" : `not saved: ${problem.message}`);
+      return false;
+    }
+  }
+
+  async conflict(problem) {
+    const yes = await confirm({ title: "Somebody else changed this draft", text: `${problem.message} Load what they saved? What you changed since is lost.`, yes: "Load it" });
+    if (yes) await this.reload();
+  }
+
+  async reload() {
+    this.take(await flows.one(this.name));
+    this.isUnsaved = false;
+    if (!stepOf(this.flow, this.selected)) this.selected = this.firstDial() ?? this.flow.first;
+    this.draw();
+    await this.lint();
+  }
+
+  async publish() {
+    this.save.now();
+    if (!(await this.keep())) return;
+    publishDialog(this);
+  }
+
+  async mayLeave() {
+    if (!this.isUnsaved || (await this.keep())) return true;
+    return confirm({ title: "Leave without saving?", text: "The draft cannot be saved as it is; what you changed last would be lost.", yes: "Leave", danger: true });
+  }
+}
+
+const plural = (number, word) => `${number} ${word}${number === 1 ? "" : "s"}`;
+const capital = (text) => (text ? text.charAt(0).toUpperCase() + text.slice(1) : text);

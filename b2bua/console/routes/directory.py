@@ -1,0 +1,173 @@
+"""What there is to choose from: numbers, recipients, trunks, and the words of a flow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+from zoneinfo import available_timezones
+
+from fastapi import APIRouter, Response
+from sqlalchemy import func, select
+
+from b2bua.calls.flow import CALLER, TRACKING, VARIABLES, Dial, DialRecipient, Flow
+from b2bua.config import Config, DialledNumber
+from b2bua.config.flow_building import KINDS
+from b2bua.config.flow_facts import speech_is_installed
+from b2bua.config.reaching import reached
+from b2bua.console.access import AtDesk, Viewer
+from b2bua.console.answers import Json
+from b2bua.console.database import begun
+from b2bua.console.desk import Desk
+from b2bua.console.figures import recipient_json
+from b2bua.console.flow_editing import Kept
+from b2bua.console.routes.statistics import midnight
+from b2bua.flows.versions import FlowError
+from b2bua.store import schema
+
+router = APIRouter(prefix="/api", tags=["directory"])
+
+
+@router.get("/numbers", summary="Dialled numbers, and whom their calls go to")
+async def numbers(visitor: Viewer, desk: AtDesk) -> Response:
+    config = desk.config
+    kept = {each.name: each for each in await desk.flows.all_kept(config)}
+    today = await _calls_since(desk, await midnight(desk))
+    found = [
+        _number(number, kept) | {"calls_today": today.get(number.dialled, 0)}
+        for number in config.numbers.values()
+    ]
+    return Json({"numbers": visitor.mask.value(found)})
+
+
+def _number(number: DialledNumber, kept: dict[str, Kept]) -> dict[str, Any]:
+    flow, state = _flow_of(number, kept)
+    dials = [step for step in flow.steps.values() if isinstance(step, Dial)] if flow is not None else []
+    return {
+        "dialled": number.dialled,
+        "name": number.name,
+        "flow": number.flow_name or None,
+        "flow_state": state,
+        "trunks": sorted(number.trunks),
+        "recipients": list(dict.fromkeys(each.name for dial in dials for each in dial.rung)),
+    }
+
+
+def _flow_of(number: DialledNumber, kept: dict[str, Kept]) -> tuple[Flow | None, str]:
+    if number.flow is not None:
+        return number.flow, "file" if number.flow_name else "own"
+    found = kept.get(number.flow_name)
+    if found is None or found.published is None:
+        return None, "missing"
+    try:
+        return found.published.value(), "published"
+    except FlowError:
+        return None, "missing"
+
+
+async def _calls_since(desk: Desk, since: int) -> dict[str, int]:
+    """Calls that began since then, by the number that was dialled."""
+    call = schema.call.c
+    query = select(call.dialled, func.count()).where(call.started_at >= since).group_by(call.dialled)
+    async with begun(desk.engine) as connection:
+        return {row.dialled: row[1] for row in await connection.execute(query)}
+
+
+@router.get("/recipients", summary="Everybody whom flows ring, and how he has fared lately")
+async def recipients(visitor: Viewer, desk: AtDesk) -> Response:
+    config = desk.config
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for name, flow in _all_flows(config, await desk.flows.all_kept(config)):
+        for recipient in _everybody(reached(flow, config.trunks)):
+            key = (recipient.name, recipient.destination)
+            told = found.setdefault(key, _recipient(recipient) | {"flows": [], "uri": _uri(recipient)})
+            if name not in told["flows"]:
+                told["flows"].append(name)
+    figures = await desk.figures.by_uri()
+    for told in found.values():
+        known = figures.get(told.pop("uri"))
+        told["figures"] = None if known is None else recipient_json(known)
+    return Json(
+        {"recipients": visitor.mask.value(sorted(found.values(), key=lambda each: each["name"].casefold()))}
+    )
+
+
+def _all_flows(config: Config, kept: list[Kept]) -> Iterator[tuple[str, Flow]]:
+    """Published flows and drafts, and those of numbers that have recipients of their own."""
+    for each in kept:
+        if each.in_file is not None:
+            yield each.name, each.in_file
+            continue
+        for version in (each.published, each.draft):
+            try:
+                if version is not None:
+                    yield each.name, version.value()
+            except FlowError:
+                continue
+    for number in config.numbers.values():
+        if number.flow is not None and not number.flow_name:
+            yield number.name or number.dialled, number.flow
+
+
+def _everybody(flow: Flow) -> Iterator[DialRecipient]:
+    for step in flow.steps.values():
+        if isinstance(step, Dial):
+            yield from step.recipients
+
+
+def _uri(recipient: DialRecipient) -> str:
+    return recipient.way.uri if recipient.way is not None else recipient.destination
+
+
+def _recipient(recipient: DialRecipient) -> dict[str, Any]:
+    return {
+        "name": recipient.name,
+        "type": recipient.type.value,
+        "destination": recipient.destination,
+        "trunk": recipient.trunk,
+        "extension": recipient.extension,
+    }
+
+
+@router.get("/trunks", summary="Trunks, and the calls that run through them")
+async def trunks(visitor: Viewer, desk: AtDesk) -> Response:
+    running = None if desk.live.absence else [call["trunk"] for call in desk.live.running.calls.values()]
+    found = [
+        {
+            "name": trunk.name,
+            "sources": [str(network) for network in trunk.sources],
+            "address": trunk.address,
+            "takes_calls": bool(trunk.address),
+            "sends_calls": bool(trunk.sources),
+            "allowed_prefixes": list(trunk.allowed_prefixes),
+            "caller_id": trunk.recipe.from_user,
+            "own_numbers_only": trunk.own_numbers_only,
+            "answer_limit": trunk.answer_limit,
+            "running": None if running is None else running.count(trunk.name),
+        }
+        for trunk in desk.config.trunks.values()
+    ]
+    return Json({"trunks": visitor.mask.value(found)})
+
+
+@router.get("/vocabulary", summary="The words that a flow may use here")
+async def vocabulary(visitor: Viewer, desk: AtDesk) -> Response:
+    config = desk.config
+    return Json(
+        {
+            "kinds": list(KINDS.values()),
+            "variables": list(VARIABLES),
+            "caller_ids": [CALLER, TRACKING],
+            "trunks": [
+                {
+                    "name": trunk.name,
+                    "takes_calls": bool(trunk.address),
+                    "allowed_prefixes": list(trunk.allowed_prefixes),
+                }
+                for trunk in config.trunks.values()
+            ],
+            "interfaces": [interface.name for interface in config.media.interfaces],
+            "time_zones": sorted(zone for zone in available_timezones() if "/" in zone or zone == "UTC"),
+            "speech": speech_is_installed(),
+            "recipients_limit": config.limits.recipients,
+        }
+    )

@@ -1,0 +1,176 @@
+"""Who takes part: our forms, relays of others, the system itself, and the least that can be done."""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from bench import namespaces
+from bench.race import rivals
+from bench.race.frames import Flow
+from bench.race.rig import ROUTED, Rig
+from bench.race.table import filled
+from bench.relay import Core
+from rtp_relay.control import Bridge, Direct, Figures, Query
+
+FIRST_PORT: Final = 20000
+HOST, FAR = namespaces.RELAY[False], namespaces.FAR[False]
+CALM, EAGER = 200_000, 20_000  # ns between bursts; user space is better off with few wakings
+SPARE_DESCRIPTORS: Final = 600
+
+Running = AbstractContextManager[list[int]]  # processes that are charged, besides the rig's threads
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """run: has it forward so many calls. lowest: packets a second that it surely can. missing: why it cannot be had.
+
+    most: calls that it can hold here. is_xdp: it sends frames, and the sink has to be one for frames.
+    """
+
+    name: str
+    title: str
+    run: Callable[[Rig, int], Running]
+    lowest: int
+    coalesced: int = EAGER
+    is_xdp: bool = False
+    missing: str = ""
+    most: int = 10_000
+
+
+def descriptors() -> int:
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0] - SPARE_DESCRIPTORS
+
+
+# The system, and the least.
+
+
+def _routed(number: int) -> Flow:
+    return Flow((FAR, FIRST_PORT + 2 * number), (ROUTED, FIRST_PORT + 2 * number))
+
+
+@contextmanager
+def forwarding(rig: Rig, calls: int) -> Iterator[list[int]]:
+    """The system's own IP forwarding of the same packets, by one route."""
+    rig.set_flows(_routed(number) for number in range(2 * calls))
+    yield []
+
+
+def nothing(is_xdp: bool) -> Callable[[Rig, int], Running]:
+    @contextmanager
+    def run(rig: Rig, calls: int) -> Iterator[list[int]]:
+        rig.set_flows(_routed(number) for number in range(2 * calls))
+        with rig.sink_at_relay(is_xdp):
+            yield []
+
+    return run
+
+
+def least(is_xdp: bool) -> Callable[[Rig, int], Running]:
+    @contextmanager
+    def run(rig: Rig, calls: int) -> Iterator[list[int]]:
+        rig.set_flows(_routed(number) for number in range(2 * calls))
+        with rig.least_redirect(is_xdp):
+            yield []
+
+    return run
+
+
+# Ours.
+
+
+@contextmanager
+def relay(rig: Rig, form: str, path: str, ports: range) -> Iterator[int]:
+    """The relay's process, in its namespace and on its core."""
+    command = [sys.executable, "-m", "rtp_relay", "--socket", path, "--form", form, "--media-timeout", "0"]
+    command += ["--interface", f"main={HOST}", "--port-rest", "0", "--orphan-time", "36000"]
+    command += ["--ports", f"{ports.start}-{ports.stop - 1}", "--log-level", "error", "--die-with-parent"]
+    with rig.wire.inside(rig.wire.relay):
+        process = subprocess.Popen([*rivals.ON_THE_CORE, *command], stderr=subprocess.DEVNULL)
+    try:
+        yield process.pid
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def ours(form: str) -> Callable[[Rig, int], Running]:
+    """A relay with calls in it; several where one has not descriptors enough, as far as that is the same thing."""
+
+    @contextmanager
+    def run(rig: Rig, calls: int) -> Iterator[list[int]]:
+        processes = -(-rivals.DESCRIPTORS_OF_CALL * calls // descriptors())
+        if processes > 1 and form != "user":
+            with filled(rig, form, calls, FIRST_PORT):
+                yield []
+            return
+        share, flows, pids = -(-calls // processes), list[Flow](), list[int]()
+        with ExitStack() as running, tempfile.TemporaryDirectory() as folder:
+            for number in range(processes):
+                here = min(share, calls - number * share)
+                first = FIRST_PORT + number * (4 * share + 200)
+                path = f"{folder}/{number}"
+                pids.append(running.enter_context(relay(rig, form, path, range(first, first + 4 * here + 200))))
+                flows += asyncio.run(set_up(path, here, first))
+            rig.set_flows(flows)
+            yield pids
+
+    return run
+
+
+async def set_up(path: str, calls: int, first_port: int) -> list[Flow]:
+    """All calls, directed and bridged; what is to be sent. They outlive the connection, which ends here."""
+    core = Core(path)
+    await core.start()
+    flows: list[Flow] = []
+    for number in range(calls):
+        name = f"call-{number}"
+        for lent in (await core.reserve(name, 2)).lent:
+            port = first_port + 4 * number + 2 * lent.leg
+            core.client.send(Direct(name, lent.leg, 0, FAR, port, port + 1, latch=False))
+            flows.append(Flow((FAR, port), (lent.address, lent.port)))
+        core.client.send(Bridge(name, 0, 1))
+    core.client.send(Query(f"call-{calls - 1}"))
+    while not isinstance(await core.answers.get(), Figures):
+        pass
+    core.client.close()
+    return flows
+
+
+# All of them.
+
+
+def all_methods() -> list[Method]:
+    """In the order of the report."""
+    python, no_rtp_io = rivals.rtp_io_python()
+    of_one = descriptors() // rivals.DESCRIPTORS_OF_CALL
+
+    @contextmanager
+    def rtpengine(rig: Rig, calls: int) -> Iterator[list[int]]:
+        with rivals.rtpengine_calls(rig, calls, FIRST_PORT, -(-calls // of_one)) as pids:
+            yield pids
+
+    @contextmanager
+    def rtp_io(rig: Rig, calls: int) -> Iterator[list[int]]:
+        with rivals.rtp_io_calls(rig, python, calls, FIRST_PORT) as pids:
+            yield pids
+
+    return [
+        Method("none tc", "no relay: received and dropped at tc", nothing(False), 300_000),
+        Method("none xdp", "no relay: received and dropped by XDP", nothing(True), 600_000, is_xdp=True),
+        Method("least tc", "least redirect at tc", least(False), 150_000),
+        Method("least xdp", "least redirect by XDP", least(True), 300_000, is_xdp=True),
+        Method("ip", "the system's IP forwarding", forwarding, 150_000),
+        Method("user", "ours, user", ours("user"), 30_000, CALM),
+        Method("tc", "ours, tc", ours("tc"), 150_000),
+        Method("xdp", "ours, xdp", ours("xdp"), 300_000, is_xdp=True),
+        Method("rtpengine", "rtpengine, user space", rtpengine, 30_000, CALM, missing=rivals.missing_rtpengine()),
+        Method("rtp.io", "rtp.io", rtp_io, 20_000, CALM, missing=no_rtp_io, most=of_one),
+    ]

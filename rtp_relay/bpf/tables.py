@@ -1,0 +1,73 @@
+"""All the maps of one relay: made, or opened again from where an earlier relay has pinned them."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Literal
+
+from rtp_relay.bpf import syscall
+from rtp_relay.bpf.legacy import LegacyTable
+from rtp_relay.bpf.maps import DEVICES, Clock, FlowTable, NextHopTable
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The host's configuration: media addresses, and ports, how many from first_port on."""
+
+    hosts: tuple[str, ...]
+    first_port: int
+    ports: int
+    traffic_class: int
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An interface to attach to, and those of the plan's hosts that packets may come to there."""
+
+    interface: int
+    name: str
+    kind: Literal["tc", "xdp"]
+    is_loopback: bool
+    hosts: tuple[str, ...]
+
+
+class Tables:
+    """Every map, by its name. Raises OSError; descriptors are this object's to close from then on."""
+
+    def __init__(self, plan: Plan, has_clock: bool, pinned: dict[str, int] | None = None) -> None:
+        there = dict(pinned or {})
+        entries = len(plan.hosts) * plan.ports
+        self.is_adopted = bool(there)
+        self.flows = FlowTable(plan.hosts, plan.first_port, plan.ports, there.pop("flows", None))
+        self.next_hops = NextHopTable(there.pop("next_hops", None))
+        self.legacies = LegacyTable(entries, there.pop("legacies", None))
+        self.clock = Clock(there.pop("clock", None)) if has_clock else None
+        devices = there.pop("devices", None)
+        self.devices = devices if devices is not None else syscall.create_map(
+            syscall.MapKind.DEVMAP, 4, 4, DEVICES, name="rtp_devices"
+        )  # fmt: skip
+        assert not there, there
+
+    def pins(self) -> dict[str, int]:
+        """What is to be pinned, by name."""
+        named = {
+            "flows": self.flows.descriptor,
+            "next_hops": self.next_hops.descriptor,
+            "legacies": self.legacies.descriptor,
+            "devices": self.devices,
+        }
+        return named | ({"clock": self.clock.descriptor} if self.clock is not None else {})
+
+    def close(self) -> None:
+        os.close(self.devices)
+        if self.clock is not None:
+            self.clock.close()
+        self.legacies.close()
+        self.next_hops.close()
+        self.flows.close()
+
+
+def names(has_clock: bool) -> tuple[str, ...]:
+    """Of all maps, as they are pinned."""
+    return ("flows", "next_hops", "legacies", "devices", *(("clock",) if has_clock else ()))

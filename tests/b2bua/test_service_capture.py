@@ -1,0 +1,61 @@
+"""The running core tells a capture server of a call, message by message, when it has ended."""
+
+from __future__ import annotations
+
+import socket
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+
+from b2bua import service
+from tests.b2bua.core_stage import Stage, play
+from tests.b2bua.traces.test_hep import chunks
+
+
+@pytest.fixture(autouse=True)
+def quiet(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What a process does to itself alone is not done to the tests."""
+    monkeypatch.setattr(service, "_tune_collector", lambda: None)
+    monkeypatch.setattr("b2bua.logs.set_up", lambda *_: None)
+    monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
+    yield
+    structlog.reset_defaults()
+
+
+@pytest.mark.parametrize("trace", ["full", "off"])
+def test_all_legs_of_a_call_are_told_under_its_id(trace: str) -> None:
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server,
+    ):
+        server.bind(("127.0.0.1", 0))
+        server.settimeout(10)
+        ids: list[str] = []
+
+        settings = [
+            "[records]",
+            f'trace = "{trace}"',
+            f'hep = "udp:127.0.0.1:{server.getsockname()[1]}"',
+            'hep_password = "p"',
+        ]
+
+        async def scene(stage: Stage) -> None:
+            await stage.core.close()
+            stage.relay.die()
+            stage.file.write_text(stage.file.read_text().replace("[records]", "\n".join(settings)))
+            await stage.start()
+            to = await stage.connect()
+            ids.extend(stage.core.switchboard.calls)
+            await stage.leave(to)
+
+        play(Path(directory), scene)
+        told: list[dict[int, bytes]] = []
+        while sum(each[0x000F].startswith(b"BYE ") for each in told) < 2 or len(told) < 13:
+            told.append(chunks(server.recv(65_535)))
+    assert {each[0x0011].decode() for each in told} == set(ids)
+    assert {each[0x000E] for each in told} == {b"p"}
+    invites = [each[0x000F] for each in told if each[0x000F].startswith(b"INVITE ")]
+    assert len(invites) == 2 and f"X-Call-ID: {ids[0]}".encode() in invites[1]
