@@ -10,8 +10,15 @@ object with "event", "call" (its id) and "at" (microseconds since 1970):
         there are any
     call.step, call.voicemail
         the same; step: the name of the step of its flow that begins (of flows with more than one)
-    recipient.invited, recipient.ringing, recipient.answered, recipient.ended
-        recipient (its leg, from 1), name; outcome once there is one
+    recipient.invited, recipient.ringing, recipient.asked, recipient.answered, recipient.ended
+        recipient (its leg, from 1), name; outcome once there is one. asked: he has answered, and hears a whisper or
+        is to press 1; answered: he is connected
+    call.media
+        once a second of each call that talks, up to some fifty: form (how the relay forwards), legs, each with leg,
+        medium, packets, lost, jitter (ms), strangers (all of what came), sent, far (the address of the far end)
+    relay
+        once a second, of no call (""): form, reason, flows (that the kernel has), packets_in_kernel (forwarded there)
+        and packets_in_user_space (that came to sockets)
 
 Whoever may open the socket may listen and end calls: it is for the service's own user (mode 0600).
 """

@@ -28,6 +28,7 @@ from b2bua.control import ControlError, ControlServer, live_call
 from b2bua.directory import ConfiguredDirectory
 from b2bua.flows.turns import TurnStore
 from b2bua.flows.versions import FlowVersions
+from b2bua.live_media import LiveMedia
 from b2bua.metrics.tally import CallTally
 from b2bua.notify import Notifier
 from b2bua.store import Store, StoreError
@@ -88,6 +89,7 @@ class Core:
         # The socket first: whoever holds it is the one service of this configuration, and a second one must
         # not touch the first one's records.
         self.control = ControlServer(config.service.control_socket, self._answer)
+        self.live_media = LiveMedia(lambda command: self.relay.send(command), self.control.publish)
         await self.control.start()
         self._opened.push_async_callback(self.control.close)
         records = config.records
@@ -335,6 +337,8 @@ class Core:
         self._beat_due = now + HEARTBEAT
         self.switchboard.wall_offset = time.time() - now  # the time of day may be set while we run
         self.switchboard.is_watched = self.control.has_listeners or self.webhooks.is_wanted
+        if self.control.has_listeners:
+            self.live_media.ask(self.switchboard.calls.values(), now)
         if not self.switchboard.calls and now - self._collected_at > IDLE_COLLECTION:
             self._collected_at = now
             gc.collect()
@@ -347,8 +351,9 @@ class Core:
         if isinstance(event, control.Holdings):
             self._release_strays(event)
             return
-        if isinstance(event, control.Measures):
-            if self.metrics is not None:
+        if isinstance(event, control.Measures | control.Figures):
+            self.live_media.take(event)
+            if self.metrics is not None and isinstance(event, control.Measures):
                 self.metrics.take(event)
             return
         self.switchboard.relay_event(event, time.monotonic())
@@ -370,6 +375,7 @@ class Core:
     def _on_relay_ready(self, welcome: control.Welcome) -> None:
         log.info("the relay is there", form=welcome.form, reason=welcome.reason)
         self._relay_form, self._relay_reason = welcome.form, welcome.reason
+        self.live_media.greet(welcome.form, welcome.reason)
         self._relay_is_there.set()
         self.switchboard.relay_is_back(time.monotonic())
         self.driver.pump()

@@ -30,6 +30,8 @@ words:
   offered      the recipient was called; rang: his phone said that it rings
   share        of all answered calls listed, those that this recipient answered
   lost         somebody else had the call: answered first, or this answer came too late (by so much, the median)
+  no 1         answered, and did not press 1 when asked to: often a voicemail
+  not accepted answered, and hung up before the call was connected
   to ring, to answer
                from the moment the recipient was called; the caller's time to answer counts from his INVITE
   p95          95 of 100 were no longer than this
@@ -43,6 +45,8 @@ _OUTCOMES: Final = (
     ("BUSY", RecipientOutcome.BUSY),
     ("UNREACHABLE", RecipientOutcome.UNREACHABLE),
     ("NO ANSWER", RecipientOutcome.NO_ANSWER),
+    ("NO 1", RecipientOutcome.NOT_CONFIRMED),
+    ("NOT ACCEPTED", RecipientOutcome.NOT_ACCEPTED),
     ("CALLER GAVE UP", RecipientOutcome.CALLER_HUNG_UP),
 )
 

@@ -1,10 +1,11 @@
-"""``b2bua run``: starts the relay and the core as children, restarts what dies, stops both in order.
+"""``b2bua run``: starts relay, core and console as children, restarts what dies, stops them in order.
 
 Its theory: one thread, no loop. All signals are blocked and waited for one by one, so nothing runs in a
 signal's middle. A child dies with its parent (PR_SET_PDEATHSIG), so that not even kill -9 leaves one
 behind. SIGTERM goes to the core, which drains; when it has ended the relay is stopped. SIGHUP goes to
 the core, which reloads. A child that ends unasked is started again, after a pause that doubles while it
-keeps dying; one that cannot start with this configuration (exit status 78) ends it all.
+keeps dying; one that cannot start with this configuration (exit status 78) ends it all. But not the console:
+calls go on without it, whatever becomes of it.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ from b2bua.config import EX_CONFIG as EX_CONFIG
 
 FIRST_PAUSE: Final = 0.2  # seconds before a child that died is started again
 LONGEST_PAUSE: Final = 5.0
+CONSOLE_PAUSE: Final = 60.0  # the longest, for a console that keeps dying: its start costs half a second of CPU
+CONSOLE_NICENESS: Final = 5  # calls come first
 SOUND_AFTER: Final = 10.0  # a child that lived so long may be restarted without a pause again
 HOLDING_ROOM: Final = 1 << 20  # octets, for some thousand messages of many descriptors; the system may allow less
 RELAY_PATIENCE: Final = 3.0  # seconds for the relay to end, when the core has
@@ -39,7 +42,10 @@ log = structlog.get_logger("supervisor")
 
 @dataclass(slots=True)
 class Child:
-    """A process to keep alive. environment: what it is started with; with `holds`, its descriptors too."""
+    """A process to keep alive. environment: what it is started with; with `holds`, its descriptors too.
+
+    is_vital: when it cannot start with this configuration, nothing can. longest_pause: see LONGEST_PAUSE.
+    """
 
     name: str
     command: Sequence[str]
@@ -49,6 +55,10 @@ class Child:
     started_at: float = 0.0
     due: float | None = None  # when to start it again
     pause: float = field(default=FIRST_PAUSE)
+    is_vital: bool = True
+    longest_pause: float = LONGEST_PAUSE
+    niceness: int = 0
+    is_given_up: bool = False
 
     @property
     def is_alive(self) -> bool:
@@ -65,7 +75,7 @@ class Child:
             pass_fds=[one.fileno() for one in self.holds],
             # A group of its own: Ctrl-C on the terminal reaches the supervisor, which ends things in order.
             process_group=0,
-            preexec_fn=lambda: _prepare_child(parent),  # this process has one thread only
+            preexec_fn=lambda: _prepare_child(parent, self.niceness),  # this process has one thread only
         )
         log.info(f"{self.name} started", pid=self.process.pid)
 
@@ -86,24 +96,28 @@ class Child:
             self.process.wait()
 
 
-def _prepare_child(parent: int) -> None:
+def _prepare_child(parent: int, niceness: int) -> None:
     """In the child, before its program: let no signal be blocked, and die when the parent does."""
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
+    os.nice(niceness)
     if _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL) != 0 or os.getppid() != parent:
         os._exit(1)
 
 
 class Supervisor:
-    """Runs the core, and the relay where it has one of its own, until told to end."""
+    """Runs the core, and the relay and the console where it has its own, until told to end."""
 
-    def __init__(self, core: Child, relay: Child | None, drain_seconds: float) -> None:
+    def __init__(
+        self, core: Child, relay: Child | None, drain_seconds: float, console: Child | None = None
+    ) -> None:
         self.core = core
         self.relay = relay
+        self.console = console
         self.drain_seconds = drain_seconds
 
     @property
     def children(self) -> list[Child]:
-        return [self.core] if self.relay is None else [self.relay, self.core]
+        return [child for child in (self.relay, self.core, self.console) if child is not None]
 
     def run(self) -> int:
         """Blocks until the end; gives the exit status: 0 after an orderly end."""
@@ -139,19 +153,23 @@ class Supervisor:
 
     def _look_after(self, child: Child) -> int | None:
         """Start again what has ended and is due. Gives a status when there is no use in going on."""
-        if child.is_alive:
+        if child.is_alive or child.is_given_up:
             return None
         assert child.process is not None
         now = time.monotonic()
         if child.due is None:
             status = child.process.returncode
+            if status == EX_CONFIG and not child.is_vital:
+                child.is_given_up = True
+                log.error(f"{child.name} cannot run with this configuration; the service goes on without it")
+                return None
             if status == EX_CONFIG:
                 log.error(f"{child.name} cannot run with this configuration")
                 return EX_CONFIG
             child.pause = FIRST_PAUSE if now - child.started_at >= SOUND_AFTER else child.pause
             child.due = now + child.pause
             log.error(f"{child.name} ended; starting it again", status=status, seconds=child.pause)
-            child.pause = min(child.pause * 2, LONGEST_PAUSE)
+            child.pause = min(child.pause * 2, child.longest_pause)
         elif now >= child.due:
             child.start()
         return None
@@ -160,6 +178,8 @@ class Supervisor:
         """SIGTERM was received: the core drains, the relay follows. The core is told of a second one too."""
         log.info("ending: no new calls are taken")
         self.core.signal(signal.SIGTERM)
+        if self.console is not None:
+            self.console.signal(signal.SIGTERM)
         # The core keeps the limit itself; a little more than that, and it is stuck.
         deadline = time.monotonic() + self.drain_seconds + 15.0
         while self.core.is_alive and time.monotonic() < deadline:
@@ -173,6 +193,20 @@ class Supervisor:
             self.relay.wait(RELAY_PATIENCE)
         log.info("ended", status=status)
         return 0 if status == 0 else 1
+
+
+def console_for(config_path: str, environment: Mapping[str, str]) -> Child:
+    """The console's child. It does not speak to systemd: the service is up without it."""
+    unsaid = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
+    silent = {name: value for name, value in environment.items() if name not in unsaid}
+    return Child(
+        "console",
+        [sys.executable, "-m", "b2bua", "console", config_path],
+        silent,
+        is_vital=False,
+        longest_pause=CONSOLE_PAUSE,
+        niceness=CONSOLE_NICENESS,
+    )
 
 
 def children_for(

@@ -19,6 +19,7 @@ from b2bua.calls.admission import Admission
 from b2bua.calls.plan import CallPlan
 from b2bua.calls.recipient import DialStep, Recipient
 from b2bua.calls.switchboard import Switchboard
+from b2bua.config.reaching import RING, flow_of
 from rtp_relay import control
 from sip_stack.aio.dice import SystemDice
 from sip_stack.errors import RemoteError
@@ -40,7 +41,7 @@ class OneNumber:
     def __init__(self, recipients: int) -> None:
         uris = [f"sip:phone{number}@127.0.0.1:{5071 + number}" for number in range(recipients)]
         step = DialStep(tuple(Recipient(uri, uri) for uri in uris))
-        self._plan = CallPlan("bench", "100", "bench", step, "127.0.0.1")
+        self._plan = CallPlan("bench", "100", "bench", flow_of("", step), {RING: step}, "127.0.0.1")
 
     def admit(self, request: Request, source: Flow) -> RemoteError | None:
         return None

@@ -311,7 +311,8 @@ class Measures(Message, frozen=True):
 
     packets, octets: that came to sockets, of every kind; sent: packets sent on from there. kernel_*: forwarded or
     dropped by the kernel, which counts what came while an earlier relay ran as well. raised: packets of a flow that
-    the kernel gave up to user space. flows: that it has.
+    the kernel gave up to user space. flows: that it has. uncopied: packets that it could not copy for a recording, or
+    for who listens, because the ring was full; they were forwarded.
     Of streams that have ended: ended_packets and ended_lost (RTP), strangers, malformed, drops as in StreamFigures.
     refused: reserves that could not be met. silent: calls that no media came of.
     """
@@ -332,6 +333,7 @@ class Measures(Message, frozen=True):
     kernel_strangers: int
     raised: int
     flows: int
+    uncopied: int
     ended_packets: int
     ended_lost: int
     strangers: int

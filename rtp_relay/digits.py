@@ -47,12 +47,12 @@ class Ear:
     """
 
     __slots__ = (
-        "_carried", "_duration", "_early", "_event", "_is_over", "_kinds", "_last", "_rate", "_rates", "_ssrc",
-        "_start",
+        "_carried", "_duration", "_early", "_event", "_is_over", "_last", "_rate", "_rates", "_ssrc", "_start",
+        "kinds",
     )  # fmt: skip
 
     def __init__(self, kinds: tuple[int, ...], rates: Mapping[int, int] | None, early: bool) -> None:
-        self._kinds = frozenset(kinds)
+        self.kinds = frozenset(kinds)
         self._rates = rates or {}
         self._early = early
         self._event = -1
@@ -64,7 +64,12 @@ class Ear:
 
     def is_event(self, packet: Packet) -> bool:
         """Whether a packet of RTP is of telephone-event."""
-        return packet[1] & TYPE_MASK in self._kinds
+        return packet[1] & TYPE_MASK in self.kinds
+
+    @property
+    def wants_everything(self) -> bool:
+        """Whether it must hear other packets too: to tell of a press at its end, though the end was lost."""
+        return not self._early
 
     def hear(self, packet: Packet, now: float) -> list[Press]:
         """The presses that a packet of RTP, at `now` seconds, tells of: none, one, seldom two."""

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from rtp_relay.control import Direct, StreamFigures
-from rtp_relay.form import Exit, Flow, Form, Inheritance
+from rtp_relay.form import Copies, Exit, Flow, Form, Inheritance
 from rtp_relay.hearing import Hearing
 from rtp_relay.latch import Latch, State
 from rtp_relay.packet import (
@@ -42,10 +42,10 @@ class Endpoint:
     """One leg's address for one medium. `changed` is called when a packet has changed the belief."""
 
     __slots__ = (
-        "_owed", "_owes", "_owes_since", "_owes_until", "changed", "dropped", "due", "due_since", "exit", "flow",
-        "heard_by", "hearing", "is_open", "is_played_to", "kind", "last_rtcp", "latch", "leg",
-        "lent_at", "malformed", "medium", "mux", "onward", "pair", "peer", "rtcp_exit", "rtcp_onward",
-        "rtcp_packets", "rtcp_passing", "rtcp_stated", "stream", "tap", "why_nowhere",
+        "_owed", "_owes", "_owes_since", "_owes_until", "changed", "copies", "dropped", "due", "due_since", "exit",
+        "flow", "heard_by", "hearing", "is_open", "is_played_to", "kind", "last_rtcp", "latch", "leg", "lent_at",
+        "malformed", "medium", "mux", "onward", "pair", "peer", "rtcp_exit", "rtcp_onward", "rtcp_packets",
+        "rtcp_passing", "rtcp_stated", "stream", "tap", "why_nowhere",
     )  # fmt: skip
 
     def __init__(self, leg: int, medium: int, pair: Pair, now: float, changed: Changed) -> None:
@@ -70,6 +70,7 @@ class Endpoint:
         self.rtcp_onward: Exit | None = None
         self.flow: Flow | None = None  # as installed at the form
         self.tap: Tap | None = None  # somebody listens here
+        self.copies: Copies | None = None  # and need not be asked about each packet
         self.is_played_to = False  # what the peer says is not for its far end now
         self.malformed = 0
         self.rtcp_packets = 0
@@ -113,9 +114,12 @@ class Endpoint:
             return exit
         return None if exit is None else self._drop("digit kept")
 
-    def listen(self, tap: Tap | None) -> None:
-        """Let somebody listen, or nobody any more; to be settled. Who is not listened to pays nothing for it."""
-        self.tap = tap
+    def listen(self, tap: Tap | None, copies: Copies | None = None) -> None:
+        """Let somebody listen, or nobody any more; to be settled. Who is not listened to pays nothing for it.
+
+        copies: which packets the tap must see, of those that a form forwards unasked; None: it wants to be asked.
+        """
+        self.tap, self.copies = tap, copies
         self.pair.rtp.receive = self.receive_rtp if tap is None else self.receive_tapped
 
     def receive_rtcp(self, packet: Packet, source: Address, now: float) -> Exit | None:
@@ -366,10 +370,12 @@ def _install(endpoint: Endpoint, form: Form) -> None:
     """
     latch, exit = endpoint.latch, endpoint.onward
     flow = None
-    if endpoint.tap is None and latch.passing is not None and exit is not None and exit.address is not None:
+    is_free = endpoint.tap is None or endpoint.copies is not None
+    if is_free and latch.passing is not None and exit is not None and exit.address is not None:
         is_strict = latch.state is State.CONFIRMED
         flow = Flow(
-            latch.passing, exit, exit.address, endpoint.kind == "udptl", is_strict, endpoint.stream, endpoint.lent_at
+            latch.passing, exit, exit.address, endpoint.kind == "udptl", is_strict, endpoint.stream, endpoint.lent_at,
+            endpoint.copies,
         )  # fmt: skip
     if flow == endpoint.flow and not endpoint.stream.paused:
         return

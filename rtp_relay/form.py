@@ -86,12 +86,24 @@ class Exit:
 Receive = Callable[[Packet, Address, float], Exit | None]
 
 
+class Copies(NamedTuple):
+    """Who wants to see packets of a flow, and which. show(packet, now) is given each that was forwarded unasked.
+
+    kinds: the payload types of those, None for all. withheld: payload types that are not to be forwarded unasked.
+    """
+
+    show: Callable[[Packet, float], object]
+    kinds: frozenset[int] | None = None
+    withheld: frozenset[int] = frozenset()
+
+
 class Flow(NamedTuple):
     """What arrives from `source` leaves by `exit.port` to `destination`.
 
     exit and stream are where a form that forwards by itself accounts for what it sent and received.
     unread: no RTP (T.38). strict: the belief in the source is final, and packets from elsewhere need not be
     asked about: they are dropped, and counted as strangers of the stream. since: when the port was lent.
+    copies: somebody listens. A form that asks about every packet need not mind: asking shows it.
     """
 
     source: Address
@@ -101,6 +113,7 @@ class Flow(NamedTuple):
     strict: bool
     stream: Stream
     since: float = 0.0
+    copies: Copies | None = None
 
 
 def drop(packet: Packet, source: Address, now: float) -> Exit | None:

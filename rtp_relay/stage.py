@@ -1,8 +1,9 @@
 """Who is played what, who is listened to, who is recorded. Pure: commands and packets in, events out, `now` given.
 
 The stage stands beside the relay's forwarding and touches it in two places: an endpoint that is played to takes
-nothing of its peer, and one that is listened to has its packets shown to a tap. Both are settled with the form, so
-that a form in the kernel lets go of the flow. Every other call's packets go their way as before.
+nothing of its peer, and one that is listened to has its packets shown to a tap. Both are settled with the form: one
+in the kernel lets go of the flow of who is played to, and copies what is said to who listens while it forwards it.
+Every other call's packets go their way as before.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from rtp_relay.control import Ending
 from rtp_relay.digits import Ear, signals_of
 from rtp_relay.endpoint import Endpoint, settle
 from rtp_relay.errors import Refusal
-from rtp_relay.form import Form
+from rtp_relay.form import Copies, Form
 from rtp_relay.packet import Packet
 from rtp_relay.recording import Reel
 from rtp_relay.sound import FRAMES_A_SECOND, Sound, coding_of
@@ -49,6 +50,13 @@ class Attention:
         for press in self.ear.hear(packet, now):
             self.tell(control.Digit(self.name, self.leg, press.digit, press.milliseconds))
         return self.forwards or not self.ear.is_event(packet)
+
+
+    def copies(self) -> Copies:
+        """What must be heard of media that is forwarded without being asked about."""
+        ear = self.ear
+        kinds = None if ear is None or self.reel is not None or ear.wants_everything else ear.kinds
+        return Copies(self, kinds, frozenset() if ear is None or self.forwards else ear.kinds)
 
 
 class Stage:
@@ -245,11 +253,16 @@ class Stage:
         self._take_stage(endpoint, Keying(command, signals, step), command.clock_rate, tell, now)
 
     def _listen(self, command: control.Listen, endpoint: Endpoint, tell: Tell) -> None:
+        self._catch_up(endpoint)
         attention = self._attention(endpoint, command.call, command.leg, tell)
         kinds = command.payload_types
         attention.ear = Ear(kinds, endpoint.stream.clock_rates, command.early) if kinds else None
         attention.forwards = command.forward
         self._attend(endpoint, attention)
+
+    def _catch_up(self, endpoint: Endpoint) -> None:
+        """Hear what a form has forwarded by itself until now."""
+        self._form.collect(endpoint.pair.rtp, endpoint.stream)
 
     def _attention(self, endpoint: Endpoint, call: str, leg: int, tell: Tell) -> Attention:
         return self._attentions.get(endpoint) or Attention(call, leg, tell)
@@ -261,7 +274,7 @@ class Stage:
             endpoint.listen(None)
         else:
             self._attentions[endpoint] = attention
-            endpoint.listen(attention)
+            endpoint.listen(attention, attention.copies())
         settle(endpoint, self._form)
 
     # Recording.
@@ -288,6 +301,7 @@ class Stage:
         attention = self._reels.pop(endpoint, None)
         if attention is None or attention.reel is None:
             return
+        self._catch_up(endpoint)
         reel, attention.reel = attention.reel, None
         reel.flush()
         self._attend(endpoint, attention)

@@ -11,7 +11,7 @@ from rtp_relay.control import StreamFigures
 class Work(NamedTuple):
     """What a form has done. Of the sockets: packets and octets that came, and packets that were sent on, those that
     could not be, and errors that were read. Of the kernel: packets and octets forwarded there, strangers dropped
-    there, packets raised to user space, and flows that it has now.
+    there, packets raised to user space, flows that it has now, and packets that found no room in the ring for copies.
     """
 
     packets: int = 0
@@ -24,6 +24,7 @@ class Work(NamedTuple):
     kernel_strangers: int = 0
     raised: int = 0
     flows: int = 0
+    uncopied: int = 0
 
 
 NO_WORK: Final = Work()

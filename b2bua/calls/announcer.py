@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 Then = Callable[[float], None]
 
 LONGEST_SOUND = 600.0  # seconds after which a sound that was to be heard once counts as over
-FIRST_PACKET_PATIENCE = 1.0  # seconds that a prompt waits for the far end's first packet, where it may be behind NAT
+FIRST_PACKET_PATIENCE = (
+    1.0  # seconds that a prompt waits for the far end's first packet, where it may be behind NAT
+)
 MESSAGE_SLACK = 5.0  # seconds past its longest by which a message must have been kept
 
 
@@ -205,7 +207,9 @@ class Announcer:
             return
         codec = control.Codec(voice.codec.payload_type, voice.codec.name, voice.codec.clock_rate)
         self._kept = kept
-        call.media.record(call.caller, path, codec, medium=voice.medium, longest=longest, silence_end=silence_end)
+        call.media.record(
+            call.caller, path, codec, medium=voice.medium, longest=longest, silence_end=silence_end
+        )
         self._set(_Timers.MESSAGE, now + longest + MESSAGE_SLACK)
 
     @property
@@ -252,7 +256,9 @@ class Announcer:
             self._call.media.stop_playing(self._call.caller, self._playing)
             self._over(now)
         else:
-            self.relay_event(control.Recorded(self._call.id, 0, "", 0.0, "failed", "the relay said nothing"), now)
+            self.relay_event(
+                control.Recorded(self._call.id, 0, "", 0.0, "failed", "the relay said nothing"), now
+            )
 
     def _set(self, name: int, deadline: float) -> None:
         self._cancel(name)

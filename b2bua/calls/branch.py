@@ -1,27 +1,24 @@
-"""One attempt to reach one recipient: its INVITEs, its retries, and how it came out.
+"""One attempt to reach one recipient: when he is rung, and how it came out.
 
 A branch is known by its number, never by its URI: the same URI may be rung twice. It may send several
-INVITEs one after another (credentials, a larger Min-SE, the next address of the same recipient, a
-redirect), all with one Call-ID and tag and a rising CSeq. At most one of them counts; one that was given
-up for the next is left to its own machine, which takes it back on the wire.
+INVITEs one after another (inviting.py). At most one of them counts; one that was given up for the next is left
+to its own machine, which takes it back on the wire. After his answer something may be asked of him (acceptance.py).
 """
 
 from __future__ import annotations
 
 import enum
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from b2bua.calls import reasons
 from b2bua.calls.acceptance import Acceptance
 from b2bua.calls.best_response import Final
 from b2bua.calls.crossing import refuse
+from b2bua.calls.inviting import OUTCOMES, Inviting, why
 from b2bua.calls.leg import Leg
 from b2bua.calls.recipient import Recipient
 from b2bua.calls.record import RecipientOutcome, RecipientRecord
-from sip_stack.digest import DigestClient
-from sip_stack.errors import RemoteError
 from sip_stack.events import (
     Acknowledged,
     Answered,
@@ -37,37 +34,15 @@ from sip_stack.events import (
     Requested,
 )
 from sip_stack.flow import Flow
-from sip_stack.invite_client import Invitation, InviteClient
+from sip_stack.invite_client import InviteClient
 from sip_stack.message import Response
-from sip_stack.outgoing import lines
 from sip_stack.sdp import Session as Description
-from sip_stack.sdp import parse
-from sip_stack.sdp_narrowing import names_in
-from sip_stack.session import challenges
 from sip_stack.timers import Timer
 from sip_stack.trace import Trace
 
 if TYPE_CHECKING:
     from b2bua.calls.call import Call
     from b2bua.calls.fork import Fork
-
-_OUTCOMES = {
-    486: RecipientOutcome.BUSY,
-    600: RecipientOutcome.BUSY,
-    603: RecipientOutcome.DECLINED,
-    607: RecipientOutcome.DECLINED,
-    608: RecipientOutcome.DECLINED,
-    404: RecipientOutcome.UNREACHABLE,
-    408: RecipientOutcome.UNREACHABLE,
-    410: RecipientOutcome.UNREACHABLE,
-    430: RecipientOutcome.UNREACHABLE,
-    480: RecipientOutcome.UNREACHABLE,
-    502: RecipientOutcome.UNREACHABLE,
-    503: RecipientOutcome.UNREACHABLE,
-    504: RecipientOutcome.UNREACHABLE,
-    604: RecipientOutcome.UNREACHABLE,
-}
-_NEXT_ADDRESS = (408, 503)  # RFC 3263 §4.3: what sends a request on to the next address of the same target
 
 
 class _Timers(enum.IntEnum):
@@ -80,33 +55,24 @@ class Branch:
     """One recipient of a step. Open until it has won, or has ended in some other way."""
 
     __slots__ = (
-        "_digest",
-        "_min_se",
         "_notes",
-        "_redirects",
-        "_targets",
         "_timers",
-        "_uri",
         "acceptance",
         "call",
         "client",
-        "cseq",
         "early_answer",
         "final",
         "fork",
         "has_rung",
         "index",
+        "inviting",
         "is_heard",
         "is_located",
         "is_started",
-        "is_stopped",
         "leg",
-        "local_tag",
         "recipient",
         "record",
-        "sip_call_id",
         "trace",
-        "tried",
     )
 
     def __init__(
@@ -124,21 +90,11 @@ class Branch:
         self.acceptance: Acceptance | None = None  # from his 2xx on, of whom something is asked
         self.early_answer: Description | None = None  # of a 183 that the caller may hear
         self.final: Final | None = None
-        self.cseq = 0
         self.has_rung = False
         self.is_heard = False  # any response at all
         self.is_located = False
         self.is_started = False
-        self.is_stopped = False  # by us
-        stack = call.stack
-        self.local_tag = stack.token()
-        self.sip_call_id = call.server.request.call_id if recipient.keep_call_id else stack.token()
-        self._uri = recipient.uri
-        self._targets: list[Flow] = []
-        self.tried: set[str] = {recipient.uri}
-        self._redirects: list[str] = []
-        self._digest: DigestClient | None = None
-        self._min_se = 0
+        self.inviting = Inviting(self)
         self._notes: list[str] = []
         self._timers: dict[int, Timer] = {}
 
@@ -184,10 +140,10 @@ class Branch:
 
     def located(self, targets: list[Flow], now: float) -> None:
         """Where the recipient's server is, best first; empty when it was not found."""
-        self._targets = list(targets)
-        self.is_located = True
         if not self.is_open:
             return
+        self.inviting.targets = list(targets)
+        self.is_located = True
         if targets:
             self._start(now)
         elif not self._follow_next(now):
@@ -200,7 +156,6 @@ class Branch:
             return
         if not self.is_open:
             return
-        self.is_stopped = True
         if outcome is RecipientOutcome.FAILED:  # of the call, not of this recipient
             outcome = (
                 RecipientOutcome.SKIPPED if self.record.invited_at is None else RecipientOutcome.NO_ANSWER
@@ -213,24 +168,21 @@ class Branch:
         self, acceptance: Acceptance, outcome: RecipientOutcome, fields: str, now: float
     ) -> None:
         if self.is_open:
-            self.is_stopped = True
             self._close(outcome, Final(487, is_real=False), now)
             if outcome is RecipientOutcome.STOPPED:
                 acceptance.lose(fields, now)
             else:
                 acceptance.leave(fields or reasons.HUNG_UP, now)
-        elif (
-            outcome is not RecipientOutcome.STOPPED
-        ):  # the call ends, maybe while he is told that he was too late
-            if acceptance.is_over:
-                acceptance.cancel()
-            else:
-                acceptance.leave(fields, now)
+        elif acceptance.is_over:
+            acceptance.cancel()
+        elif outcome is not RecipientOutcome.STOPPED:  # the call ends while he is told that he was too late
+            acceptance.leave(fields, now)
 
     def screen(self, response: Response, answer: Description, now: float) -> None:
         """He has answered: see whether he takes the call."""
         self._cancel_all()
         self.acceptance = Acceptance(self, response, answer)
+        self.call.notify("recipient.asked", now, recipient=self.record)
         self.acceptance.start(now)
 
     def note(self, text: str) -> None:
@@ -274,6 +226,7 @@ class Branch:
         if self.acceptance is not None:
             self.acceptance.cancel()
             self.acceptance = None
+        del self.inviting
         self.leg.dissolve()
 
     # From the stack.
@@ -301,7 +254,7 @@ class Branch:
     def _on_answered(self, event: Answered, now: float) -> None:
         self.is_heard = True
         self.leg.session = event.session
-        event.session.digest = self._digest
+        event.session.digest = self.inviting.digest
         self.record.status = 200
         if self.record.answered_at is None:
             self.record.answered_at = self.call.microseconds(now)
@@ -380,8 +333,8 @@ class Branch:
         # Not a word for seconds: the next address of the same recipient, or none. The INVITE that is out is
         # taken back by its own machine as soon as somebody answers it.
         self.client.cancel("", now)
-        if self._targets:
-            self._invite(now)
+        if self.inviting.targets:
+            self._invite(self.inviting.targets.pop(0), now)
         elif not self._follow_next(now):
             self._give_up(RecipientOutcome.UNREACHABLE, Final(408, is_real=False), "no response", now)
 
@@ -395,109 +348,48 @@ class Branch:
             and self.client is None
             and self.fork.may_ring
         ):
-            self._invite(now)
+            self._invite(self.inviting.targets.pop(0), now)
 
-    def _invite(self, now: float, more_fields: str = "", flow: Flow | None = None) -> None:
-        call, recipient = self.call, self.recipient
-        flow = flow or self._targets.pop(0)
-        self.cseq += 1
+    def _invite(self, flow: Flow, now: float, more_fields: str = "") -> None:
+        call = self.call
         self.is_heard = False
-        body = call.offer_for(self.leg)
-        if self._digest is not None and not more_fields and self._uri == recipient.uri:
-            # RFC 3261 §22.3: a new request, to another server maybe, which has refused none of our credentials.
-            # Whereto somebody has redirected us they do not go unasked.
-            more_fields = lines(self._digest.preauthorise("INVITE", self._uri, body))
-        invitation = Invitation(
-            uri=self._uri,
-            local_value=f"{call.caller_for(recipient)};tag={self.local_tag}",
-            remote_value=f"<{self._uri}>",
-            local_tag=self.local_tag,
-            call_id=self.sip_call_id,
-            cseq=self.cseq,
-            fields=call.branch_fields(recipient, flow, self._min_se) + more_fields,
-            body=body,
-            routes=(_route(recipient.route),) if recipient.route else (),
-            max_forwards=call.max_forwards,
-            nat=recipient.nat,
-        )
         self.leg.source_hosts = (flow.host,)
+        invitation = self.inviting.next_invitation(flow, more_fields)
         self.client = InviteClient(call.stack, self, invitation, flow, self.trace)
         if self.record.invited_at is None:
             self.record.invited_at = call.microseconds(now)
-            self.record.sip_call_id = self.sip_call_id
+            self.record.sip_call_id = invitation.call_id
             call.notify("recipient.invited", now, recipient=self.record)
-        if recipient.unreachable_after > 0:
-            self._set(_Timers.UNREACHABLE, now + recipient.unreachable_after)
+        if self.recipient.unreachable_after > 0:
+            self._set(_Timers.UNREACHABLE, now + self.recipient.unreachable_after)
         self.client.start(now)
 
     def _try_again(self, response: Response, now: float) -> bool:
-        """Whether another INVITE was sent for this failure."""
-        status = response.status
+        """Whether another INVITE was sent for this failure, or will be when its address is known."""
         assert self.client is not None
-        if status in self.recipient.caller_id_refusals and self._show_another_number(status):
-            self._invite(now, "", self.client.flow)
+        again = self.inviting.after(response, self.client)
+        if again is not None:
+            self._invite(again.flow, now, again.fields)
             return True
-        if status in (401, 407):
-            fields = self._credentials_for(response)
-            if fields is None:
-                return False
-            self._invite(now, fields, self.client.flow)
-            return True
-        if status == 422 and not self._min_se:
-            text = (response.get("min-se") or "").split(";")[0].strip()
-            if text.isascii() and text.isdigit() and len(text) < 8:
-                self._min_se = int(text)
-                self._invite(now, "", self.client.flow)
-                return True
-        if status in _NEXT_ADDRESS and self._targets and not self.has_rung:
-            self._invite(now)
-            return True
-        return status < 400 and self._follow(response, now)
-
-    def _show_another_number(self, status: int) -> bool:
-        """Whether the trunk may have refused the number that was shown, and there is another one to show.
-
-        What a telephone says that has rung is what somebody says who sits before it.
-        """
-        recipe = self.recipient.second_recipe
-        if recipe is None or self.has_rung:
+        if response.status >= 400:
             return False
-        shown = "the caller's number" if self.recipient.recipe.from_user == "caller" else "the number shown"
-        self.note(f"the trunk refused {shown} ({status}); rang with the tracking number")
-        self.recipient = replace(self.recipient, recipe=recipe, second_recipe=None)
-        return True
-
-    def _credentials_for(self, response: Response) -> str | None:
-        if not self.recipient.credentials:
-            return None
-        if self._digest is None:
-            known = [(each.username, each.password, each.realm) for each in self.recipient.credentials]
-            self._digest = DigestClient(known, self.call.stack.token)
-        assert self.client is not None
-        body = self.client.invitation.body
-        fields = self._digest.answer(challenges(response), "INVITE", self._uri, body)
-        return None if fields is None else lines(fields)
-
-    def _follow(self, response: Response, now: float) -> bool:
-        """Ring where a 3xx points to, if this recipient may be forwarded (FRK-10)."""
-        if self.recipient.follow_redirects >= len(self.tried):
-            self._redirects = [uri for uri in _redirects(response) if self.fork.may_ring_uri(uri)]
+        self.inviting.redirected(response)
         return self._follow_next(now)
 
     def _follow_next(self, now: float) -> bool:
-        if not self._redirects:
+        uri = self.inviting.next_redirect()
+        if not uri:
             return False
-        self._uri = self._redirects.pop(0)
-        self.tried.add(self._uri)
-        self._targets, self.client, self.is_located = [], None, False
-        self.call.locate(self, self._uri, now)
+        self.client, self.is_located = None, False
+        self.call.locate(self, uri, now)
         return True
 
     # How it came out.
 
     def _no_response(self, cause: str, now: float) -> None:
-        if self._targets and not self.has_rung:
-            self._invite(now)
+        targets = self.inviting.targets
+        if targets and not self.has_rung:
+            self._invite(targets.pop(0), now)
             return
         if self._follow_next(now):
             return
@@ -508,27 +400,17 @@ class Branch:
         status = response.status
         if self._follow_next(now):
             return
+        assert self.client is not None
         outcome = (
-            RecipientOutcome.REDIRECTED if status < 400 else _OUTCOMES.get(status, RecipientOutcome.REFUSED)
+            RecipientOutcome.REDIRECTED if status < 400 else OUTCOMES.get(status, RecipientOutcome.REFUSED)
         )
         self.record.status = status
-        self.record.reason = response.reason
-        if status < 400:
-            self.record.reason = ", ".join(_redirects(response)) or response.reason
-        elif status == 488:
-            self.record.reason = self._why_not_acceptable(response)
+        self.record.reason = why(response, self.client)
         fields = tuple(
             [(name, value) for name in ("Reason", "Warning") for value in response.get_all(name.lower())]
         )
         self._close(outcome, Final(status, fields=fields), now)
         self.fork.ended(self, now)
-
-    def _why_not_acceptable(self, response: Response) -> str:
-        """The codecs that were offered, and those that he wants where he says so (RFC 3261 §21.4.26)."""
-        assert self.client is not None
-        text = f"{response.reason}: offered {_codecs_in(self.client.invitation.body) or 'none'}"
-        wanted = _codecs_in(response.body)
-        return f"{text}, wanted {wanted}" if wanted else text
 
     def end(self, outcome: RecipientOutcome, final: Final, now: float) -> None:
         """He was asked, and does not take the call."""
@@ -566,35 +448,6 @@ class Branch:
     def __repr__(self) -> str:
         outcome = self.record.outcome.value if self.record.outcome else "open"
         return f"<branch {self.number} {self.recipient.name} {outcome}>"
-
-
-def _codecs_in(body: bytes) -> str:
-    try:
-        return ", ".join(names_in(parse(body))) if body else ""
-    except RemoteError:
-        return ""
-
-
-def _route(uri: str) -> str:
-    return f"<{uri}>" if ";lr" in uri else f"<{uri};lr>"
-
-
-def _redirects(response: Response) -> list[str]:
-    """The URIs of the Contacts of a 3xx, best first by q (RFC 3261 §8.1.3.4)."""
-    try:
-        contacts = response.contacts
-    except RemoteError:
-        return []
-    ranked = sorted(contacts, key=lambda contact: -_q(contact.parameters.get("q")))
-    return [contact.uri for contact in ranked if contact.uri.lower().startswith("sip:")]
-
-
-def _q(text: str | None) -> float:
-    try:
-        q = float(text or "1")
-    except ValueError:
-        return 0.0
-    return min(q, 1.0) if q > 0.0 else 0.0  # a NaN is not above it either
 
 
 _HANDLE: dict[type, Callable[[Branch, Any, float], None]] = {

@@ -10,7 +10,12 @@ from rtp_relay.control import CountryTone, File, Speech, Tone, ToneStep
 
 Sound = CountryTone | File | Speech | Tone
 
-SPOKEN = ("PCMU", "PCMA", "G722", "opus")  # what the relay encodes; a caller without any of them hears nothing of us
+SPOKEN = (
+    "PCMU",
+    "PCMA",
+    "G722",
+    "opus",
+)  # what the relay encodes; a caller without any of them hears nothing of us
 BEEP = Tone((ToneStep((1000,), 0.4),))  # after a greeting: speak now
 
 

@@ -60,7 +60,10 @@ class Walk:
         self._call = call
         self.flow = call.plan.flow
         kinds = [type(step) for step in self.flow.steps.values()]
-        self._is_of_interest = kinds != [flows.Dial, flows.HangUp]  # which is all that a number with recipients is
+        self._is_of_interest = kinds != [
+            flows.Dial,
+            flows.HangUp,
+        ]  # which is all that a number with recipients is
         self.name = ""
         self.step: flows.Step = flows.HangUp()
         self._turn: Turn | None = None

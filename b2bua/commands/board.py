@@ -11,13 +11,17 @@ from b2bua.calls.sentences import interval
 from b2bua.records import ID_SHOWN, printable
 
 LATELY: Final = 10  # calls that have ended and are still shown
+FIGURES: Final = frozenset({"call.media", "relay"})  # events that come each second, whether anything happens or not
 
-_MARKS: Final = {"invited": "·", "ringing": "○", "answered": "●", "ended": "×"}
+_MARKS: Final = {"invited": "·", "ringing": "○", "asked": "◐", "answered": "●", "ended": "×"}
 _STATES: Final = {"recipient.invited": "invited", "recipient.ringing": "ringing"} | {
+    "recipient.asked": "asked",
     "recipient.answered": "answered",
     "recipient.ended": "ended",
 }
-_WORDS: Final = {"invited": "calling", "ringing": "ringing", "answered": "answered", "ended": "stopped"}
+_WORDS: Final = {
+    "invited": "calling", "ringing": "ringing", "asked": "asked", "answered": "answered", "ended": "stopped",
+}  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -42,6 +46,7 @@ class LiveCall:
     started_at: int
     answered_at: int | None = None
     answered_by: str = ""
+    media: str = ""
     lamps: dict[int, Lamp] = field(default_factory=dict)
 
 
@@ -51,7 +56,7 @@ class Board:
     def __init__(self, snapshot: Mapping[str, Any]) -> None:
         self.calls: dict[str, LiveCall] = {}
         self.lately: deque[str] = deque(maxlen=LATELY)
-        self.relay: Mapping[str, Any] = snapshot.get("relay", {})  # as it was when the watching began
+        self.relay: Mapping[str, Any] = snapshot.get("relay", {})
         for said in snapshot.get("calls", []):
             self._take(said)
 
@@ -75,6 +80,8 @@ class Board:
         if what == "call.started":
             self._take(event)
             return
+        if what == "relay":
+            self.relay = event
         call = self.calls.get(event.get("call", ""))
         if call is None:
             return
@@ -85,6 +92,8 @@ class Board:
         elif what == "call.answered":
             call.answered_at = event["at"]
             call.answered_by = event.get("answered_by") or ""
+        elif what == "call.media":
+            call.media = media_words(event)
         elif what == "call.ended":
             del self.calls[call.id]
             how = call.answered_by and f"{call.answered_by} answered"
@@ -97,7 +106,7 @@ class Board:
         talking = [call for call in self.calls.values() if call.answered_at is not None]
         lines = []
         if self.relay:
-            lines.append(f"Relay: {self.relay.get('form', '')}, {self.relay.get('reason', '')}".rstrip(", "))
+            lines.append(relay_line(self.relay))
         lines.append(f"Now ringing: {len(ringing)}")
         for call in ringing:
             lines.append(f"  {_name(call)}  {interval(now - call.started_at)}")
@@ -105,7 +114,8 @@ class Board:
         lines.append(f"Now talking: {len(talking)}")
         for call in talking:
             assert call.answered_at is not None
-            lines.append(f"  {_name(call)}  with {call.answered_by}  {interval(now - call.answered_at)}")
+            lasted = interval(now - call.answered_at)
+            lines.append(f"  {_name(call)}  with {call.answered_by}  {lasted}  {call.media}".rstrip())
         if self.lately:
             lines.append("Lately")
             lines += [f"  {line}" for line in self.lately]
@@ -114,6 +124,22 @@ class Board:
 
 def _name(call: LiveCall) -> str:
     return f"{call.id[:ID_SHOWN]}  {call.caller} > {call.dialled}"
+
+
+def media_words(event: Mapping[str, Any]) -> str:
+    """How a call's media goes: the form, and packets of each side that has sent any."""
+    legs = [leg for leg in event.get("legs", []) if leg.get("packets")]
+    heard = ", ".join(f"{'caller' if not leg.get('leg') else 'callee'} {leg['packets']}" for leg in legs)
+    return f"{event.get('form', '')}: packets of {heard}" if heard else ""
+
+
+def relay_line(said: Mapping[str, Any]) -> str:
+    """How the relay forwards and why so, and once it has told, how much where."""
+    line = f"Relay: {said.get('form', '')}, {said.get('reason', '')}".rstrip(", ")
+    if "packets_in_kernel" not in said:
+        return line
+    counts = f"{said['packets_in_kernel']} packets in the kernel ({said['flows']} flows)"
+    return f"{line}; {counts}, {said['packets_in_user_space']} in user space"
 
 
 def event_line(event: Mapping[str, Any], time: str) -> str:

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from b2bua.commands import Failure, Subparsers
-from b2bua.commands.board import Board, event_line
+from b2bua.commands.board import FIGURES, Board, event_line
 from b2bua.commands.finding import add_option, configuration
 from b2bua.control import ControlClient, ControlError
 
@@ -60,7 +60,7 @@ def _print_lines(service: ControlClient, snapshot: dict[str, Any]) -> None:
     for line in Board(snapshot).lines(_now()):
         print(line, flush=True)
     for event in service.follow(_TICK):
-        if event is not None:
+        if event is not None and event.get("event") not in FIGURES:
             at = datetime.fromtimestamp(event.get("at", 0) / 1e6)
             print(event_line(event, at.strftime("%H:%M:%S.%f")[:-3]), flush=True)
 

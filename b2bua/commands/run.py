@@ -14,9 +14,9 @@ from b2bua.config import EX_CONFIG, ConfigError, load
 def add(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser(
         "run",
-        help="run the service: core and relay",
+        help="run the service: core, relay and console",
         description="Runs the service in the foreground: the core and, unless media.relay_socket names "
-        "another, a relay of its own. SIGTERM or Ctrl-C drains and ends it, SIGHUP reloads the file.",
+        "another, a relay of its own; and the web console, unless console.enabled is false. SIGTERM or Ctrl-C drains and ends it, SIGHUP reloads the file.",
     )
     parser.add_argument("config", metavar="CONFIG", help="configuration file")
     parser.set_defaults(run=run)
@@ -33,4 +33,5 @@ def run(arguments: argparse.Namespace) -> int:
     # takes up a change of [media] only at its own start.
     relay_command = relay.command(config) if config.media.starts_relay else []
     core, own_relay = supervisor.children_for(arguments.config, relay_command, os.environ)
-    return supervisor.Supervisor(core, own_relay, config.limits.drain_seconds).run()
+    console = supervisor.console_for(arguments.config, os.environ) if config.console.is_on else None
+    return supervisor.Supervisor(core, own_relay, config.limits.drain_seconds, console).run()

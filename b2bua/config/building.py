@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from b2bua.calls.flow import DialRecipient, Flow, RecipientType
@@ -15,7 +16,7 @@ from b2bua.config.console import console_of, place_of
 from b2bua.config.findings import KeyPath
 from b2bua.config.flow_building import build
 from b2bua.config.flow_settings import FlowSettings
-from b2bua.config.reaching import first_dial_step, flow_of, uri_and_route
+from b2bua.config.reaching import first_dial_step, flow_of, second_recipe, uri_and_route
 from b2bua.config.settings import File, NumberSettings, RecipientSettings, TrunkSettings, WebhookSettings
 
 # sockaddr_un holds 108 octets with the closing NUL.
@@ -269,6 +270,7 @@ class Builder:
         address = trunk.address if trunk is not None else ""
         uri, route = uri_and_route(recipient.type == "phone", recipient.destination, address)
         own = Credentials(recipient.username, recipient.password)
+        recipe = _adapted(trunk.recipe if trunk is not None else HeaderRecipe(), number)
         nat = recipient.nat
         if nat is None:
             nat = trunk.nat if trunk is not None else True
@@ -281,7 +283,9 @@ class Builder:
             unreachable_after=recipient.unreachable_after,
             follow_redirects=recipient.follow_redirects,
             credentials=(own,) if recipient.username else (trunk.credentials if trunk is not None else ()),
-            recipe=_adapted(trunk.recipe if trunk is not None else HeaderRecipe(), number),
+            recipe=recipe,
+            caller_id_refusals=trunk.caller_id_refusals if trunk is not None else (),
+            second_recipe=second_recipe(recipe, trunk),
             media_interface=recipient.interface or (trunk.interface if trunk is not None else ""),
             nat=nat,
             keep_call_id=trunk is not None and trunk.keep_call_id,
@@ -298,6 +302,7 @@ def _recipe(trunk: TrunkSettings) -> HeaderRecipe:
         from_user=_shown_number(trunk.caller_id) or "caller",
         from_host=headers.from_host,
         asserted_identity=headers.asserted_identity,
+        private_identity=headers.private_identity,
         diversion=headers.diversion,
         display_prefix=headers.display_prefix,
         pass_headers=tuple(name.lower() for name in headers.pass_headers),
@@ -307,14 +312,10 @@ def _recipe(trunk: TrunkSettings) -> HeaderRecipe:
 
 def _adapted(recipe: HeaderRecipe, number: NumberSettings) -> HeaderRecipe:
     """The trunk's recipe with what the number says otherwise."""
-    return HeaderRecipe(
+    return replace(
+        recipe,
         from_user=_shown_number(number.caller_id) or recipe.from_user,
-        from_host=recipe.from_host,
-        asserted_identity=recipe.asserted_identity,
-        diversion=recipe.diversion,
         display_prefix=number.display_prefix or recipe.display_prefix,
-        pass_headers=recipe.pass_headers,
-        add=recipe.add,
     )
 
 

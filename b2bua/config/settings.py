@@ -132,6 +132,10 @@ class Headers(Settings):
     asserted_identity: bool = False
     """Adds P-Asserted-Identity (RFC 3325) with the number shown."""
 
+    private_identity: bool = False
+    """The trunk is trusted with who calls: P-Asserted-Identity goes to it for callers too who withhold their number.
+    Off, such a caller is anonymous to it."""
+
     diversion: bool = False
     """Adds Diversion (RFC 5806) with the dialled number."""
 

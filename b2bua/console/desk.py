@@ -70,6 +70,7 @@ class Desk:
 
     async def close(self) -> None:
         self.live.close()
+        await self.figures.close()
         await self.archive.close()
         await self.engine.dispose()
 

@@ -1,52 +1,93 @@
-"""How recipients and numbers fare, remembered for a while: the sums over a month of calls cost half a second."""
+"""How recipients and numbers fare, remembered: the sums over a month of busy days cost a second.
+
+Of a span that ends now, figures that are a few minutes old are as good as any: they are given at once, with the time
+that they are of, and read anew beside. Spans that were asked for lately are read anew before they are old, so that
+whoever opens the page need not wait.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from datetime import tzinfo
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
+import structlog
+
 from b2bua.console.preferences import PreferenceStore
+from b2bua.store import StoreError
 from b2bua.store.statistics import RecipientFigures, Selection, Statistics, read
 
-KEPT: Final = 60.0  # seconds that figures are good
+FRESH: Final = 60.0  # seconds in which nothing is read anew
+STALE: Final = 300.0  # seconds after which nobody is given them any more
+WARM_INTERVAL: Final = 240.0  # seconds between rounds of reading anew what was asked for lately
+_ASKED_LATELY: Final = 12 * 3600.0  # seconds
 _KEPT_LIMIT: Final = 32
-_DAY: Final = 86_400_000_000  # microseconds
+_MINUTE: Final = 60_000_000  # microseconds
+_DAY: Final = 86_400_000_000
 
-_Key = tuple[Selection, str]
+log = structlog.get_logger("console")
+
+
+class Span(NamedTuple):
+    """What is asked for. until: None is now, whenever that is; since: then a length, else a time (microseconds)."""
+
+    since: int
+    until: int | None
+    number: str
+    zone: str
+
+    def selection(self, now: int) -> Selection:
+        if self.until is not None:
+            return Selection(self.since, self.until, self.number)
+        until = (now // _MINUTE + 1) * _MINUTE
+        return Selection(until - self.since, until, self.number)
+
+
+class Dated(NamedTuple):
+    """Figures, and of which calls they are."""
+
+    selection: Selection
+    statistics: Statistics
+
+
+@dataclass(slots=True)
+class _Known:
+    dated: Dated
+    read_at: float
+    asked_at: float
 
 
 class Figures:
-    """Statistics of the record of calls. Everything may raise StoreError."""
+    """Statistics of the record of calls. clock: seconds since 1970. Everything may raise StoreError."""
 
     def __init__(self, database: str, preferences: PreferenceStore, clock: Callable[[], float]) -> None:
         self._database = database
         self._preferences = preferences
         self._clock = clock
-        self._known: dict[_Key, tuple[float, Statistics]] = {}
-        self._turn = asyncio.Lock()
+        self._known: dict[Span, _Known] = {}
+        self._turn = asyncio.Lock()  # one sum at a time; whoever asks for the same meanwhile gets the same
+        self._reading: set[asyncio.Task[None]] = set()
 
-    async def of(self, selection: Selection) -> Statistics:
-        """As of store.statistics.read, in the zone that is preferred; a minute old at most."""
+    async def of(self, selection: Selection) -> Dated:
+        """As of store.statistics.read, in the zone that is preferred; five minutes old at most."""
         zone = (await self._preferences.read()).time_zone
-        key = (selection, zone)
-        async with self._turn:  # whoever asks for the same meanwhile gets the same
-            known = self._known.get(key)
-            if known is not None and 0 <= self._clock() - known[0] < KEPT:
-                return known[1]
-            found = await read(self._database, selection, _zone(zone))
-            if len(self._known) >= _KEPT_LIMIT:
-                self._known.clear()
-            self._known[key] = (self._clock(), found)
-            return found
+        now = self._clock()
+        span = _span(selection, zone, int(now * 1e6))
+        known = self._known.get(span)
+        if known is None or not 0 <= now - known.read_at < STALE:
+            return (await self._read(span, now)).dated
+        known.asked_at = now
+        if now - known.read_at >= FRESH:
+            self._read_beside(span)
+        return known.dated
 
     async def lately(self) -> Statistics:
-        """Of the days that are learned from, to the minute."""
+        """Of the days that are learned from."""
         days = (await self._preferences.read()).learn_days
-        until = (int(self._clock()) // 60 + 1) * 60_000_000
-        return await self.of(Selection(until - days * _DAY, until))
+        now = int(self._clock() * 1e6)
+        return (await self.of(Selection(now - days * _DAY, now))).statistics
 
     async def voicemails(self) -> dict[str, float]:
         """The URI that is rung → the second in which voicemail seems to answer."""
@@ -58,6 +99,56 @@ class Figures:
         for each in (await self.lately()).recipients:
             found.setdefault(each.uri, each)  # the one with the most calls comes first
         return found
+
+    async def keep_warm(self) -> None:
+        """Read anew, without end, what was asked for lately."""
+        while True:
+            try:
+                await self.lately()
+                for span, known in list(self._known.items()):
+                    now = self._clock()
+                    if span.until is None and now - known.asked_at < _ASKED_LATELY:
+                        await self._read(span, known.asked_at)
+            except StoreError as problem:
+                log.warning("figures cannot be read", problem=str(problem))
+            await asyncio.sleep(WARM_INTERVAL)
+
+    async def close(self) -> None:
+        for task in self._reading:
+            task.cancel()
+        await asyncio.gather(*self._reading, return_exceptions=True)
+
+    def _read_beside(self, span: Span) -> None:
+        if not self._reading:
+            task = asyncio.get_running_loop().create_task(self._read_quietly(span), name="figures")
+            self._reading.add(task)
+            task.add_done_callback(self._reading.discard)
+
+    async def _read_quietly(self, span: Span) -> None:
+        try:
+            await self._read(span, self._clock())
+        except StoreError as problem:
+            log.warning("figures cannot be read", problem=str(problem))
+
+    async def _read(self, span: Span, asked_at: float) -> _Known:
+        async with self._turn:
+            known = self._known.get(span)
+            if known is not None and 0 <= self._clock() - known.read_at < FRESH:
+                return known  # somebody else has asked for it while we waited
+            selection = span.selection(int(self._clock() * 1e6))
+            found = await read(self._database, selection, ZoneInfo(span.zone) if span.zone else None)
+            if len(self._known) >= _KEPT_LIMIT:
+                self._known.clear()
+            self._known[span] = _Known(Dated(selection, found), self._clock(), asked_at)
+            return self._known[span]
+
+
+def _span(selection: Selection, zone: str, now: int) -> Span:
+    """Spans that end now are the same span while the clock goes on, to the minute."""
+    if selection.until < now - int(STALE * 1e6):
+        return Span(selection.since, selection.until, selection.number, zone)
+    length = (selection.until - selection.since + _MINUTE // 2) // _MINUTE * _MINUTE
+    return Span(max(length, _MINUTE), None, selection.number, zone)
 
 
 def recipient_json(figures: RecipientFigures) -> dict[str, Any]:
@@ -72,7 +163,3 @@ def recipient_json(figures: RecipientFigures) -> dict[str, Any]:
         "time_to_answer": None if to_answer is None else to_answer._asdict(),
         "probably_voicemail": None if suspicion is None else suspicion._asdict(),
     }
-
-
-def _zone(name: str) -> tzinfo | None:
-    return ZoneInfo(name) if name else None

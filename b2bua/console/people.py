@@ -182,27 +182,21 @@ class People:
             values["is_on"] = is_on
         user = schema.console_user
         async with begun(self._engine) as connection:
+            before = await _found(connection, name)
             if values:
                 await connection.execute(update(user).where(user.c.name == name).values(values))
-            row = (await connection.execute(select(user).where(user.c.name == name))).first()
-            if row is None:
-                raise LookupError(f"There is no user {name}.")
-            await _refuse_without_owner(connection)
-            await connection.execute(
-                delete(schema.console_session).where(schema.console_session.c.user == name)
-            )
-        return _user_of(row)
+            after = await _found(connection, name)
+            await _end_sessions(connection, before)
+        return after
 
-    async def remove(self, name: str) -> None:
-        """LookupError when he is not there; PeopleError for the last owner."""
+    async def remove(self, name: str) -> User:
+        """Gives who he was. LookupError when he is not there; PeopleError for the last owner."""
         user = schema.console_user
         async with begun(self._engine) as connection:
-            if not (await connection.execute(delete(user).where(user.c.name == name))).rowcount:
-                raise LookupError(f"There is no user {name}.")
-            await _refuse_without_owner(connection)
-            await connection.execute(
-                delete(schema.console_session).where(schema.console_session.c.user == name)
-            )
+            before = await _found(connection, name)
+            await connection.execute(delete(user).where(user.c.name == name))
+            await _end_sessions(connection, before)
+        return before
 
     async def _insert(self, connection: AsyncConnection, name: str, role: Role, kept: str, by: str) -> User:
         made = User(name, role, True, self._now(), by, None)
@@ -326,12 +320,22 @@ async def set_value(connection: AsyncConnection, name: str, value: str) -> None:
     await connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=changed))
 
 
-async def _refuse_without_owner(connection: AsyncConnection) -> None:
-    user = schema.console_user.c
-    query = select(func.count(user.name)).where(user.role == Role.OWNER.word, user.is_on)
-    if not await connection.scalar(query):
+async def _found(connection: AsyncConnection, name: str) -> User:
+    user = schema.console_user
+    row = (await connection.execute(select(user).where(user.c.name == name))).first()
+    if row is None:
+        raise LookupError(f"There is no user {name}.")
+    return _user_of(row)
+
+
+async def _end_sessions(connection: AsyncConnection, before: User) -> None:
+    """After a change of a user, or his end. Raises PeopleError when there is no owner any more, which undoes it."""
+    user, session = schema.console_user.c, schema.console_session
+    owners = select(func.count(user.name)).where(user.role == Role.OWNER.word, user.is_on)
+    if before.role is Role.OWNER and before.is_on and not await connection.scalar(owners):
         text = "this is the last owner: make another one first."
         raise PeopleError("role", text, is_conflict=True)
+    await connection.execute(delete(session).where(session.c.user == before.name))
 
 
 def _check(name: str, password: str) -> None:

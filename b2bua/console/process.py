@@ -14,7 +14,7 @@ import socket
 import ssl
 import sys
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 import structlog
 import uvicorn
@@ -88,11 +88,16 @@ async def _serve(desk: Desk, listening: socket.socket) -> None:
         code = await desk.people.first_code()
         log.warning("nobody can log in yet: make the first owner there, once", link=first_link(place, code))
     notifier.ready(f"console at {place}")
-    beating = loop.create_task(_beat(notifier), name="beat")
+    beside = [
+        loop.create_task(_beat(notifier), name="beat"),
+        loop.create_task(desk.figures.keep_warm(), name="warm"),
+    ]
     try:
         await server.serve([listening])
     finally:
-        beating.cancel()
+        for task in beside:
+            task.cancel()
+        await asyncio.gather(*beside, return_exceptions=True)
         notifier.close()
 
 
@@ -143,11 +148,12 @@ def _check_certificate(console: Console) -> None:
 
 def _settings(desk: Desk) -> uvicorn.Config:
     console = desk.config.console
-    app = application(desk)
-    believed = ProxyHeadersMiddleware(app, list(console.trusted_proxies)) if console.is_behind_proxy else app
+    app: Any = application(desk)  # Starlette and uvicorn have types of their own for the same thing
+    if console.is_behind_proxy:
+        app = ProxyHeadersMiddleware(app, list(console.trusted_proxies))
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)  # what it says of its start is said by us
     return uvicorn.Config(
-        believed,
+        app,
         loop="asyncio",
         http="h11",
         ws="none",

@@ -97,6 +97,8 @@ def _relay(measures: Measures | None) -> Iterator[Metric]:
     errors = {"send": m.send_errors, "receive": m.receive_errors}
     yield _counter("multiring_relay_errors", "What the system refused to send, or told of it.", "what", errors)
     yield _counter("multiring_relay_raised", "Packets of a flow that the kernel left to the sockets.", "", m.raised)
+    uncopied = "Packets forwarded that no recording and no listener has got: the ring for copies was full."
+    yield _counter("multiring_relay_uncopied", uncopied, "", m.uncopied)
     yield _counter("multiring_relay_strangers", "Packets of strangers, in calls that have ended.", "", m.strangers)
     dropped_there = "Packets of strangers that the kernel has dropped, in all calls."
     yield _counter("multiring_relay_kernel_strangers", dropped_there, "", m.kernel_strangers)

@@ -54,6 +54,7 @@ class Phone:
         name: str,
         *,
         user: str = "",
+        address: str = "127.0.0.1",
         port: int = 0,
         tcp: bool = False,
         tone: int = 0,
@@ -71,6 +72,7 @@ class Phone:
         """
         wanted = {
             "--user": user,
+            "--address": address,
             "--port": port,
             "--tone": tone,
             "--answer-after": answer_after,

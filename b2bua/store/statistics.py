@@ -36,7 +36,11 @@ _QUARTER: Final = 900_000_000  # microseconds; zones differ from UTC by whole qu
 HOURS: Final = 24
 
 _ANSWERED: Final = RecipientOutcome.ANSWERED.value
-_LOST: Final = (RecipientOutcome.STOPPED.value, RecipientOutcome.TOO_LATE.value)
+_LOST: Final = (
+    RecipientOutcome.STOPPED.value,
+    RecipientOutcome.TOO_LATE.value,
+    RecipientOutcome.PRESSED_TOO_LATE.value,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +94,7 @@ class RecipientFigures:
 
     @property
     def lost(self) -> int:
-        """Calls that somebody else had: this phone was stopped, or its answer came too late."""
+        """Calls that somebody else had: this phone was stopped, or its answer or its key came too late."""
         return sum(self.outcomes.get(outcome, 0) for outcome in _LOST)
 
 

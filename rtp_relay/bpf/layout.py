@@ -1,8 +1,8 @@
 """Where things lie in the maps that user space and the kernel's programs share.
 
 A flow's entry is three cache lines. User space writes the first and the third and reads the second; the kernel
-writes the second, and of the first only the flag ACTIVE, which it takes away when a packet is for user space to
-judge. Addresses and ports lie as on the wire, all else in the host's order.
+writes the second, and of the first the flag ACTIVE, which it takes away when a packet is for user space to judge,
+and UNCOPIED. Addresses and ports lie as on the wire, all else in the host's order.
 
     line 0   what to expect, and where to send it
     line 1   what was counted
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Final
 
-VERSION: Final = 1  # of everything here; a relay adopts only maps of its own version
+VERSION: Final = 2  # of everything here; a relay adopts only maps of its own version
 
 FLOW_SIZE: Final = 192
 
@@ -28,6 +28,8 @@ TICK: Final = 28  # u32, 1/256 ns in a tick of the RTP timestamp
 SSRC: Final = 32  # as on the wire
 PAYLOAD_TYPE: Final = 36  # u32
 SIZE_LIMIT: Final = 40  # u32, octets of the IP packet that the next hop takes
+NUMBER: Final = 44  # u32, of this entry
+UNCOPIED: Final = 48  # u64, packets that found no room in the ring; written by the kernel
 
 PACKETS: Final = 64  # u64, forwarded
 OCTETS: Final = 72  # u64, of their UDP payload
@@ -47,6 +49,8 @@ ACTIVE: Final = 1  # forward it; without this everything goes to user space
 STRICT: Final = 2  # drop what comes from elsewhere; without this user space judges it
 UNREAD: Final = 4  # no RTP (T.38)
 FROM_THIS_HOST: Final = 8  # the source is an address of this host, so that it may come in by the loopback only
+
+COPIED: Final = 16  # somebody listens: a copy of each packet goes to the ring
 
 NEXT_HOP_SIZE: Final = 64
 INTERFACE: Final = 0  # u32, its index

@@ -219,7 +219,7 @@ class Loaded:
             place.kind, place.is_loopback, tuple((numbers[host], host) for host in place.hosts),
             plan.first_port, plan.ports, plan.traffic_class,
             self.flows.descriptor, self.next_hops.descriptor, self.tables.devices,
-            self.clock.descriptor if self.clock else None,
+            self.clock.descriptor if self.clock else None, self.tables.ring.descriptor,
         )  # fmt: skip
 
     # Filters, where there are no links.
@@ -258,7 +258,8 @@ class Loaded:
 def digest(site: Site) -> str:
     """What tells one program from another, whatever its maps' descriptors are."""
     clock = None if site.clock is None else 0
-    return hashlib.sha256(program(replace(site, flows=0, next_hops=0, devices=0, clock=clock))).hexdigest()[:16]
+    made = program(replace(site, flows=0, next_hops=0, devices=0, clock=clock, events=0))
+    return hashlib.sha256(made).hexdigest()[:16]
 
 
 def forget(directory: str) -> None:

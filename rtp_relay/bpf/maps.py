@@ -116,6 +116,7 @@ class FlowTable:
             memory, entry + layout.HIGHEST, standing.highest, standing.timestamp, standing.last, standing.jitter,
             standing.longest_gap,
         )  # fmt: skip
+        self._words[(entry + layout.NUMBER) // WORD] = entry // layout.FLOW_SIZE
         self._words[(entry + layout.FLAGS) // WORD] = target.flags | layout.ACTIVE
 
     def target(self, entry: int) -> Target:
@@ -137,14 +138,13 @@ class FlowTable:
         return Counters(*self._longs[first : first + 4])
 
     def totals(self) -> Counters:
-        """Summed over all entries: 0.3 ms for 4096 ports."""
+        """Summed over all entries: half a millisecond for 10,000 ports."""
         every, first = layout.FLOW_SIZE // LONG, layout.PACKETS // LONG
         return Counters(*[sum(self._longs[first + number :: every]) for number in range(len(Counters._fields))])
 
-    def count_active(self) -> int:
-        """How many flows are forwarded now."""
-        flags = self._words[layout.FLAGS // WORD :: layout.FLOW_SIZE // WORD]
-        return sum([word & layout.ACTIVE for word in flags])
+    def uncopied(self) -> int:
+        """Packets that found no room in the ring, of all entries."""
+        return sum(self._longs[layout.UNCOPIED // LONG :: layout.FLOW_SIZE // LONG])
 
     def standing(self, entry: int) -> Standing:
         """Where the counting stands."""

@@ -7,6 +7,7 @@ range of ports, the code point. What it does to a packet, in this order:
     find        the flow of that address and port, ACTIVE, and the next hop, usable
     judge       the source (STRICT: a stranger is dropped here), RTP and not RTCP, SSRC, payload type, sequence
     count       packets, octets, gap, jitter, highest sequence number: what Stream.receive does, in integers
+    copy        if somebody listens: into the ring, and if that is full, nowhere
     rewrite     addresses, ports, code point, hop limit, both checksums, MAC addresses
     send        redirect to the next hop's interface
 
@@ -28,6 +29,7 @@ import struct
 
 from rtp_relay.bpf import layout
 from rtp_relay.bpf.asm import R0, R1, R2, R3, R4, R5, R6, R7, R8, R9, R10, Assembly, Register
+from rtp_relay.bpf.copying import copy
 from rtp_relay.bpf.counting import count
 from rtp_relay.bpf.rewriting import look_for_left_checksum, rewrite, send
 from rtp_relay.bpf.site import (
@@ -106,6 +108,7 @@ class Writer:
         if not self.is_tc:
             look_for_left_checksum(self.code, ip)
         count(self.code, self.site, ip)
+        copy(self.code, self.site, ip)
         rewrite(self.code, self.site, ip)
         send(self.code, self.site, ip)
 

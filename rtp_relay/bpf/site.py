@@ -15,6 +15,11 @@ L4_CSUM_REPLACE: Final = 11
 REDIRECT: Final = 23
 SKB_PULL_DATA: Final = 39
 REDIRECT_MAP: Final = 51
+SKB_LOAD_BYTES: Final = 26
+RING_RESERVE: Final = 131
+RING_SUBMIT: Final = 132
+RING_DISCARD: Final = 133
+XDP_LOAD_BYTES: Final = 189
 XDP_LENGTH: Final = 188  # bpf_xdp_get_buff_len, Linux 5.18
 
 # Flags of L4_CSUM_REPLACE.
@@ -36,7 +41,7 @@ UDP_HEADER: Final = 8
 HOP_LIMIT: Final = 64
 
 # Places on the stack.
-KEY, ADDRESSES, PORTS, CHECKSUM, AHEAD, LENGTH = -8, -16, -24, -32, -40, -48
+KEY, ADDRESSES, PORTS, CHECKSUM, AHEAD, LENGTH, NEXT_HOP, RECORD = -8, -16, -24, -32, -40, -48, -56, -64
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +51,7 @@ class Site:
     addresses: index in the flow table and address, of those that packets may come to here.
     ports: how many from first_port on have an entry. clock: an array of one u64, ns, that is read instead
         of the kernel's monotonic clock; None for the clock.
-    flows, next_hops, devices: descriptors of the maps.
+    flows, next_hops, devices, events: descriptors of the maps; without events nothing is copied.
     """
 
     kind: Literal["tc", "xdp"]
@@ -59,6 +64,7 @@ class Site:
     next_hops: int
     devices: int
     clock: int | None = None
+    events: int | None = None
 
     @property
     def is_tc(self) -> bool:

@@ -9,6 +9,7 @@ from typing import Literal
 from rtp_relay.bpf import syscall
 from rtp_relay.bpf.legacy import LegacyTable
 from rtp_relay.bpf.maps import DEVICES, Clock, FlowTable, NextHopTable
+from rtp_relay.bpf.ringbuf import Ring
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ class Tables:
         self.next_hops = NextHopTable(there.pop("next_hops", None))
         self.legacies = LegacyTable(entries, there.pop("legacies", None))
         self.clock = Clock(there.pop("clock", None)) if has_clock else None
+        self.ring = Ring(there.pop("ring", None))
         devices = there.pop("devices", None)
         self.devices = devices if devices is not None else syscall.create_map(
             syscall.MapKind.DEVMAP, 4, 4, DEVICES, name="rtp_devices"
@@ -56,6 +58,7 @@ class Tables:
             "next_hops": self.next_hops.descriptor,
             "legacies": self.legacies.descriptor,
             "devices": self.devices,
+            "ring": self.ring.descriptor,
         }
         return named | ({"clock": self.clock.descriptor} if self.clock is not None else {})
 
@@ -63,6 +66,7 @@ class Tables:
         os.close(self.devices)
         if self.clock is not None:
             self.clock.close()
+        self.ring.close()
         self.legacies.close()
         self.next_hops.close()
         self.flows.close()
@@ -70,4 +74,4 @@ class Tables:
 
 def names(has_clock: bool) -> tuple[str, ...]:
     """Of all maps, as they are pinned."""
-    return ("flows", "next_hops", "legacies", "devices", *(("clock",) if has_clock else ()))
+    return ("flows", "next_hops", "legacies", "devices", "ring", *(("clock",) if has_clock else ()))

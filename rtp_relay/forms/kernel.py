@@ -25,7 +25,8 @@ from rtp_relay.bpf.legacy import Legacy
 from rtp_relay.bpf.loader import Loaded, Place, Plan
 from rtp_relay.bpf.maps import NANOSECONDS, NEXT_HOPS, Counters, NextHop, Standing, Target, same_version
 from rtp_relay.bpf.pins import Pins
-from rtp_relay.form import Exit, Flow, Inheritance, Port, Receive, drop
+from rtp_relay.bpf.ringbuf import LARGEST, SIZE, Ring
+from rtp_relay.form import Copies, Exit, Flow, Inheritance, Port, Receive, drop
 from rtp_relay.forms.user import UserForm, UserPort
 from rtp_relay.packet import Packet
 from rtp_relay.source import Address, address_of
@@ -36,6 +37,7 @@ ROUTES_KEPT: Final = 16384
 JITTER_UNITS: Final = 16 * NANOSECONDS  # in a second
 TICKS: Final = 256 * NANOSECONDS
 SEQUENCES: Final = 1 << 32
+LEAST_HEADERS: Final = 28  # octets of IPv4 and UDP
 
 
 class KernelPort(UserPort):
@@ -65,6 +67,8 @@ class KernelPort(UserPort):
     def _take(self, packet: Packet, source: Address, now: float) -> Exit | None:
         """A packet that the kernel did not forward, though there is a flow."""
         flow, kernel = self.flow, self.kernel
+        if flow is not None and flow.copies is not None:
+            kernel.drain()  # who listens hears in their order those before it and this one
         if flow is not None and source == flow.source:
             kernel.take_back(self)
             kernel.waiting.add(self)
@@ -98,6 +102,20 @@ class News(UserPort):
 
     def close(self) -> None:
         """The form closes what is behind it."""
+
+
+class Copied(UserPort):
+    """In the epoll too: readable when the kernel has copied packets for somebody who listens."""
+
+    __slots__ = ()
+
+    def __init__(self, form: KernelForm) -> None:
+        self.host, self.number = "", 0
+        self.receive = drop
+        self.receive_into = form.take_copies
+
+    def close(self) -> None:
+        """The tables close what is behind it."""
 
 
 class Way(NamedTuple):
@@ -141,10 +159,16 @@ class KernelForm(UserForm):
             self._adopt()
         self._ports[self._changes.fileno()] = News(self)
         self._epoll.register(self._changes.fileno(), 1)
+        self._listened: dict[int, KernelPort] = {}  # by the number of its entry
+        self._ring: Ring = self.loaded.tables.ring
+        self._ring.skip()
+        self._ports[self._ring.descriptor] = Copied(self)
+        self._epoll.register(self._ring.descriptor, 1)
 
     def shut(self) -> None:
         """Close the ports, detach, and leave nothing behind."""
         del self._ports[self._changes.fileno()]
+        del self._ports[self._ring.descriptor]
         super().shut()
         for interface, host in self._managed:
             try:
@@ -194,6 +218,9 @@ class KernelForm(UserForm):
         exit = port.flow.exit.port
         if isinstance(exit, KernelPort) and exit.fed_by is port:
             exit.fed_by = None
+        if port.flow.copies is not None and port.entry is not None:
+            self.drain()
+            self._listened.pop(port.entry // layout.FLOW_SIZE, None)
         port.flow = port.target = None
 
     def collect(self, port: Port, stream: Stream) -> None:
@@ -201,6 +228,8 @@ class KernelForm(UserForm):
         assert isinstance(port, KernelPort)
         if port.flow is not None:
             self.account(port)
+            if port.flow.copies is not None:
+                self.drain()
         if port.fed_by is not None:
             self.account(port.fed_by)
 
@@ -208,7 +237,8 @@ class KernelForm(UserForm):
         totals = self.loaded.flows.totals()
         return super().measure()._replace(
             kernel_packets=totals.packets, kernel_octets=totals.octets, kernel_strangers=totals.strangers,
-            raised=totals.raised, flows=self.loaded.flows.count_active(),
+            raised=totals.raised, flows=len(self.loaded.flows.active()),
+            uncopied=self.loaded.flows.uncopied(),
         )  # fmt: skip
 
     def turn(self, wait: float = 0.0) -> int:
@@ -219,6 +249,22 @@ class KernelForm(UserForm):
                     self.waiting.discard(port)
                     self._give(port)
         return read
+
+    # For who listens.
+
+    def take_copies(self, buffer: bytearray) -> tuple[int, Address]:
+        """As a port's socket reads; what was copied is shown, and there never is a packet: BlockingIOError."""
+        self._ring.drain(self._show)
+        raise BlockingIOError
+
+    def drain(self) -> None:
+        """Show all that the kernel has copied so far."""
+        self._ring.drain(self._show, SIZE)
+
+    def _show(self, number: int, packet: Packet, time: int) -> None:
+        port = self._listened.get(number)
+        if port is not None and port.flow is not None and port.flow.copies is not None:
+            port.flow.copies.show(packet, time / NANOSECONDS)
 
     # What an earlier relay has left.
 
@@ -327,6 +373,11 @@ class KernelForm(UserForm):
         target = port.target = port.target or self._target(port, flow)
         if standing is None or target is None:
             return
+        if flow.copies is not None:
+            if standing.kind in flow.copies.withheld:
+                return
+            self._listened[entry // layout.FLOW_SIZE] = port
+            target = _copied(target, flow.copies, standing.kind)
         port.start = max(standing.highest, 0)
         self.loaded.legacies.put(entry // layout.FLOW_SIZE, Legacy(
             flow.since, flow.strict, port.start, port.before, flow.exit.packets, flow.exit.octets, flow.stream.keep(),
@@ -442,6 +493,14 @@ class KernelForm(UserForm):
                 port.target = None
         for entry in self.left:
             self.loaded.flows.deactivate(entry)
+
+
+def _copied(target: Target, copies: Copies, kind: int) -> Target:
+    """As the target is while packets of that payload type come. What is too large for the ring goes up."""
+    if copies.kinds is not None and kind not in copies.kinds:
+        return target
+    size_limit = min(target.size_limit, LARGEST + LEAST_HEADERS)
+    return target._replace(flags=target.flags | layout.COPIED, size_limit=size_limit)
 
 
 def places(asking: netlink.Asking, hosts: tuple[str, ...], by_xdp: bool) -> tuple[Place, ...]:

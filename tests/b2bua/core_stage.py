@@ -114,7 +114,7 @@ class Relay:
                 heard = [(0, 1), (1, 0)] if not command.legs else []
                 yield control.Released(command.call, tuple(_figures(*each) for each in heard))
             case control.Measure():
-                yield control.Measures("user", *(1,) * 19, (("no far end", 7),), 0, 0, 0)
+                yield control.Measures("user", *(1,) * 20, (("no far end", 7),), 0, 0, 0)
 
 
 def _figures(leg: int, heard_by: int) -> control.StreamFigures:

@@ -18,7 +18,7 @@ from b2bua.metrics.tally import CallTally, Histogram
 from rtp_relay.control import Command, Measure, Measures
 
 MEASURES = Measures(
-    "tc", 3, 12, 40, 2, 30, 1000, 172_000, 990, 1, 2, 50_000, 8_600_000, 7, 4, 6, 900, 9, 5, 1,
+    "tc", 3, 12, 40, 2, 30, 1000, 172_000, 990, 1, 2, 50_000, 8_600_000, 7, 4, 6, 0, 900, 9, 5, 1,
     (("no far end", 30),), 1, 0, 2,
 )  # fmt: skip
 

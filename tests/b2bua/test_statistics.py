@@ -71,7 +71,8 @@ def test_a_recipient() -> None:
     row = cells(statistics.page(FOUND), "RECIPIENT  OFFERED", "Ana")
     assert row == {
         "RECIPIENT": "Ana", "OFFERED": "10", "RANG": "9", "ANSWERED": "3", "SHARE": "50%", "LOST": "3",
-        "DECLINED": "1", "BUSY": "0", "UNREACHABLE": "0", "NO ANSWER": "0", "CALLER GAVE UP": "0", "OTHER": "3",
+        "DECLINED": "1", "BUSY": "0", "UNREACHABLE": "0", "NO ANSWER": "0", "NO 1": "0", "NOT ACCEPTED": "0",
+        "CALLER GAVE UP": "0", "OTHER": "3",
     }  # fmt: skip
 
 

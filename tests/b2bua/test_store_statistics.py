@@ -114,7 +114,7 @@ def test_every_outcome_is_counted_for_its_recipient(tmp_path: Path) -> None:
     assert ana.offered == len(each)
     assert ana.rang == len(each) - 1
     assert ana.answered == 1
-    assert ana.lost == 2
+    assert ana.lost == 3
     assert ana.outcomes == {one.outcome.value: 1 for one in each if one.outcome}
 
 

@@ -78,7 +78,9 @@ def test_music_begins_before_anybody_rings_and_goes_on_over_the_next_step() -> N
     world = World()
     ana, ben = world.phone("ana", rings_after=2.0), world.phone("ben", rings_after=1.0, answers_after=3.0)
     world.flow(
-        ring=Dial((world.dialled(ana),), ring_time=10, caller_hears=MUSIC, exits={flows.NOBODY_ANSWERED: "more"}),
+        ring=Dial(
+            (world.dialled(ana),), ring_time=10, caller_hears=MUSIC, exits={flows.NOBODY_ANSWERED: "more"}
+        ),
         more=Dial((world.dialled(ben),), caller_hears=MUSIC),
     )
     caller = world.caller()

@@ -66,7 +66,10 @@ def test_the_caller_hangs_up_at_the_beep() -> None:
 def test_the_caller_hangs_up_in_the_greeting() -> None:
     world = World()
     ana = world.phone("ana", fails_after=1.0)
-    world.flow(ring=Dial((world.dialled(ana),), exits={flows.NOBODY_ANSWERED: "box"}), box=Voicemail("sales", GREETING))
+    world.flow(
+        ring=Dial((world.dialled(ana),), exits={flows.NOBODY_ANSWERED: "box"}),
+        box=Voicemail("sales", GREETING),
+    )
     call = world.caller().call()
     world.run_until(lambda: call.is_answered)
     assert world.relay.stage.sounding(0) == "greeting.wav"
@@ -89,7 +92,10 @@ def test_a_hash_passes_over_the_greeting() -> None:
     world = World()
     world.relay.stage.lengths["greeting.wav"] = 60.0
     ana = world.phone("ana", fails_after=1.0)
-    world.flow(ring=Dial((world.dialled(ana),), exits={flows.NOBODY_ANSWERED: "box"}), box=Voicemail("sales", GREETING))
+    world.flow(
+        ring=Dial((world.dialled(ana),), exits={flows.NOBODY_ANSWERED: "box"}),
+        box=Voicemail("sales", GREETING),
+    )
     call = world.caller().call()
     world.run_until(lambda: call.is_answered)
     assert world.relay.stage.sounding(0) == "greeting.wav"
@@ -102,7 +108,8 @@ def test_the_flow_may_go_on_after_the_message() -> None:
     world = World()
     ben = world.phone("ben", answers_after=1.0)
     world.flow(
-        box=Voicemail("sales", None, longest=5.0, exits={flows.RECORDED: "ring"}), ring=Dial((world.dialled(ben),))
+        box=Voicemail("sales", None, longest=5.0, exits={flows.RECORDED: "ring"}),
+        ring=Dial((world.dialled(ben),)),
     )
     call = world.caller().call()
     world.run_until(lambda: ben.is_talking)
@@ -128,5 +135,3 @@ def test_a_message_that_the_relay_never_tells_of() -> None:
     world.run_until(lambda: call.is_over, limit=60.0)
     world.finish()
     assert "the relay said nothing" in record_of(world).reason
-
-

@@ -66,11 +66,20 @@ def test_both_ways_hear_each_other_after_a_later_step() -> None:
 
 @pytest.mark.parametrize(
     ("statuses", "taken"),
-    [((486, 603), "busy"), ((486, 486), "busy"), ((600,), "busy"), ((486, 404), "nobody"), ((503,), "nobody")],
+    [
+        ((486, 603), "busy"),
+        ((486, 486), "busy"),
+        ((600,), "busy"),
+        ((486, 404), "nobody"),
+        ((503,), "nobody"),
+    ],
 )
 def test_all_busy_or_declined_has_an_exit_of_its_own(statuses: tuple[int, ...], taken: str) -> None:
     world = World()
-    phones = [world.phone(f"phone{number}", fails_after=0.2, failure=status) for number, status in enumerate(statuses)]
+    phones = [
+        world.phone(f"phone{number}", fails_after=0.2, failure=status)
+        for number, status in enumerate(statuses)
+    ]
     ends = {"nobody": HangUp(480), "busy": HangUp(486)}
     exits = {flows.NOBODY_ANSWERED: "nobody", flows.ALL_BUSY_OR_DECLINED: "busy"}
     world.flow(ring=Dial(tuple(map(world.dialled, phones)), exits=exits), **ends)
@@ -83,7 +92,8 @@ def test_without_it_busy_is_nobody_answered() -> None:
     world = World()
     ana, ben = world.phone("ana", fails_after=0.2), world.phone("ben", answers_after=1.0)
     world.flow(
-        ring=Dial((world.dialled(ana),), exits={flows.NOBODY_ANSWERED: "more"}), more=Dial((world.dialled(ben),))
+        ring=Dial((world.dialled(ana),), exits={flows.NOBODY_ANSWERED: "more"}),
+        more=Dial((world.dialled(ben),)),
     )
     world.finish_after(world.connect(ben))
     assert record_of(world).answered_by == "ben"
@@ -103,7 +113,10 @@ def test_a_step_with_nobody_in_it_is_passed_at_once() -> None:
 def test_how_the_last_dial_step_came_out_is_what_the_caller_is_told() -> None:
     """5d: all busy, no next step: 486 to the caller."""
     world = World()
-    ana, ben = world.phone("ana", fails_after=0.2, failure=404), world.phone("ben", fails_after=0.2, failure=486)
+    ana, ben = (
+        world.phone("ana", fails_after=0.2, failure=404),
+        world.phone("ben", fails_after=0.2, failure=486),
+    )
     world.flow(
         ring=Dial((world.dialled(ana),), exits={flows.NOBODY_ANSWERED: "more"}),
         more=Dial((world.dialled(ben),), exits={flows.NOBODY_ANSWERED: "end"}),
@@ -239,7 +252,8 @@ def test_the_recipient_hangs_up_and_the_flow_goes_on_with_the_caller() -> None:
     ana = world.phone("ana", answers_after=1.0, hangs_up_after=5.0)
     thanks = Prompt(PromptKind.SAY, "How did we do?")
     world.flow(
-        ring=Dial((world.dialled(ana),), exits={flows.ANSWERED: "ask"}), ask=Play(thanks, exits={flows.PLAYED: "end"}),
+        ring=Dial((world.dialled(ana),), exits={flows.ANSWERED: "ask"}),
+        ask=Play(thanks, exits={flows.PLAYED: "end"}),
         end=HangUp(),
     )
     call = world.caller().call()
@@ -253,7 +267,10 @@ def test_the_recipient_hangs_up_and_the_flow_goes_on_with_the_caller() -> None:
 
 def test_and_to_another_recipient() -> None:
     world = World()
-    ana, ben = world.phone("ana", answers_after=1.0, hangs_up_after=2.0), world.phone("ben", answers_after=1.0)
+    ana, ben = (
+        world.phone("ana", answers_after=1.0, hangs_up_after=2.0),
+        world.phone("ben", answers_after=1.0),
+    )
     world.flow(
         ring=Dial((world.dialled(ana),), exits={flows.ANSWERED: "more"}), more=Dial((world.dialled(ben),))
     )
@@ -320,18 +337,18 @@ def test_a_published_version_counts_for_new_calls_only() -> None:
     world = World()
     ana, ben = world.phone("ana", fails_after=5.0), world.phone("ben", answers_after=1.0)
     world.flow(
-        ring=Dial((world.dialled(ana),), exits={flows.NOBODY_ANSWERED: "more"}), more=Dial((world.dialled(ben),))
+        ring=Dial((world.dialled(ana),), exits={flows.NOBODY_ANSWERED: "more"}),
+        more=Dial((world.dialled(ben),)),
     )
     call = world.caller().call()
     world.run(1.0)
     directory = world.switchboard.directory  # type: ignore[attr-defined]
     numbers = {world.plan.number: directory.config.numbers[world.plan.number]}
-    other = dataclasses.replace(numbers[world.plan.number], flow=flows.Flow("flow", 2, "end", {"end": HangUp(404)}))
+    other = dataclasses.replace(
+        numbers[world.plan.number], flow=flows.Flow("flow", 2, "end", {"end": HangUp(404)})
+    )
     directory.replace(dataclasses.replace(directory.config, numbers={world.plan.number: other}))
     late = world.caller("trunk2", host="198.51.100.2").call()
     world.run_until(lambda: call.is_answered)
     assert late.status == 404
     world.finish_after(call)
-
-
-

@@ -241,8 +241,9 @@ def test_keys_are_told_and_forwarded(scene: Scene) -> None:
         scene.send(scene.a, packet, scene.ports[0])
     assert scene.events() == [Digit("call", 0, "5", 20)]
     assert len(scene.b.received()) == 7
-    assert scene.ports[0] not in scene.form.flows  # type: ignore[union-attr]
+    assert copies(scene) == (frozenset({101}), frozenset())
     scene.do(Listen("call", 0, (101,), forward=False, early=False))
+    assert copies(scene) == (None, frozenset({101}))  # a press that is told at its end may have lost it
     for packet in [*press("6", 5000), rtp(1)]:
         scene.send(scene.a, packet, scene.ports[0])
     assert scene.events() == [Digit("call", 0, "6", 100)]
@@ -251,7 +252,22 @@ def test_keys_are_told_and_forwarded(scene: Scene) -> None:
     for packet in press("7", 9000):
         scene.send(scene.a, packet, scene.ports[0])
     assert scene.events() == []
-    assert scene.ports[0] in scene.form.flows  # type: ignore[union-attr]
+    assert scene.form.flows[scene.ports[0]].copies is None  # type: ignore[union-attr]
+
+
+def copies(scene: Scene) -> tuple[frozenset[int] | None, frozenset[int]]:
+    """What a form that forwards leg 0 unasked is to show, and what to ask about."""
+    wanted = scene.form.flows[scene.ports[0]].copies  # type: ignore[union-attr]
+    assert wanted is not None
+    return wanted.kinds, wanted.withheld
+
+
+def test_a_recording_wants_everything_and_leaves_the_keys_as_they_are(scene: Scene) -> None:
+    scene.send(scene.a, rtp(1), scene.ports[0])
+    scene.do(Listen("call", 0, (101,)), Record("call", 0, "x.wav"))
+    assert copies(scene) == (None, frozenset())
+    scene.do(control.StopRecording("call", 0))
+    assert copies(scene) == (frozenset({101}), frozenset())
 
 
 def test_keys_of_strangers_are_nobodys(scene: Scene) -> None:

@@ -41,7 +41,11 @@ def test_one_codec_is_left_with_the_keys() -> None:
     audio, video = found.description.media
     assert audio.formats == ("8", "101") and audio.port == 4000
     assert "G729" not in audio.lines and "annexb" not in audio.lines
-    assert "a=rtpmap:8 PCMA/8000" in audio.lines and "a=fmtp:101 0-15" in audio.lines and "a=ptime:20" in audio.lines
+    assert (
+        "a=rtpmap:8 PCMA/8000" in audio.lines
+        and "a=fmtp:101 0-15" in audio.lines
+        and "a=ptime:20" in audio.lines
+    )
     assert "rtcp-mux" not in audio.lines
     assert video.is_rejected and video.formats == ("96",)
 
@@ -53,7 +57,11 @@ def test_the_order_of_the_description_decides_and_not_ours() -> None:
 
 def test_a_static_payload_type_needs_no_rtpmap() -> None:
     found = narrowed(description(), ["PCMU"])
-    assert found is not None and found.codec == Codec("PCMU", 0) and found.description.media[0].formats == ("0", "101")
+    assert (
+        found is not None
+        and found.codec == Codec("PCMU", 0)
+        and found.description.media[0].formats == ("0", "101")
+    )
 
 
 def test_an_answer_is_the_mirror_of_its_offer() -> None:
@@ -101,7 +109,9 @@ def test_where_nothing_can_be_spoken(old: str, new: str) -> None:
 
 
 def test_the_first_audio_that_will_do_is_taken_and_the_other_refused() -> None:
-    text = OFFER.replace("m=video 4002 RTP/AVP 96\na=rtpmap:96 H264/90000", "m=audio 4002 RTP/AVP 0 100\na=rtpmap:100 x/8000")
+    text = OFFER.replace(
+        "m=video 4002 RTP/AVP 96\na=rtpmap:96 H264/90000", "m=audio 4002 RTP/AVP 0 100\na=rtpmap:100 x/8000"
+    )
     found = narrowed(description(text.replace("18 8 0 101 13", "18 101")), SPOKEN)
     assert found is not None and found.medium == 1
     assert [each.is_rejected for each in found.description.media] == [True, False]

@@ -178,9 +178,10 @@ class Performing:
             return
         self.sent.append(command)
         pauses = command.digits.count("w")
-        lasts = pauses * command.pause + (len(command.digits) - pauses) * (
-            command.milliseconds + command.gap
-        ) / 1000
+        lasts = (
+            pauses * command.pause
+            + (len(command.digits) - pauses) * (command.milliseconds + command.gap) / 1000
+        )
         if not self.is_mute:
             self._clock.after(lasts, lambda: self._answer(control.DigitsSent(*key, lasts, "finished")))
 

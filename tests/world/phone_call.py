@@ -163,7 +163,7 @@ class PhoneCall:
                 self.phone.violation("a reliable provisional response was never acknowledged by PRACK")
                 return
             assert self.invite.last is not None
-            self.phone.transmit(self.invite.last, self.invite.path)
+            self.invite.sent.append(self.phone.transmit(self.invite.last, self.invite.path))
             self._repeat_reliable(2 * interval, left - interval)
 
         self._reliable = self.phone.clock.after(interval, repeat)

@@ -26,6 +26,12 @@ from b2bua.store import schema
 
 router = APIRouter(prefix="/api", tags=["directory"])
 
+# Countries whose ringing tone the relay makes; a test compares them with its own.
+TONES = (
+    *("at", "au", "be", "br", "ca", "ch", "de", "dk", "es", "fi"),
+    *("fr", "gb", "ie", "it", "nl", "no", "nz", "pl", "pt", "se", "us"),
+)
+
 
 @router.get("/numbers", summary="Dialled numbers, and whom their calls go to")
 async def numbers(visitor: Viewer, desk: AtDesk) -> Response:
@@ -157,6 +163,7 @@ async def vocabulary(visitor: Viewer, desk: AtDesk) -> Response:
             "kinds": list(KINDS.values()),
             "variables": list(VARIABLES),
             "caller_ids": [CALLER, TRACKING],
+            "tones": list(TONES),
             "trunks": [
                 {
                     "name": trunk.name,

@@ -63,12 +63,11 @@ async def change_user(name: str, asked: UserChange, visitor: Owner, desk: AtDesk
 
 @router.delete("/users/{name}", status_code=204, summary="Let somebody in no more; his tokens end, too")
 async def remove_user(name: str, visitor: Owner, desk: AtDesk) -> Response:
-    before = await desk.people.user(name)
     try:
-        await desk.people.remove(name)
+        before = await desk.people.remove(name)
     except LookupError as problem:
         raise Refusal(404, str(problem)) from problem
-    await desk.audit.note(visitor.author, "user.remove", name, before and before.as_json())
+    await desk.audit.note(visitor.author, "user.remove", name, before.as_json())
     return Response(status_code=204)
 
 

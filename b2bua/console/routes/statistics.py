@@ -24,7 +24,6 @@ router = APIRouter(prefix="/api", tags=["statistics"])
 
 Moment = Annotated[int | None, Query(ge=0, le=1 << 62, description="Microseconds since 1970")]
 _DAY = 86_400_000_000
-_MINUTE = 60_000_000
 
 
 @router.get("/statistics", summary="By number, hour of the day and recipient; the last 30 days by default")
@@ -35,12 +34,12 @@ async def statistics(
     until: Moment = None,
     number: Annotated[str, Query(max_length=64, description="As it is dialled, or its name")] = "",
 ) -> Response:
-    until = (desk.now() // _MINUTE + 1) * _MINUTE if until is None else until
+    until = desk.now() if until is None else until
     since = until - 30 * _DAY if since is None else since
     if since >= until:
         raise Refusal(422, [Wrong("since", "is not before until.")])
-    found = await desk.figures.of(Selection(since, until, number))
-    return Json({"since": since, "until": until, **visitor.mask.value(tables.as_json(found))})
+    of, found = await desk.figures.of(Selection(since, until, number))
+    return Json({"since": of.since, "until": of.until, **visitor.mask.value(tables.as_json(found))})
 
 
 @router.get("/summary", summary="How calls came out, since midnight by default")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from b2bua.calls import branch as branch_module
+from b2bua.calls import inviting
 from b2bua.calls.branch import Branch
 from b2bua.calls.recipient import Credentials
 from b2bua.calls.record import RecipientOutcome, RecipientRecord
@@ -64,7 +64,7 @@ def test_each_status_has_its_outcome(status: int, outcome: RecipientOutcome) -> 
 
 
 def test_every_row_of_the_table_was_met() -> None:
-    assert set(branch_module._OUTCOMES) <= set(OUTCOMES)
+    assert set(inviting.OUTCOMES) <= set(OUTCOMES)
 
 
 def test_a_redirection_that_is_not_followed_is_kept_in_the_record() -> None:
@@ -154,13 +154,6 @@ def test_the_outbound_proxy_is_asked_for_and_the_uri_stays() -> None:
     call = rig.call()
     assert rig.ana.invites[0].get_all("route") == ["<sip:proxy.example;lr>"]
     rig.finish(call)
-
-
-@pytest.mark.parametrize(
-    ("uri", "route"), [("sip:p.example", "<sip:p.example;lr>"), ("sip:p.example;lr", "<sip:p.example;lr>")]
-)
-def test_routes_are_loose(uri: str, route: str) -> None:
-    assert branch_module._route(uri) == route
 
 
 # Not a word from it.
@@ -399,14 +392,6 @@ def test_as_often_as_is_allowed() -> None:
     call = rig.call(2.0)
     assert cell.is_ringing
     rig.finish(call)
-
-
-@pytest.mark.parametrize(
-    ("text", "q"),
-    [(None, 1.0), ("", 1.0), ("0.5", 0.5), ("0", 0.0), ("7", 1.0), ("-1", 0.0), ("high", 0.0), ("nan", 0.0)],
-)
-def test_what_q_means(text: str | None, q: float) -> None:
-    assert branch_module._q(text) == q
 
 
 # Answers.

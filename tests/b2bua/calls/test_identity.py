@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from b2bua.calls.identity import Identity
+from b2bua.calls.identity import Identity, digits_of
 from b2bua.calls.plan import CallPlan
 from b2bua.calls.recipient import DialStep, HeaderRecipe
 from b2bua.config.reaching import RING, flow_of
@@ -15,6 +15,7 @@ from sip_stack.headers import Address
 from sip_stack.message import Request, parse
 
 PLAIN = HeaderRecipe()
+ANONYMOUS = '"Anonymous" <sip:anonymous@anonymous.invalid>'  # RFC 3323 §4.1.1.3
 EVERYTHING = HeaderRecipe(
     asserted_identity=True, diversion=True, pass_headers=("x-account",), add=(("X-Site", "north"),)
 )
@@ -66,7 +67,7 @@ def test_the_caller_as_the_trunk_stated_him(caller: str, display: str, number: s
 def test_a_from_that_cannot_be_read_is_nobody() -> None:
     found = identity("<sip:1@[::zz]>")
     assert (found.display, found.number) == ("", "")
-    assert found.from_value(PLAIN) == "<sip:anonymous@192.0.2.1>"
+    assert found.from_value(PLAIN) == ANONYMOUS
 
 
 @pytest.mark.parametrize(
@@ -74,8 +75,12 @@ def test_a_from_that_cannot_be_read_is_nobody() -> None:
     [
         ('"Zoë" <sip:1@b.example>', PLAIN, '"Zoë" <sip:1@192.0.2.1>'),
         ("<sip:1@b.example>", PLAIN, "<sip:1@192.0.2.1>"),
-        ("<sip:b.example>", PLAIN, "<sip:anonymous@192.0.2.1>"),  # RFC 3323 §4.1.1.3
-        ('"Anonymous" <sip:anonymous@anonymous.invalid>', PLAIN, '"Anonymous" <sip:anonymous@192.0.2.1>'),
+        ("<sip:b.example>", PLAIN, ANONYMOUS),
+        (ANONYMOUS, PLAIN, ANONYMOUS),
+        (ANONYMOUS, HeaderRecipe(from_host="pbx.example"), ANONYMOUS),
+        (ANONYMOUS, HeaderRecipe(display_prefix="Sales: "), ANONYMOUS.replace('"A', '"Sales: A')),
+        (ANONYMOUS, HeaderRecipe(from_user="dialled"), "<sip:+15550100@192.0.2.1>"),
+        ("<sip:Anonymous@b.example>", PLAIN, ANONYMOUS),
         (r'"a \"b\" \\c" <sip:1@b.example>', PLAIN, r'"a \"b\" \\c" <sip:1@192.0.2.1>'),
         ('"Zoë" <sip:1@b.example>', HeaderRecipe(from_user="dialled"), '"Zoë" <sip:+15550100@192.0.2.1>'),
         ('"Zoë" <sip:1@b.example>', HeaderRecipe(from_user="+1999"), '"Zoë" <sip:+1999@192.0.2.1>'),
@@ -119,6 +124,80 @@ def test_the_callers_privacy_passes_whatever_the_recipe(recipe: HeaderRecipe) ->
     """RFC 3323 §4.2: what he asked for is asked of the next hop too."""
     found = identity("<sip:1@b.example>", "Privacy: id;critical")
     assert found.lines(recipe) == "Privacy: id;critical\r\n"
+
+
+@pytest.mark.parametrize("privacy", ["id", "user", "header;critical", "ID"])
+def test_who_asks_for_privacy_is_anonymous(privacy: str) -> None:
+    found = identity('"Zoë" <sip:+15550199@b.example>', f"Privacy: {privacy}")
+    assert found.is_private and found.from_value(PLAIN) == ANONYMOUS
+    ours = found.from_value(HeaderRecipe(from_user="dialled", display_prefix="Sales: "))
+    assert ours == '"Sales: " <sip:+15550100@192.0.2.1>', "where our own number is shown, his name is not"
+
+
+@pytest.mark.parametrize("privacy", ["none", "critical", "session"])
+def test_other_privacy_hides_nobody(privacy: str) -> None:
+    """RFC 3323 §4.2: session is the media's; none asks that nothing be hidden."""
+    found = identity('"Zoë" <sip:+15550199@b.example>', f"Privacy: {privacy}")
+    assert not found.is_private and found.from_value(PLAIN) == '"Zoë" <sip:+15550199@192.0.2.1>'
+
+
+HIDDEN = ("Privacy: id", 'P-Asserted-Identity: "Zoë" <sip:+15550198@b.example>, <tel:+15550198>')
+TOLD = HeaderRecipe(asserted_identity=True, private_identity=True)
+
+
+@pytest.mark.parametrize(
+    ("caller", "headers", "recipe", "lines"),
+    [
+        (ANONYMOUS, HIDDEN, HeaderRecipe(asserted_identity=True), "Privacy: id\r\n"),
+        (ANONYMOUS, HIDDEN, HeaderRecipe(pass_headers=("p-asserted-identity",)), "Privacy: id\r\n"),
+        (ANONYMOUS, HIDDEN, HeaderRecipe(private_identity=True), "Privacy: id\r\n"),
+        (
+            ANONYMOUS,
+            HIDDEN,
+            TOLD,
+            "Privacy: id\r\nP-Asserted-Identity: <sip:+15550198@192.0.2.1>\r\n",
+        ),
+        (
+            ANONYMOUS,
+            HIDDEN[1:],
+            TOLD,
+            "Privacy: id\r\nP-Asserted-Identity: <sip:+15550198@192.0.2.1>\r\n",
+        ),
+        (
+            "<sip:+15550199@b.example>",
+            HIDDEN[:1],
+            TOLD,
+            "Privacy: id\r\nP-Asserted-Identity: <sip:+15550199@192.0.2.1>\r\n",
+        ),
+        (ANONYMOUS, (), TOLD, ""),
+        (ANONYMOUS, ("P-Asserted-Identity: nonsense <",), TOLD, ""),
+        (
+            ANONYMOUS,
+            HIDDEN,
+            HeaderRecipe(from_user="dialled", asserted_identity=True),
+            "Privacy: id\r\nP-Asserted-Identity: <sip:+15550100@192.0.2.1>\r\n",
+        ),
+    ],
+)
+def test_who_he_is_goes_to_trusted_trunks_alone(
+    caller: str, headers: tuple[str, ...], recipe: HeaderRecipe, lines: str
+) -> None:
+    """RFC 3325 §7, and §9.3: it goes with Privacy: id, so that it goes no further."""
+    assert identity(caller, *headers).lines(recipe) == lines
+
+
+@pytest.mark.parametrize(
+    ("number", "digits"),
+    [
+        ("+15550199", "15550199"),
+        ("0015550199", "15550199"),
+        ("+1-555-0199", "15550199"),
+        ("214", ""),
+        ("ana", ""),
+    ],
+)
+def test_the_digits_of_a_number(number: str, digits: str) -> None:
+    assert identity(f"<sip:{number}@b.example>").digits == digits == digits_of(f"sip:{number}@b.example;x=y")
 
 
 def test_each_line_of_a_recipe() -> None:

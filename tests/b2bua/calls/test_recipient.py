@@ -52,5 +52,5 @@ def test_they_are_values(value: object) -> None:
 
 
 def test_the_words_of_the_configuration() -> None:
-    assert {mode.value for mode in EarlyMedia} == {"none", "first", "single"}
+    assert {mode.value for mode in EarlyMedia} == {"none", "first", "single", "ringback"}
     assert {policy.value for policy in SixXX} == {"recipient", "everyone"}

@@ -22,6 +22,7 @@ from rtp_relay.forms.memory import MemoryForm
 from rtp_relay.forms.user import UserForm
 from rtp_relay.relay import Relay, Settings
 from rtp_relay.source import Address, address_of
+from rtp_relay.studio import Studio
 
 FORMS = ("user", "memory", "tc", "tc on a wire", "xdp")
 WIRED = ("tc on a wire", "xdp")  # the relay in one network namespace, everybody else in another
@@ -93,7 +94,9 @@ class MemoryParty:
 class Rig:
     """`now` is the time. Ports are `first` to `first + 2 * pairs - 1`, less what others have."""
 
-    def __init__(self, form: str, version_6: bool = False, pairs: int = 24, **settings: Any) -> None:
+    def __init__(
+        self, form: str, version_6: bool = False, pairs: int = 24, studio: Studio | None = None, **settings: Any
+    ) -> None:
         self.now = 1000.0
         self._wire = the_wire() if form in WIRED else None
         self._stack = ExitStack()
@@ -109,7 +112,7 @@ class Rig:
         chosen = Settings(first_port=first, last_port=first + 2 * pairs - 1, **settings)
         self.notes: list[tuple[str, dict[str, object]]] = []
         interface = Interface("main", self.host, self.host)
-        self.relay = Relay(self.form, [interface], chosen, self._note)
+        self.relay = Relay(self.form, [interface], chosen, self._note, studio)
         self._next_port = 41000
 
     def _made(self, form: str, first: int, last: int) -> UserForm | MemoryForm:

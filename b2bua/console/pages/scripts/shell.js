@@ -1,6 +1,6 @@
 // Around every page: places to go, the state of the service, who is there.
 
-import { session } from "./api.js";
+import { session, useToken } from "./api.js";
 import { fill, h } from "./dom.js";
 import { icon } from "./icons.js";
 import { live } from "./live.js";
@@ -62,7 +62,7 @@ function changePassword() {
     event.preventDefault();
     const values = Object.fromEntries(new FormData(event.target));
     try {
-      await session.password(values.old, values.fresh);
+      useToken((await session.password(values.old, values.fresh)).csrf);
       box.shut();
       toast("Your password is changed.");
     } catch (refused) { fill(problem, h("p", { class: "remark error" }, refused.message)); }
@@ -82,12 +82,13 @@ function who(user) {
 function serviceState() {
   const lamp = h("span", { class: "lamp" });
   const words = h("span", {}, "Connecting …");
+  const whole = h("div", { class: "service-state", role: "status" }, lamp, words);
   live.watch(({ core }) => {
     lamp.className = `lamp ${core.there ? "good" : "bad"}`;
     words.textContent = core.there ? "Service is running" : "Service is away";
-    lamp.parentElement.title = core.there ? "Calls are handled." : core.reason;
+    whole.title = core.there ? "Calls are handled." : core.reason;
   });
-  return h("div", { class: "service-state", role: "status" }, lamp, words);
+  return whole;
 }
 
 function more(user, go) {
@@ -113,7 +114,7 @@ export function shell(user, go) {
       h("a", { class: "brand", href: "/calls" }, h("img", { src: "/style/mark.svg", alt: "" }), h("span", {}, "Multiring")),
       h("nav", { "aria-label": "Places" }, h("div", { class: "places" }, PLACES.map((each) => place(each))), h("p", { class: "places-title" }, "Set-up"), h("div", { class: "places" }, SET_UP.map((each) => place(each)))),
       h("div", { class: "side-foot" }, serviceState(), h("div", { class: "row tight" }, schemeButton(),
-        h("button", { class: "button plain small", type: "button", title: "Change your password", on: { click: changePassword } }, h("span", { class: "who-text" }, "Password"), icon("settings"))), who(user))),
+        h("button", { class: "button plain square small", type: "button", title: "Change your password", "aria-label": "Change your password", on: { click: changePassword } }, icon("key"))), who(user))),
     h("main", { class: "page", id: "main", tabindex: "-1" }),
     h("nav", { class: "tabs-below", "aria-label": "Places" }, PLACES.map((each) => place(each, true)),
       h("button", { class: "place", type: "button", on: { click: () => more(user, go) } }, icon("more"), h("span", { class: "place-name" }, "More"))));

@@ -6,8 +6,9 @@ import { copy } from "../parts/dialog.js";
 import { button, card } from "../parts/page.js";
 import { interval, offset } from "../words.js";
 
-const LEFT = 108;
-const COLUMN = 172;
+const LEFT = 96;
+const NARROWEST = 112;  // of a column
+const WIDEST = 230;
 const ROW = 30;
 const TOP = 14;
 const PAUSE = 1_000_000;
@@ -21,9 +22,25 @@ export function ladder(call, messages) {
     for (const other of whole.querySelectorAll(".arrow")) other.setAttribute("aria-pressed", String(other === arrow));
     whole.classList.add("open");
     message.hidden = false;
-    fill(message, text(each, call, parties, () => { message.hidden = true; whole.classList.remove("open"); arrow.setAttribute("aria-pressed", "false"); arrow.focus(); }));
+    fill(message, text(each, call, parties, () => { message.hidden = true; whole.classList.remove("open"); const own = whole.querySelector(".arrow[aria-pressed=true]"); own?.setAttribute("aria-pressed", "false"); own?.focus(); }));
   };
-  fill(whole, h("div", { class: "ladder" }, h("div", { class: "ladder-body", tabindex: "-1" }, picture(call, messages, parties, open))), message);
+  const body = h("div", { class: "ladder-body", tabindex: "-1" });
+  let drawn = 0;
+  const draw = () => {
+    const column = Math.min(WIDEST, Math.max(NARROWEST, Math.floor((body.clientWidth - LEFT - 8) / parties.length)));
+    if (column === drawn || !body.clientWidth) return;
+    drawn = column;
+    const before = body.querySelector(".arrow[tabindex='0']")?.dataset.index ?? "0";
+    const pressed = body.querySelector(".arrow[aria-pressed=true]")?.dataset.index;
+    const isFocused = body.contains(document.activeElement);
+    fill(body, picture(call, messages, parties, open, column));
+    const arrow = body.querySelector(`[data-index="${before}"]`);
+    arrow.setAttribute("tabindex", "0");
+    if (pressed) body.querySelector(`[data-index="${pressed}"]`).setAttribute("aria-pressed", "true");
+    if (isFocused) arrow.focus();
+  };
+  new ResizeObserver(draw).observe(body);
+  fill(whole, h("div", { class: "ladder" }, body), message);
   return card("SIP ladder", whole, [h("span", { class: "quiet small" }, `${messages.length} messages; choose one to read it`)]);
 }
 
@@ -34,9 +51,9 @@ function partiesOf(call, messages) {
   return [{ leg: 0, name: call.caller_name || call.caller || "Caller" }, { leg: null, name: "Multiring" }, ...legs.map((leg) => ({ leg, name: name(leg) }))];
 }
 
-function picture(call, messages, parties, open) {
-  const x = (index) => LEFT + COLUMN / 2 + index * COLUMN;
-  const width = LEFT + COLUMN * parties.length;
+function picture(call, messages, parties, open, column) {
+  const x = (index) => LEFT + column / 2 + index * column;
+  const width = LEFT + column * parties.length;
   const rows = [];
   let y = TOP + 46;
   let before = messages[0].at;
@@ -47,35 +64,37 @@ function picture(call, messages, parties, open) {
       y += ROW - 4;
     }
     before = each.at;
-    rows.push(arrow(each, index, y, x, parties, call, open));
+    rows.push(arrow(each, index, y, x, parties, call, open, column));
     y += ROW;
   });
   const height = y + 6;
   const lives = parties.map((_, index) => s("line", { class: "life", x1: x(index), x2: x(index), y1: TOP + 22, y2: height - 8 }));
-  const names = parties.map((party, index) => s("text", { class: "party", x: x(index), y: TOP + 8 }, cut(party.name, 20)));
+  const names = parties.map((party, index) => s("text", { class: "party", x: x(index), y: TOP + 8 }, cut(party.name, Math.floor(column / 8))));
   const svg = s("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": `Ladder of ${messages.length} messages. Arrow keys go from one to the next.` }, lives, names, rows);
   svg.addEventListener("keydown", (event) => move(event, svg));
-  svg.querySelector(".arrow").setAttribute("tabindex", "0");
   return svg;
 }
 
-function arrow(message, index, y, x, parties, call, open) {
+function arrow(message, index, y, x, parties, call, open, column) {
   const service = 1;
   const party = Math.max(0, parties.findIndex((each) => each.leg === message.leg));
   const [from, to] = message.received ? [party, service] : [service, party];
   const toRight = to > from;
   const end = x(to) + (toRight ? -2 : 2);
   const label = `${message.name}${message.has_sdp ? " + SDP" : ""}${message.is_again ? " (again)" : ""}`;
-  const middle = x(party) + (party > service ? -COLUMN / 2 : COLUMN / 2);
+  const middle = x(party) + (party > service ? -column / 2 : column / 2);
   const words = `${offset(message.at, call.started_at)}: ${parties[from].name} to ${parties[to].name}: ${label}`;
   const element = s("g", { class: `arrow ${kind(message)}`, role: "button", tabindex: "-1", "aria-pressed": "false", "aria-label": words },
-    s("rect", { x: 2, y: y - 20, width: LEFT + COLUMN * parties.length - 4, height: ROW - 2, rx: 5 }),
+    s("rect", { x: 2, y: y - 20, width: LEFT + column * parties.length - 4, height: ROW - 2, rx: 5 }),
     s("text", { class: "time", x: 8, y: y + 1, style: { "text-anchor": "start", "font-weight": "400" } }, offset(message.at, call.started_at)),
     s("line", { x1: x(from), x2: end, y1: y, y2: y }),
     s("path", { d: toRight ? `M${end} ${y}l-8 -4.5v9z` : `M${end} ${y}l8 -4.5v9z` }),
     s("text", { x: middle, y: y - 6 }, cut(label, 27)),
     s("title", {}, [label, message.reason, message.cseq].filter(Boolean).join(" · ")));
-  const choose = () => open(message, element);
+  const choose = () => {
+    for (const each of element.parentElement.querySelectorAll(".arrow")) each.setAttribute("tabindex", each === element ? "0" : "-1");
+    open(message, element);
+  };
   element.addEventListener("click", choose);
   element.addEventListener("keydown", (event) => { if (event.key === "Enter" || event.key === " ") { event.preventDefault(); choose(); } });
   element.dataset.index = index;

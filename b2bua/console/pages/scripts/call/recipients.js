@@ -22,7 +22,7 @@ function row(recipient, call, until) {
   return h("div", { class: `recipient-row ${isWinner ? "winner" : ""}`, role: "row" },
     h("div", { class: "who-cell", role: "cell" }, h("span", { class: "face", "aria-hidden": "true" }, initials(recipient.name)),
       h("div", {}, h("strong", { class: "cut" }, recipient.name), h("div", { class: "faint small cut", title: recipient.uri }, recipient.uri))),
-    h("div", { role: "cell", class: "row tight" }, h("span", { class: `lamp ${tone}`, "aria-hidden": "true" }), h("span", {}, recipient.sentence || word)),
+    h("div", { role: "cell", class: "outcome" }, h("span", { class: `lamp ${tone}`, "aria-hidden": "true" }), h("span", {}, recipient.sentence || word)),
     h("div", { role: "cell" }, bar(recipient, call.started_at, until)),
     at("Rang at", recipient.ringing_at, call), at("Answered at", recipient.answered_at, call), at("Ended at", recipient.ended_at, call),
     h("span", { role: "cell", class: `at ${recipient.status ? "" : "none"}` }, h("span", { class: "cell-name" }, "SIP "), recipient.status ?? "–"));

@@ -36,7 +36,7 @@ export function dialStep({ step, key, words, changed, user, redraw }) {
       question("When somebody cannot take it", null,
         choose(step, set, "decline", "One recipient declines", [["recipient", "The others ring on"], ["everyone", "Stop ringing everyone"]], "recipient"),
         choose(step, set, "answered_elsewhere", "Phones that stop because somebody else answered", [["hide", "Show no missed call"], ["show", "Show a missed call"]], "hide"),
-        choose(step, set, "redirect", "A phone forwards the call", [["ignore", "Note it, do not follow"], ["follow", "Follow once, where calls may go"]], "ignore"),
+        choose(step, set, "redirect", "A phone forwards the call", [["ignore", "Note it, do not follow"], ["follow", "Follow it once"]], "ignore"),
         choose(step, set, "six_xx", "A phone refuses for good (6xx)", [["recipient", "Only that recipient stops"], ["everyone", "Stop ringing everyone"]], "recipient"))),
   ];
 }

@@ -4,12 +4,13 @@ import { h, s } from "../dom.js";
 import { icon } from "../icons.js";
 import { KINDS, does, exitsOf, following, kindOf, path, stepOf, titleOf } from "./model.js";
 
-const WIDE = 224;
-const GAP = 84;
+const WIDE = 212;
+const GAP = 60;
 const BETWEEN = 20;
 const HEAD = 78;
 const EXIT = 27;
-const ENTRY = 138;
+const ENTRY = 134;  // right edge of where calls come from
+const LANE = 9;  // between arrows that go round beneath the steps
 
 /** said: what steps do by the server's words, by name; counts: errors and warnings, by step. */
 export function flowMap({ flow, selected, said, counts, choose, numbers }) {
@@ -27,20 +28,25 @@ export function flowMap({ flow, selected, said, counts, choose, numbers }) {
 function drawn(flow, steps, cards, entry) {
   const boxes = laidOut(flow, steps);
   const width = Math.max(...[...boxes.values()].map((box) => box.x + WIDE)) + 16;
-  const height = Math.max(...[...boxes.values()].map((box) => box.y + box.height)) + 14;
   for (const [name, box] of boxes) {
     const element = cards.get(name);
     for (const [key, value] of Object.entries({ left: box.x, top: box.y, width: WIDE, height: box.height })) element.style.setProperty(key, `${value}px`);
   }
   const start = boxes.get(flow.first);
   const lines = start ? [edge(ENTRY, start.y + 34, start.x, start.y + 34)] : [];
+  let bottom = Math.max(...[...boxes.values()].map((box) => box.y + box.height)) + 12;
   for (const [name] of steps) {
     exitsOf(flow, name).forEach((exit, index) => {
       const to = boxes.get(following(flow, name, exit));
       const from = boxes.get(name);
-      if (to && exit.to) lines.push(edge(from.x + WIDE, from.y + HEAD + EXIT * index + EXIT / 2 - 4, to.x, to.y + 34, exit.exit === "answered" ? "good" : ""));
+      if (!to || !exit.to) return;
+      const [x1, y1, x2, y2] = [from.x + WIDE, from.y + HEAD + EXIT * index + EXIT / 2 - 4, to.x, to.y + 34];
+      const passed = [...boxes.values()].filter((box) => box.x > from.x && box.x < to.x && box !== to);
+      const isFar = x2 - x1 > GAP && passed.length;
+      if (isFar || x2 <= x1) { lines.push(round(x1, y1, x2, y2, isFar ? Math.max(y1, ...passed.map((box) => box.y + box.height + 10 + LANE * lines.length % 3)) : bottom)); if (!isFar) bottom += LANE; } else lines.push(edge(x1, y1, x2, y2, exit.exit === "answered" ? "good" : ""));
     });
   }
+  const height = bottom + 8;
   const entryPill = h("p", { class: "entry", title: `Calls to ${entry}` }, h("span", { class: "faint small" }, "Calls to"), h("strong", {}, entry));
   if (start) entryPill.style.setProperty("top", `${start.y + 8}px`);
   return h("div", { class: "path-map", tabindex: "-1" }, h("div", { class: "path-room", style: { width: `${width}px`, height: `${height}px` } },
@@ -66,7 +72,7 @@ function laidOut(flow, steps) {
     let y = 14;
     for (const name of names) {
       const height = HEAD + EXIT * exitsOf(flow, name).length + (exitsOf(flow, name).length ? 6 : -8);
-      boxes.set(name, { x: ENTRY + 56 + column * (WIDE + GAP), y, height });
+      boxes.set(name, { x: ENTRY + 36 + column * (WIDE + GAP), y, height });
       y += height + BETWEEN;
     }
   });
@@ -74,10 +80,17 @@ function laidOut(flow, steps) {
 }
 
 function edge(x1, y1, x2, y2, tone = "") {
-  const isBack = x2 <= x1;
-  const bend = isBack ? 60 : Math.max(28, (x2 - x1) / 2);
-  return s("path", { class: `path-line ${tone} ${isBack ? "back" : ""}`, d: `M${x1} ${y1}C${x1 + bend} ${y1} ${x2 - bend} ${y2} ${x2 - 2} ${y2}`, "marker-end": "url(#tip)" });
+  const bend = Math.max(24, (x2 - x1) / 2);
+  return line(tone, `M${x1} ${y1}C${x1 + bend} ${y1} ${x2 - bend} ${y2} ${x2 - 2} ${y2}`);
 }
+
+/** An arrow that goes beneath the steps between: forward past them, or back. */
+function round(x1, y1, x2, y2, lane) {
+  const half = GAP / 2;
+  return line(x2 <= x1 ? "back" : "", `M${x1} ${y1}C${x1 + half} ${y1} ${x1 + half / 2} ${lane} ${x1 + half} ${lane}L${x2 - half} ${lane}C${x2 - half / 2} ${lane} ${x2 - half} ${y2} ${x2 - 2} ${y2}`);
+}
+
+const line = (tone, d) => s("path", { class: `path-line ${tone}`, d, "marker-end": "url(#tip)" });
 
 function card({ flow, name, selected, said, counts, choose, isNarrow }) {
   const kind = kindOf(flow, name);
@@ -92,7 +105,7 @@ function card({ flow, name, selected, said, counts, choose, isNarrow }) {
       isNarrow ? null : h("span", { class: "hidden-but-read" }, `leads to ${words}.`));
   });
   return h("button", { class: `node ${kind}`, type: "button", "aria-pressed": String(name === selected), data: { step: name }, on: { click: () => choose(name) } },
-    h("span", { class: "node-head" }, h("span", { class: "node-picture" }, icon(KINDS[kind].picture)), h("span", { class: "grow" }, h("strong", { class: "cut" }, titleOf(name)), h("span", { class: "node-does" }, said.get(name) ?? does(flow, name))), badge),
+    h("span", { class: "node-head" }, h("span", { class: "node-picture" }, icon(KINDS[kind].picture)), h("span", { class: "grow" }, h("strong", { class: "cut" }, titleOf(name)), h("span", { class: "node-does" }, said.get(name) ?? does(flow, name)))), badge,
     rows.length ? h("span", { class: "node-exits" }, rows) : null);
 }
 

@@ -70,23 +70,17 @@ export function following(flow, name, exit) {
   return "";
 }
 
-/** Steps by how far they are from the start: [name, column] in the order of the path; those no call comes to, last. */
+/** Steps by the longest way to them: [name, column] in the order of the path; those no call comes to, last, with -1. */
 export function path(flow) {
   const columns = new Map();
-  const waiting = stepOf(flow, flow.first) ? [flow.first] : [];
-  if (waiting.length) columns.set(flow.first, 0);
-  while (waiting.length) {
-    const name = waiting.shift();
-    for (const exit of exitsOf(flow, name)) {
-      const next = following(flow, name, exit);
-      if (next && stepOf(flow, next) && !columns.has(next)) {
-        columns.set(next, columns.get(name) + 1);
-        waiting.push(next);
-      }
-    }
-  }
+  const visit = (name, column, way) => {
+    if (!stepOf(flow, name) || way.includes(name) || columns.get(name) >= column) return;
+    columns.set(name, column);
+    for (const exit of exitsOf(flow, name)) visit(following(flow, name, exit), column + 1, [...way, name]);
+  };
+  visit(flow.first, 0, []);
   const alone = namesOf(flow).filter((name) => !columns.has(name));
-  return [...columns, ...alone.map((name) => [name, -1])];
+  return [...[...columns].sort((one, other) => one[1] - other[1]), ...alone.map((name) => [name, -1])];
 }
 
 const STARTS = {

@@ -44,7 +44,7 @@ function placeOf(places, field) {
   const parts = (field ?? "").split(".");
   while (parts.length) {
     const found = places.get(parts.join("."));
-    if (found) return found;
+    if (found && !found.closest("[hidden]")) return found;
     parts.pop();
   }
   return places.get("");

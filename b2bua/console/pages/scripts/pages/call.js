@@ -69,11 +69,11 @@ function verdict(call) {
     h("dl", { class: "facts" },
       fact("Caller", call.caller_name ? `${call.caller_name}, ${call.caller}` : call.caller || "Anonymous"),
       fact("Number", call.number_name ? `${call.number_name} (${call.dialled})` : call.dialled),
-      call.flow ? fact("Call flow", h("a", { href: `/flows/${encodeURIComponent(call.flow)}` }, call.flow_version ? `${call.flow}, version ${call.flow_version}` : call.flow)) : null,
+      call.flow && call.flow !== call.dialled ? fact("Call flow", h("a", { href: `/flows/${encodeURIComponent(call.flow)}` }, call.flow_version ? `${call.flow}, version ${call.flow_version}` : call.flow)) : null,
       fact("Rang", until ? interval(until - call.started_at) : "still ringing"),
       call.answered_at ? fact("Talked", call.ended_at ? interval(call.ended_at - call.answered_at) : "still talking") : null,
       fact("Trunk", call.trunk || "none"),
-      fact("Caller was told", call.status ? `${call.status} ${call.reason}`.trim() : "nothing yet"),
+      fact("Caller was told", call.answered_at ? "200 OK" : call.status ? `${call.status} ${call.reason}`.trim() : "nothing yet"),
       fact("Call", h("span", { class: "mono" }, call.id.slice(0, 10)))));
 }
 
