@@ -17,8 +17,8 @@ object with "event", "call" (its id) and "at" (microseconds since 1970):
         once a second of each call that talks, up to some fifty: form (how the relay forwards), legs, each with leg,
         medium, packets, lost, jitter (ms), strangers (all of what came), sent, far (the address of the far end)
     relay
-        once a second, of no call (""): form, reason, flows (that the kernel has), packets_in_kernel (forwarded there)
-        and packets_in_user_space (that came to sockets)
+        once a second, of no call (""): form, reason, flows (that the kernel has), packets_in_kernel (forwarded there),
+        packets_in_user_space (that came to sockets) and strangers_in_kernel (packets dropped there for their source)
 
 Whoever may open the socket may listen and end calls: it is for the service's own user (mode 0600).
 """

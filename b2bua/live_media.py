@@ -73,6 +73,7 @@ def _relay_event(measures: Measures, reason: str) -> Said:
         "flows": measures.flows,
         "packets_in_kernel": measures.kernel_packets,
         "packets_in_user_space": measures.packets,
+        "strangers_in_kernel": measures.kernel_strangers,
     }
 
 

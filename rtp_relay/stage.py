@@ -256,6 +256,7 @@ class Stage:
         self._catch_up(endpoint)
         attention = self._attention(endpoint, command.call, command.leg, tell)
         kinds = command.payload_types
+        endpoint.stream.expect(kinds)
         attention.ear = Ear(kinds, endpoint.stream.clock_rates, command.early) if kinds else None
         attention.forwards = command.forward
         self._attend(endpoint, attention)

@@ -19,7 +19,7 @@ NEVER: Final = -1.0
 KEPT: Final = (
     "packets", "octets", "strangers", "ssrc", "ssrc_changes", "payload_type", "jitter", "first_packet",
     "last_packet", "longest_gap", "_clock_rate", "_kind", "_timestamp", "_base", "_highest", "_received",
-    "_carried_lost", "_bad_sequence",
+    "_carried_lost", "_bad_sequence", "_other",
 )  # fmt: skip
 _kept = operator.attrgetter(*KEPT)
 
@@ -27,7 +27,8 @@ _kept = operator.attrgetter(*KEPT)
 class Standing(NamedTuple):
     """Where a stream stands between two packets: all that a form needs to count the next ones by itself.
 
-    Times are seconds, absolute monotonic or intervals. highest is an extended sequence number.
+    Times are seconds, absolute monotonic or intervals. highest is an extended sequence number. other_kind: the payload
+    type that takes turns with `kind` (speech and telephone-event), -1 for none.
     """
 
     ssrc: int
@@ -38,13 +39,15 @@ class Standing(NamedTuple):
     last_packet: float
     jitter: float
     longest_gap: float
+    other_kind: int = -1
+    other_clock_rate: int = DEFAULT_CLOCK_RATE
 
 
 class Stream:
     """Figures of what one endpoint received. Octets are those of the UDP payload, RTP header included."""
 
     __slots__ = (
-        "_bad_sequence", "_base", "_carried_lost", "_clock_rate", "_highest", "_kind", "_received",
+        "_bad_sequence", "_base", "_carried_lost", "_clock_rate", "_highest", "_kind", "_other", "_received",
         "_timestamp", "clock_rates", "first_packet", "jitter", "last_packet", "longest_gap", "octets",
         "packets", "paused", "payload_type", "ssrc", "ssrc_changes", "strangers",
     )  # fmt: skip
@@ -64,6 +67,7 @@ class Stream:
         self.clock_rates: dict[int, int] | None = None
         self._clock_rate = DEFAULT_CLOCK_RATE
         self._kind = -1  # payload type of the last packet
+        self._other = -1  # of the last one that was of another, or may be expected
         self._timestamp = 0
         self._base = 0  # extended sequence number of the run's first packet
         self._highest = -1  # extended sequence number, the highest so far; -1: no RTP yet
@@ -143,20 +147,27 @@ class Stream:
             return None
         return Standing(
             self.ssrc, max(self._kind, 0), self._clock_rate, self._highest, self._timestamp,
-            self.last_packet, self.jitter, self.longest_gap,
+            self.last_packet, self.jitter, self.longest_gap, self._other, self._rate_of(self._other),
         )  # fmt: skip
+
+    def expect(self, kinds: tuple[int, ...]) -> None:
+        """Of these payload types (telephone-event) one may come: that whose clock is that of what goes on, if any."""
+        if self._other < 0 and kinds:
+            self._other = next((kind for kind in kinds if self._rate_of(kind) == self._clock_rate), kinds[0])
 
     def absorb(self, packets: int, octets: int, after: Standing, is_read: bool) -> None:
         """Account for packets that a form has counted, and go on from where the stream stands after them.
 
-        None of them was such as to need a look: SSRC and payload type are what they were.
+        None of them was such as to need a look: the SSRC is what it was, and the payload type one of the two.
         """
         self.packets += packets
         self.octets += octets
         self.last_packet = after.last_packet
         self.longest_gap = max(self.longest_gap, after.longest_gap)
         if is_read:
-            if after.timestamp != self._timestamp:
+            if after.kind != self._kind:
+                self._turn_to(after.kind)
+            elif after.timestamp != self._timestamp:
                 self.payload_type = self._kind
             self._received += packets
             self._highest = after.highest
@@ -169,11 +180,7 @@ class Stream:
         if self.payload_type < 0 or ssrc != self.ssrc:
             self.payload_type = payload_type
         if payload_type != self._kind:
-            self._kind = payload_type
-            known = self.clock_rates or STATIC_CLOCK_RATES
-            self._clock_rate = known.get(payload_type) or STATIC_CLOCK_RATES.get(
-                payload_type, DEFAULT_CLOCK_RATE
-            )
+            self._turn_to(payload_type)
         if self._highest < 0:
             self.ssrc = ssrc
             self._restart(sequence)
@@ -181,6 +188,17 @@ class Stream:
             self.ssrc_changes += 1
             self.ssrc = ssrc
             self._restart(sequence)
+
+    def _turn_to(self, payload_type: int) -> None:
+        """Another payload type takes its turn."""
+        if self._kind >= 0:
+            self._other = self._kind
+        self._kind = payload_type
+        self._clock_rate = self._rate_of(payload_type)
+
+    def _rate_of(self, payload_type: int) -> int:
+        known = self.clock_rates or STATIC_CLOCK_RATES
+        return known.get(payload_type) or STATIC_CLOCK_RATES.get(payload_type, DEFAULT_CLOCK_RATE)
 
     def _note_gap(self, now: float) -> None:
         if self.first_packet == NEVER:

@@ -2,22 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from sip_stack.flow import Flow
 
-
-class Traced(NamedTuple):
-    """A message and where it passed; leg 0 is the caller's, 1 and up are branches."""
-
-    at: float
-    leg: int
-    received: bool
-    flow: Flow
-    data: bytes
-
-
-_traced = tuple.__new__  # what Traced(...) comes to, without its call: it is done for every message
+# A message and where it passed: when (monotonic), the leg (0 is the caller's, 1 and up are branches), whether it was
+# received, its flow and its octets. A plain tuple, since one is made of every message and few are looked at.
+Traced = tuple[float, int, bool, Flow, bytes]
 
 
 class Trace:
@@ -31,5 +20,6 @@ class Trace:
         self.limit = limit  # messages a call; a call of many hours must not eat the memory
 
     def note(self, at: float, received: bool, flow: Flow, data: bytes) -> None:
-        if len(self.messages) < self.limit:
-            self.messages.append(_traced(Traced, (at, self.leg, received, flow, data)))
+        messages = self.messages
+        if len(messages) < self.limit:
+            messages.append((at, self.leg, received, flow, data))

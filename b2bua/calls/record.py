@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, overload
+
+from sip_stack.trace import Traced
 
 
 class CallOutcome(enum.Enum):
@@ -60,6 +63,51 @@ class TraceEntry(NamedTuple):
     local: str  # "host:port"
     remote: str
     data: bytes
+
+
+class NotedTrace(Sequence[TraceEntry]):
+    """The messages of a call as the stack has noted them, which read as TraceEntry.
+
+    An entry is made when it is asked for: of most calls nobody looks at any, and the store keeps them as they are.
+    messages: their times are of the monotonic clock. offset: seconds from it to the time of day.
+    places: our addresses, "host:port", by the names of the listeners.
+    """
+
+    __slots__ = ("messages", "offset", "places")
+
+    def __init__(self, messages: Iterable[Traced], offset: float, places: Mapping[str, str]) -> None:
+        self.messages = tuple(messages)
+        self.offset = offset
+        self.places = places
+
+    def __len__(self) -> int:
+        return len(self.messages)
+
+    @overload
+    def __getitem__(self, index: int) -> TraceEntry: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[TraceEntry]: ...
+    def __getitem__(self, index: int | slice) -> TraceEntry | list[TraceEntry]:
+        if isinstance(index, slice):
+            return [self._entry(noted) for noted in self.messages[index]]
+        return self._entry(self.messages[index])
+
+    def __iter__(self) -> Iterator[TraceEntry]:
+        return map(self._entry, self.messages)
+
+    def __eq__(self, other: object) -> bool:
+        return list(self) == list(other) if isinstance(other, Sequence) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def _entry(self, noted: Traced) -> TraceEntry:
+        at, leg, received, flow, data = noted
+        remote = f"[{flow.host}]:{flow.port}" if ":" in flow.host else f"{flow.host}:{flow.port}"
+        local = self.places.get(flow.local, flow.local)
+        return TraceEntry(int((at + self.offset) * 1e6), leg, received, flow.transport, local, remote, data)
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} messages>"
 
 
 @dataclass(slots=True)
@@ -147,4 +195,4 @@ class CallRecord:
     voicemail_seconds: float = 0.0
     recipients: list[RecipientRecord] = field(default_factory=list)
     streams: list[StreamRecord] = field(default_factory=list)
-    trace: list[TraceEntry] = field(default_factory=list)
+    trace: Sequence[TraceEntry] = ()

@@ -15,7 +15,7 @@ from b2bua.calls.branch import Branch
 from b2bua.calls.call import Call, State
 from b2bua.calls.plan import CallPlan
 from b2bua.calls.quality import assess, codec_of
-from b2bua.calls.record import CallRecord, RecipientRecord, StreamRecord, TraceEntry, readable
+from b2bua.calls.record import CallRecord, NotedTrace, RecipientRecord, StreamRecord, readable
 from b2bua.calls.sentences import call_sentence, recipient_sentence
 from b2bua.calls.turns import NoTurns, Turns
 from rtp_relay import control
@@ -28,7 +28,6 @@ from sip_stack.outgoing import lines
 from sip_stack.server_location import numeric_target
 from sip_stack.session_timer import TimerPolicy
 from sip_stack.stack import METHODS, Stack
-from sip_stack.trace import Traced
 
 
 class Question(NamedTuple):
@@ -90,7 +89,7 @@ class Switchboard:
         self._notices: list[dict[str, object]] = []
         self._session_ids = int(wall_offset) << 16
         self._question_ids = 0
-        self._ways: dict[Flow, tuple[str, str, str]] = {}
+        self._places = {name: listener.sent_by for name, listener in stack.listeners.items()}
         self._timer_lines: dict[tuple[TimerPolicy, int], str] = {}
         stack.front = self
         stack.admit = self.admit
@@ -322,7 +321,7 @@ class Switchboard:
             for stream in record.streams:
                 stream.codec = codec_of(stream, described)
             assess(record.streams)
-        record.trace = self._entries(call.messages, call.wall_offset)
+        record.trace = NotedTrace(call.messages, call.wall_offset, self._places)
         record.reason = readable(record.reason)
         for recipient in record.recipients:
             recipient.reason, recipient.uri = readable(recipient.reason), readable(recipient.uri)
@@ -345,27 +344,6 @@ class Switchboard:
     def _note_failure(self, call: str, error: Exception) -> None:
         self.failures.append(Failure(call, "".join(traceback.format_exception(error))))
 
-    def _entries(self, messages: Sequence[Traced], offset: float) -> list[TraceEntry]:
-        """The trace of a call as its record keeps it."""
-        ways = self._ways
-        entries = []
-        for at, leg, received, flow, data in messages:
-            way = ways.get(flow)
-            if way is None:
-                way = self._way(flow)
-            entries.append(_entry(TraceEntry, (int((at + offset) * 1_000_000), leg, received, *way, data)))
-        return entries
-
-    def _way(self, flow: Flow) -> tuple[str, str, str]:
-        """Transport, our address and the peer's, as they stand in a trace; kept, for peers come again."""
-        listener = self.stack.listeners.get(flow.local)
-        local = listener.sent_by if listener is not None else flow.local
-        remote = f"[{flow.host}]:{flow.port}" if ":" in flow.host else f"{flow.host}:{flow.port}"
-        if len(self._ways) > 10_000:
-            self._ways.clear()
-        way = self._ways[flow] = (flow.transport, local, remote)
-        return way
-
     def _each_call(self, step: Callable[[Call, None, float], None], now: float) -> None:
         self.stack.now = now
         for call in list(self.calls.values()):
@@ -373,7 +351,6 @@ class Switchboard:
             self.stack.dispatch_events()
 
 
-_entry = tuple.__new__  # what TraceEntry(...) comes to, without its call: it is done for every message
 _ALLOWED_OUTSIDE = "INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO"
 _KNOWN_METHODS = frozenset((*METHODS, "SUBSCRIBE", "PUBLISH", "REGISTER"))
 

@@ -62,17 +62,21 @@ def application(desk: Desk, shelf: Shelf | None = None) -> Gate:
     )
     app.state.desk = desk
     app.state.shelf = shelf or Shelf()
+    for route in api_routes():
+        _name_role(route)
     for each in ROUTERS:
         app.include_router(each.router)
-    for route in app.routes:
-        if isinstance(route, APIRoute):
-            _name_role(route)
     app.add_api_route("/api/docs", _reference, include_in_schema=False)
     app.add_api_route("/{path:path}", _page, methods=["GET", "HEAD"], include_in_schema=False)
     for kind, answer in _ANSWERS.items():
         app.add_exception_handler(kind, answer)
     console = desk.config.console
     return Gate(app, is_secret=bool(console.certificate) or console.is_behind_proxy)
+
+
+def api_routes() -> list[APIRoute]:
+    """All routes of the API."""
+    return [route for each in ROUTERS for route in each.router.routes if isinstance(route, APIRoute)]
 
 
 def _name_role(route: APIRoute) -> None:

@@ -11,15 +11,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import math
 import os
 import random
+import re
 import shutil
 import signal
 import socket
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+import wave
+from array import array
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final, NamedTuple, Self
@@ -31,6 +35,8 @@ NUMBER: Final = "100"
 START_INTERVAL: Final = 15.0  # seconds; the service needs two at most, a busy machine may need more
 END_INTERVAL: Final = 10.0  # seconds from SIGTERM to the end when no calls are left
 MEDIA_PORTS: Final = 128
+LOOK_AGAIN: Final = 0.1  # seconds
+NO_CONSOLE: Final = "[console]\nenabled = false\n"
 _LOWEST_PORT: Final = 10_240
 _HIGHEST_PORT: Final = 20_000  # above is the relay's usual range, and from 32768 on what Linux lends to all
 
@@ -66,17 +72,26 @@ class Installation:
 
     @classmethod
     async def start(
-        cls, recipients: Sequence[Destination], *, ring_time: float = 20, number_settings: str = ""
+        cls,
+        recipients: Sequence[Destination],
+        *,
+        ring_time: float = 20,
+        number_settings: str = "",
+        tables: str = NO_CONSOLE,
+        prompts: Mapping[str, int] | None = None,
     ) -> Self:
         """Starts a service whose number 100 rings these recipients for `ring_time` seconds.
 
-        `number_settings` are further lines for the number's table in the configuration. Raises
-        InstallationError, with the end of the log, when it does not come up.
+        `number_settings` are further lines for the number's table in the configuration, `tables` further tables.
+        `prompts` are wav files beside it, to be played: each a second of a sine of so many hertz.
+        Raises InstallationError, with the end of the log, when it does not come up.
         """
         directory = Path(tempfile.mkdtemp(prefix="multiring-"))
         port = free_ports(MEDIA_PORTS + 2)
-        written = configuration(port, recipients, ring_time, number_settings)
+        written = configuration(port, recipients, ring_time, number_settings, tables)
         (directory / "service.toml").write_text(written, encoding="utf-8")
+        for name, frequency in (prompts or {}).items():
+            write_sine(directory / name, frequency)
         began = time.monotonic()
         with readiness.Listener(directory / "ready.sock") as listener:
             process = await _spawn(directory, listener.path)
@@ -132,6 +147,18 @@ class Installation:
         log = self.directory / "service.log"
         return "\n".join(log.read_text(errors="replace").splitlines()[-lines:]) if log.exists() else ""
 
+    async def logged(self, pattern: str, within: float) -> re.Match[str]:
+        """The first place in the log that fits a regular expression. Raises InstallationError after so many seconds."""
+        log = self.directory / "service.log"
+        try:
+            async with asyncio.timeout(within):
+                while True:
+                    if found := re.search(pattern, log.read_text(errors="replace")):
+                        return found
+                    await asyncio.sleep(LOOK_AGAIN)
+        except TimeoutError as error:
+            raise InstallationError(f"nothing like {pattern} in the log:\n{self.log_tail()}") from error
+
     async def stop(self) -> Ending:
         """SIGTERM, and SIGKILL to whatever does not heed it. May be called again."""
         if self._ending is None:
@@ -176,9 +203,13 @@ def program() -> str:
 
 
 def configuration(
-    port: int, recipients: Sequence[Destination], ring_time: float, number_settings: str = ""
+    port: int,
+    recipients: Sequence[Destination],
+    ring_time: float,
+    number_settings: str = "",
+    tables: str = NO_CONSOLE,
 ) -> str:
-    """A configuration file: SIP at `port`, media two ports above it, one number."""
+    """A configuration file: SIP at `port`, media two ports above it, one number, and further tables."""
     listed = ",\n".join(
         f'    {{ name = {_quoted(each.name)}, type = "sip", destination = {_quoted(each.uri)} }}'
         for each in recipients
@@ -205,12 +236,21 @@ recipients = [
 [records]
 database = "calls.sqlite"
 
-[console]
-enabled = false
-
 [service]
 control_socket = "core.sock"
-"""
+
+{tables}"""
+
+
+def write_sine(path: Path, frequency: int, seconds: float = 1.0, rate: int = 8000) -> None:
+    """A wav file that can be told from any other by its pitch, in hertz."""
+    step = 2 * math.pi * frequency / rate
+    samples = array("h", [round(9000 * math.sin(step * number)) for number in range(int(seconds * rate))])
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes(samples.tobytes())
 
 
 def free_ports(count: int) -> int:

@@ -133,6 +133,14 @@ class Phone:
         """Lets `event` hand out only what comes from now on."""
         self._fresh.clear()
 
+    def has(self, kind: type[messages.Event]) -> bool:
+        """Whether an event of this kind waits to be handed out."""
+        return any(isinstance(event, kind) for event in self._fresh)
+
+    async def send_digits(self, digits: str) -> None:
+        """Presses keys, as telephone-events."""
+        await self.tell(messages.SendDigits(digits))
+
     async def tell(self, command: messages.AnyCommand) -> None:
         """Gives any command. Raises PhoneError when the process is gone."""
         if self._process.stdin is None or self._is_gone:

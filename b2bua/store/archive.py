@@ -162,4 +162,4 @@ async def _add_trace(connection: AsyncConnection, number: int, record: CallRecor
     query = select(schema.trace.c.body).where(schema.trace.c.call_number == number)
     body = (await connection.execute(query)).scalar()
     if body is not None:
-        record.trace.extend(unpack_trace(body))
+        record.trace = unpack_trace(body)

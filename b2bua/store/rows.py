@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
@@ -14,21 +14,34 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from b2bua.calls.record import (
     CallOutcome,
     CallRecord,
+    NotedTrace,
     RecipientOutcome,
     RecipientRecord,
     StreamRecord,
     TraceEntry,
 )
 from b2bua.store import schema
+from sip_stack.trace import Traced
 
 TraceKind = Literal["full", "ladder", "off"]
 Row = tuple[Any, ...]
 
+
+class _Noted(msgspec.Struct):
+    """A NotedTrace in msgpack: a map, which tells it from the array of a list of entries."""
+
+    offset: float
+    places: Mapping[str, str]
+    messages: Sequence[Traced]
+
+
 _encode_trace = msgspec.msgpack.Encoder().encode
-_decode_trace = msgspec.msgpack.Decoder(list[TraceEntry]).decode
+_decode_entries = msgspec.msgpack.Decoder(list[TraceEntry]).decode
+_decode_noted = msgspec.msgpack.Decoder(_Noted).decode
+_MAP_MARKS: Final = range(0x80, 0x90)  # of msgpack: "fixmap", a map of up to fifteen
 # Level 1 costs half of level 6 and loses an eighth of the room.
 _COMPRESSION: Final = 1
-_ZLIB_MARK: Final = 0x78  # RFC 1950 §2.2: deflate, 32 KiB window; no msgpack array begins so
+_ZLIB_MARK: Final = 0x78  # RFC 1950 §2.2: deflate, 32 KiB window; no msgpack array or map begins so
 
 # Compressing the trace is half of what a call's record costs. With that many calls in one batch time is
 # dearer than room (six times as much), and traces are kept as they are.
@@ -207,15 +220,25 @@ def _stream_row(call_id: str, stream: StreamRecord) -> Row:
 
 
 def pack_trace(entries: Sequence[TraceEntry], kind: TraceKind = "full", compressed: bool = True) -> bytes:
-    """All messages of a call in one blob of msgpack. "ladder" leaves the bodies out."""
+    """All messages of a call in one blob of msgpack. "ladder" leaves the bodies out.
+
+    What the stack has noted is kept as it is, and made into entries by whoever reads it.
+    """
     if kind == "ladder":
-        entries = [entry._replace(data=_without_body(entry.data)) for entry in entries]
-    packed = _encode_trace(entries)
+        packed = _encode_trace([entry._replace(data=_without_body(entry.data)) for entry in entries])
+    elif isinstance(entries, NotedTrace):
+        packed = _encode_trace(_Noted(entries.offset, entries.places, entries.messages))
+    else:
+        packed = _encode_trace(entries)
     return zlib.compress(packed, _COMPRESSION) if compressed else packed
 
 
 def unpack_trace(body: bytes) -> list[TraceEntry]:
-    return _decode_trace(zlib.decompress(body) if body[0] == _ZLIB_MARK else body)
+    packed = zlib.decompress(body) if body[0] == _ZLIB_MARK else body
+    if packed[0] not in _MAP_MARKS:
+        return _decode_entries(packed)
+    noted = _decode_noted(packed)
+    return list(NotedTrace(noted.messages, noted.offset, noted.places))
 
 
 def _without_body(message: bytes) -> bytes:

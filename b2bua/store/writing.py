@@ -142,7 +142,7 @@ class Store:
         """The database does not keep up: give up traces first, then the oldest records, and say so."""
         if record.trace:
             self.traces_lost += 1
-            record.trace = []
+            record.trace = ()
             self._complain("trace lost: the database does not keep up", lost=self.traces_lost)
         if len(self._finished) >= RECORDS_WAITING:
             self.lost += 1

@@ -35,6 +35,8 @@ def copy(a: Assembly, site: Site, ip: Layer) -> None:
     a.jump_if(R1, "&", layout.COPIED, f"copy{version}")
     a.jump(f"uncopied{version}")
     a.label(f"copy{version}")
+    a.load(4, R1, R8, layout.PAYLOAD_TYPE)
+    a.jump_if(R1, "<", layout.COPY, f"uncopied{version}")
     a.store(8, R10, NEXT_HOP, R9)
     a.load(8, R9, R10, LENGTH)
     a.calc(R9, "-=", ip.header + UDP_HEADER - ETHERNET)

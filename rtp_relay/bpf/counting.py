@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rtp_relay.bpf import layout
 from rtp_relay.bpf.asm import R0, R1, R2, R3, R7, R8, R10, Assembly
-from rtp_relay.bpf.site import AHEAD, ETHERNET, KTIME_GET_NS, LENGTH, UDP_HEADER, Layer, Site
+from rtp_relay.bpf.site import AHEAD, ETHERNET, KTIME_GET_NS, LENGTH, TURNS, UDP_HEADER, Layer, Site
 from rtp_relay.stream import MAX_DROPOUT
 
 
@@ -18,7 +18,13 @@ def count(a: Assembly, site: Site, ip: Layer) -> None:
     count_time(a, ip)
     a.load(4, R1, R8, layout.FLAGS)
     a.jump_if(R1, "&", layout.UNREAD, counted)
+    a.load(8, R1, R10, TURNS)
+    a.jump_if(R1, "==", 0, f"goes_on{ip.version}")
+    change_about(a, ip)
+    a.jump(f"taken{ip.version}")
+    a.label(f"goes_on{ip.version}")
     count_jitter(a, ip)
+    a.label(f"taken{ip.version}")
     a.load(8, R1, R10, AHEAD)
     a.jump_if(R1, ">=", MAX_DROPOUT, counted)  # late
     a.load(4, R2, R8, layout.HIGHEST)
@@ -45,6 +51,18 @@ def count_time(a: Assembly, ip: Layer) -> None:
     a.jump_if(R0, "<=", R1, shorter)
     a.store(8, R8, layout.LONGEST_GAP, R0)
     a.label(shorter)
+
+
+def change_about(a: Assembly, ip: Layer) -> None:
+    """The other payload type takes its turn, with its tick; its first packet says nothing about transit."""
+    for one, other in ((layout.PAYLOAD_TYPE, layout.OTHER_TYPE), (layout.TICK, layout.OTHER_TICK)):
+        a.load(4, R1, R8, one)
+        a.load(4, R2, R8, other)
+        a.store(4, R8, one, R2)
+        a.store(4, R8, other, R1)
+    a.load(4, R2, R7, ip.header + UDP_HEADER + 4)
+    a.swap(R2, 32)
+    a.store(4, R8, layout.TIMESTAMP, R2)
 
 
 def count_jitter(a: Assembly, ip: Layer) -> None:

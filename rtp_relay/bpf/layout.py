@@ -2,7 +2,7 @@
 
 A flow's entry is three cache lines. User space writes the first and the third and reads the second; the kernel
 writes the second, and of the first the flag ACTIVE, which it takes away when a packet is for user space to judge,
-and UNCOPIED. Addresses and ports lie as on the wire, all else in the host's order.
+UNCOPIED, and what belongs to the payload types. Addresses and ports lie as on the wire, all else in the host's order.
 
     line 0   what to expect, and where to send it
     line 1   what was counted
@@ -26,10 +26,12 @@ TO_4: Final = 20  # new destination address
 PORTS: Final = 24  # new source port, new destination port
 TICK: Final = 28  # u32, 1/256 ns in a tick of the RTP timestamp
 SSRC: Final = 32  # as on the wire
-PAYLOAD_TYPE: Final = 36  # u32
+PAYLOAD_TYPE: Final = 36  # u32, of the last packet, with COPY; see OTHER_TYPE
 SIZE_LIMIT: Final = 40  # u32, octets of the IP packet that the next hop takes
 NUMBER: Final = 44  # u32, of this entry
 UNCOPIED: Final = 48  # u64, packets that found no room in the ring; written by the kernel
+OTHER_TYPE: Final = 56  # u32, of what takes turns with it: the kernel changes the two about, and their ticks
+OTHER_TICK: Final = 60  # u32
 
 PACKETS: Final = 64  # u64, forwarded
 OCTETS: Final = 72  # u64, of their UDP payload
@@ -50,7 +52,10 @@ STRICT: Final = 2  # drop what comes from elsewhere; without this user space jud
 UNREAD: Final = 4  # no RTP (T.38)
 FROM_THIS_HOST: Final = 8  # the source is an address of this host, so that it may come in by the loopback only
 
-COPIED: Final = 16  # somebody listens: a copy of each packet goes to the ring
+COPIED: Final = 16  # somebody listens: copies of those packets go to the ring whose payload type has COPY
+COPY: Final = 1 << 8  # in PAYLOAD_TYPE and OTHER_TYPE
+NO_TYPE: Final = 0xFF  # as OTHER_TYPE: no packet has it
+TYPE_MASK: Final = 0x7F
 
 NEXT_HOP_SIZE: Final = 64
 INTERFACE: Final = 0  # u32, its index

@@ -23,6 +23,7 @@ WORD: Final = 4
 LONG: Final = 8
 EXPECTATION: Final = struct.Struct("<I4sH2x4s4sHHI4sII")  # from layout.NEXT_HOP to SIZE_LIMIT
 FIGURES: Final = struct.Struct("<IIQQQ")  # from layout.HIGHEST to LONGEST_GAP
+OTHER: Final = struct.Struct("<II")  # layout.OTHER_TYPE and OTHER_TICK
 ADDRESSES_6: Final = struct.Struct("16s16s16s")
 NEXT_HOP: Final = struct.Struct("<III6s6sII16s")
 
@@ -39,7 +40,7 @@ class Target(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """Where the counting goes on from. Times are ns, jitter 1/16 ns, tick 1/256 ns."""
+    """Where the counting goes on from. Times are ns, jitter 1/16 ns, tick 1/256 ns; payload types may have COPY."""
 
     ssrc: int
     payload_type: int
@@ -49,6 +50,8 @@ class Standing(NamedTuple):
     last: int
     jitter: int
     longest_gap: int
+    other_type: int = layout.NO_TYPE
+    other_tick: int = 0
 
 
 class Counters(NamedTuple):
@@ -112,6 +115,7 @@ class FlowTable:
             _swapped(target.new_source[1]), _swapped(target.destination[1]), standing.tick,
             standing.ssrc.to_bytes(4, "big"), standing.payload_type, target.size_limit,
         )  # fmt: skip
+        OTHER.pack_into(memory, entry + layout.OTHER_TYPE, standing.other_type, standing.other_tick)
         FIGURES.pack_into(
             memory, entry + layout.HIGHEST, standing.highest, standing.timestamp, standing.last, standing.jitter,
             standing.longest_gap,
@@ -150,7 +154,7 @@ class FlowTable:
         """Where the counting stands."""
         words, longs = self._words, self._longs
         return Standing(
-            0, words[(entry + layout.PAYLOAD_TYPE) // WORD], words[(entry + layout.TICK) // WORD],
+            0, words[(entry + layout.PAYLOAD_TYPE) // WORD] & layout.TYPE_MASK, words[(entry + layout.TICK) // WORD],
             words[(entry + layout.HIGHEST) // WORD], words[(entry + layout.TIMESTAMP) // WORD],
             longs[(entry + layout.LAST) // LONG], longs[(entry + layout.JITTER) // LONG],
             longs[(entry + layout.LONGEST_GAP) // LONG],

@@ -5,14 +5,15 @@ range of ports, the code point. What it does to a packet, in this order:
 
     parse       UDP over IPv4 or IPv6 without options, fragments or tags, whole, to one of our addresses and ports
     find        the flow of that address and port, ACTIVE, and the next hop, usable
-    judge       the source (STRICT: a stranger is dropped here), RTP and not RTCP, SSRC, payload type, sequence
+    judge       the source (STRICT: a stranger is dropped here), RTP and not RTCP, SSRC, sequence, payload type: the
+                last one's, or that which takes turns with it
     count       packets, octets, gap, jitter, highest sequence number: what Stream.receive does, in integers
     copy        if somebody listens: into the ring, and if that is full, nowhere
     rewrite     addresses, ports, code point, hop limit, both checksums, MAC addresses
     send        redirect to the next hop's interface
 
 Everything else goes *up*, to the port's socket, where it is treated as if there were no program. A packet that
-changes what is expected (another SSRC or payload type, a leap in the sequence) goes up with all that follow it:
+changes what is expected (another SSRC, a third payload type, a leap in the sequence) goes up with all that follow it:
 the program takes ACTIVE away, so that user space sees them in order, and gives it back when it has caught up.
 
 Checksums. At tc the helper does the UDP checksum: it alone knows whether the sender left it to the hardware
@@ -50,6 +51,7 @@ from rtp_relay.bpf.site import (
     SKB_TAG,
     TC_DROP,
     TC_NEXT,
+    TURNS,
     UDP,
     UDP_HEADER,
     XDP_DATA,
@@ -264,6 +266,7 @@ class Writer:
     def _judge_rtp(self, ip: Layer) -> None:
         """RTP that goes on as it did before. On the stack: how far ahead its sequence number is."""
         a, rtp, done = self.code, ip.header + UDP_HEADER, f"judged{ip.version}"
+        a.store(8, R10, TURNS, 0)
         a.store(8, R10, AHEAD, 0)  # without CAP_PERFMON no path may read what it has not written
         a.jump_if(R9, "&", layout.UNREAD, done)
         a.load(8, R1, R10, LENGTH)
@@ -277,7 +280,13 @@ class Writer:
         a.jump_if(R2, "<=", HIGHEST_RTCP - LOWEST_RTCP, "raise")
         a.calc(R1, "&=", 0x7F)
         a.load(4, R2, R8, layout.PAYLOAD_TYPE)
+        a.calc(R2, "&=", layout.TYPE_MASK)
+        a.jump_if(R1, "==", R2, f"expected{ip.version}")
+        a.load(4, R2, R8, layout.OTHER_TYPE)
+        a.calc(R2, "&=", layout.NO_TYPE)
         a.jump_if(R1, "!=", R2, "surrender")
+        a.store(8, R10, TURNS, 1)
+        a.label(f"expected{ip.version}")
         a.load(4, R1, R7, rtp + 8)
         a.load(4, R2, R8, layout.SSRC)
         a.jump_if(R1, "!=", R2, "surrender")

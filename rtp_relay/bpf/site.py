@@ -41,7 +41,7 @@ UDP_HEADER: Final = 8
 HOP_LIMIT: Final = 64
 
 # Places on the stack.
-KEY, ADDRESSES, PORTS, CHECKSUM, AHEAD, LENGTH, NEXT_HOP, RECORD = -8, -16, -24, -32, -40, -48, -56, -64
+KEY, ADDRESSES, PORTS, CHECKSUM, AHEAD, LENGTH, NEXT_HOP, RECORD, TURNS = -8, -16, -24, -32, -40, -48, -56, -64, -72
 
 
 @dataclass(frozen=True, slots=True)

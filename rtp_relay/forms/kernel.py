@@ -377,15 +377,18 @@ class KernelForm(UserForm):
             if standing.kind in flow.copies.withheld:
                 return
             self._listened[entry // layout.FLOW_SIZE] = port
-            target = _copied(target, flow.copies, standing.kind)
+            target = target._replace(
+                flags=target.flags | layout.COPIED, size_limit=min(target.size_limit, LARGEST + LEAST_HEADERS)
+            )  # what is too large for the ring goes up
         port.start = max(standing.highest, 0)
         self.loaded.legacies.put(entry // layout.FLOW_SIZE, Legacy(
             flow.since, flow.strict, port.start, port.before, flow.exit.packets, flow.exit.octets, flow.stream.keep(),
         ))  # fmt: skip
         there = Standing(
-            standing.ssrc, standing.kind, TICKS // standing.clock_rate, port.start % SEQUENCES,
+            standing.ssrc, _kind(standing.kind, flow.copies), TICKS // standing.clock_rate, port.start % SEQUENCES,
             standing.timestamp, round(standing.last_packet * NANOSECONDS), round(standing.jitter * JITTER_UNITS),
-            round(standing.longest_gap * NANOSECONDS),
+            round(standing.longest_gap * NANOSECONDS), _kind(standing.other_kind, flow.copies),
+            TICKS // standing.other_clock_rate,
         )  # fmt: skip
         self.loaded.flows.activate(entry, target, there)
 
@@ -495,12 +498,12 @@ class KernelForm(UserForm):
             self.loaded.flows.deactivate(entry)
 
 
-def _copied(target: Target, copies: Copies, kind: int) -> Target:
-    """As the target is while packets of that payload type come. What is too large for the ring goes up."""
-    if copies.kinds is not None and kind not in copies.kinds:
-        return target
-    size_limit = min(target.size_limit, LARGEST + LEAST_HEADERS)
-    return target._replace(flags=target.flags | layout.COPIED, size_limit=size_limit)
+def _kind(payload_type: int, copies: Copies | None) -> int:
+    """As the program is told of it: to be copied or not, or not to be forwarded at all."""
+    if payload_type < 0 or (copies is not None and payload_type in copies.withheld):
+        return layout.NO_TYPE
+    is_copied = copies is not None and (copies.kinds is None or payload_type in copies.kinds)
+    return payload_type | layout.COPY if is_copied else payload_type
 
 
 def places(asking: netlink.Asking, hosts: tuple[str, ...], by_xdp: bool) -> tuple[Place, ...]:

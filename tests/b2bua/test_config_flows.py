@@ -155,6 +155,44 @@ def test_the_number_shown(caller_id: str, shown: str) -> None:
     assert way.recipe.from_user == shown
 
 
+@pytest.mark.parametrize(
+    ("caller_id", "refusals", "second"),
+    [("caller", "", "dialled"), ("+15550199", "", "dialled"), ("tracking", "", None), ("caller", "[]", None)],
+)
+def test_what_is_shown_when_the_trunk_refuses(caller_id: str, refusals: str, second: str | None) -> None:
+    ben = '[{ name = "Ben", destination = "+15550102", type = "phone", trunk = "carrier" }]'
+    text = small('[{ name = "Ana", destination = "sip:ana@192.0.2.9" }]', f'{ben}\ncaller_id = "{caller_id}"')
+    if refusals:
+        text = text.replace("[trunks.carrier]\n", f"[trunks.carrier]\ncaller_id_refusals = {refusals}\n")
+    way = ring_of(parsed(text)).recipients[0].way
+    assert way is not None
+    assert (None if way.second_recipe is None else way.second_recipe.from_user) == second
+    assert way.caller_id_refusals == (() if refusals else (403, 603, 606))
+
+
+def test_what_a_dial_step_asks_reaches_the_fork() -> None:
+    text = small('recipients = [{ name = "Ana", destination = "sip:ana@192.0.2.9" }]', """\
+recipients = [
+    { name = "Ana", destination = "sip:ana@192.0.2.9", extension = "ww214", press_one = false },
+    { name = "Ben", destination = "sip:ben@192.0.2.9" },
+]
+mode = "turns"
+press_one = true
+whisper = { say = "hello" }
+confirm_prompt = { say = "press 1" }
+too_late = { say = "too late" }
+confirm_time = 12
+decline = "everyone"
+""")  # fmt: skip
+    step = dial_step(ring_of(parsed(text)))
+    ana, ben = step.recipients
+    assert (ana.extension, ana.press_one, ana.is_once) == ("ww214", False, True)
+    assert (ben.extension, ben.press_one) == ("", True)
+    assert step.takes_turns and step.decline_ends and step.confirm_time == 12
+    assert step.whisper is not None and step.confirm_prompt is not None and step.too_late is not None
+    assert step.screens(ana) and step.screens(ben)
+
+
 def test_one_whose_trunk_is_gone_has_no_way() -> None:
     config = parsed(SMALL)
     ben = DialRecipient("Ben", "+15550102", RecipientType.PHONE, "gone")

@@ -50,6 +50,27 @@ BY_ANA = call(CallOutcome.ANSWERED, answered_by="Ana")
         (recipient("Ben", R.SKIPPED, reason="off"), "Skipped (off)"),
         (recipient("Ben", R.SKIPPED), "Skipped"),
         (recipient("Ben", R.STEP_ENDED), "Stopped: somebody refused the call for everyone"),
+        (
+            recipient(
+                "Ana", R.ANSWERED, answered_at=6_200_000, reason="could not be played to: no such file"
+            ),
+            "Answered after 6.2 s (could not be played to: no such file)",
+        ),
+        (recipient("Ben", R.STOPPED, invited_at=None), "Not called: Ana answered"),
+        (recipient("Ben", R.STOPPED, answered_at=2 * S), "Answered after 2.0 s, but Ana took the call first"),
+        (recipient("Ben", R.PRESSED_TOO_LATE, late_by=40_000), "Pressed 1 too late (40 ms after Ana)"),
+        (recipient("Ben", R.PRESSED_TOO_LATE), "Pressed 1 too late"),
+        (recipient("Ben", R.NOT_CONFIRMED, answered_at=2 * S), "Answered after 2.0 s, but did not press 1"),
+        (
+            recipient("Ben", R.NOT_CONFIRMED, answered_at=2 * S, reason="could not be spoken to: g729"),
+            "Answered after 2.0 s, but did not press 1 (could not be spoken to: g729)",
+        ),
+        (recipient("Ben", R.NOT_ACCEPTED, answered_at=2 * S), "Answered after 2.0 s, but did not accept"),
+        (
+            recipient("Ben", R.CALLER_HUNG_UP, answered_at=2 * S),
+            "Answered after 2.0 s, but the caller had hung up",
+        ),
+        (recipient("Ben", None, answered_at=2 * S), "Answered, asked whether to take the call"),
         (recipient("Ben", None), "Calling"),
         (recipient("Ben", None, ringing_at=1), "Ringing"),
     ],
@@ -94,6 +115,11 @@ def out(outcome: RecipientOutcome, *names: str) -> list[RecipientRecord]:
         (call(CallOutcome.BUSY, *out(R.BUSY, "Ana", "Ben", "Carl")), "All 3 recipients were busy"),
         (call(CallOutcome.DECLINED, *out(R.DECLINED, "Ana", "Ben")), "Both recipients declined"),
         (call(CallOutcome.DECLINED, *out(R.DECLINED, "Ana")), "Ana declined"),
+        (call(CallOutcome.NO_ANSWER, *out(R.NOT_CONFIRMED, "Ana", "Ben")), "Both recipients did not press 1"),
+        (
+            call(CallOutcome.NO_ANSWER, *out(R.NOT_CONFIRMED, "Ana"), *out(R.NOT_ACCEPTED, "Ben")),
+            "Nobody answered: Ana did not press 1, Ben did not accept",
+        ),
         (
             call(CallOutcome.NO_ANSWER, *out(R.NO_ANSWER, "Ana", "Ben"), ended_at=30 * S),
             "Nobody answered within 30 s",

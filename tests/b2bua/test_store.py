@@ -18,6 +18,7 @@ from structlog.testing import capture_logs
 from b2bua.calls.record import (
     CallOutcome,
     CallRecord,
+    NotedTrace,
     RecipientOutcome,
     RecipientRecord,
     StreamRecord,
@@ -25,7 +26,8 @@ from b2bua.calls.record import (
 )
 from b2bua.calls.sentences import INTERRUPTED
 from b2bua.store import Archive, CallFilter, Store, StoreError, schema, writing
-from b2bua.store.rows import pack_trace, unpack_trace
+from b2bua.store.rows import TraceKind, pack_trace, unpack_trace
+from sip_stack.flow import Flow
 
 START = 1_790_000_000_000_000
 DAY = 86_400_000_000
@@ -397,6 +399,17 @@ entries_of_any_kind = st.builds(
 @given(st.lists(entries_of_any_kind), st.booleans())
 def test_traces_pack_and_unpack(entries: list[TraceEntry], compressed: bool) -> None:
     assert unpack_trace(pack_trace(entries, "full", compressed)) == entries
+
+
+@pytest.mark.parametrize("compressed", [True, False])
+@pytest.mark.parametrize("kind", ["full", "ladder"])
+def test_what_the_stack_has_noted_is_kept_as_the_entries_that_it_reads_as(kind: TraceKind, compressed: bool) -> None:
+    flows = [Flow("UDP", "udp:four", "192.0.2.1", 5060), Flow("TCP", "tcp:six", "2001:db8::1", 5062, 3)]
+    messages = [(1.5 + at, at, at == 0, flow, b"BYE sip:h SIP/2.0\r\n\r\n\xff") for at, flow in enumerate(flows)]
+    noted = NotedTrace(messages, 1.79e9, {"udp:four": "192.0.2.9:5060", "tcp:six": "[2001:db8::9]:5060"})
+    kept = unpack_trace(pack_trace(noted, kind, compressed))
+    assert kept == unpack_trace(pack_trace(list(noted), kind, compressed))
+    assert [entry.local for entry in kept] == ["192.0.2.9:5060", "[2001:db8::9]:5060"]
 
 
 # Reading

@@ -1,6 +1,6 @@
 """A network of one switch and four hosts: the service's, a caller's, a callee's and a stranger's.
 
-Each host is a network namespace without a name, each cable a veth pair; gone with the process. Needs root, and iproute2.
+Each host is a network namespace without a name, each cable a veth pair; gone with the process. Needs root and iproute2.
 """
 
 from __future__ import annotations

@@ -34,7 +34,8 @@ SIP_PORT, FIRST_PORT, LAST_PORT = 5060, 20000, 20031
 SAMPLES = 160  # of a packet: 20 ms
 INTERVAL = SAMPLES / 8000
 RTP = struct.Struct(">BBHII")
-RECEIVER_REPORT = bytes.fromhex("80c90001 0bad0bad")
+SSRC = 0x0BAD0BAD  # the stranger's
+RECEIVER_REPORT = bytes.fromhex("80c90001") + SSRC.to_bytes(4, "big")
 
 FILE = """\
 [sip]
@@ -44,6 +45,8 @@ form = "{form}"
 ports = [{first}, {last}]
 relay_socket = ""
 interfaces = [{{ name = "lan", address = "{service}" }}]
+[limits]
+drain_seconds = 1
 [trunks.caller]
 sources = ["{caller}"]
 [numbers."100"]
@@ -61,6 +64,7 @@ class Watch:
     """`b2bua live --json`: what it prints, as it comes."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.snapshot: dict[str, Any] = {}  # what it prints first
         self._process = process
         self._seen: list[dict[str, Any]] = []
 
@@ -75,12 +79,11 @@ class Watch:
                     return said
         raise AssertionError(f"live has ended before {name}: {self._seen[-3:]}")
 
-    async def snapshot(self) -> dict[str, Any]:
-        """What it prints first."""
+    async def begin(self) -> None:
+        """Returns once it is told what happens."""
         assert self._process.stdout is not None
         async with asyncio.timeout(SOON):
-            said: dict[str, Any] = json.loads(await self._process.stdout.readline())
-        return said
+            self.snapshot = json.loads(await self._process.stdout.readline())
 
 
 class Attack:
@@ -109,7 +112,7 @@ class Attack:
     def _run(self) -> None:
         while not self._is_over.wait(INTERVAL):
             self.rounds += 1
-            packet = RTP.pack(0x80, 0, self.rounds & 0xFFFF, self.rounds * SAMPLES, 0x0BAD0BAD) + self._tone
+            packet = RTP.pack(0x80, 0, self.rounds & 0xFFFF, self.rounds * SAMPLES, SSRC) + self._tone
             for port in range(FIRST_PORT, LAST_PORT, 2):
                 with contextlib.suppress(ConnectionRefusedError):  # a port that is not open yet
                     self._socket.sendto(packet, (SERVICE, port))
@@ -242,7 +245,9 @@ async def _watch(folder: Path) -> AsyncIterator[Watch]:
         limit=1 << 20,
     )  # fmt: skip
     try:
-        yield Watch(process)
+        watch = Watch(process)
+        await watch.begin()
+        yield watch
     finally:
         if process.returncode is None:
             process.kill()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from b2bua.demo import records
-from b2bua.demo.installation import Destination, Installation
+from b2bua.demo.installation import NO_CONSOLE, Destination, Installation
 from b2bua.phone import messages as m
 from b2bua.phone.client import Phone
 
@@ -71,8 +71,12 @@ def play(
     tcp: bool = False,
     ring_time: float = 20,
     number_settings: str = "",
+    tables: Callable[[Sequence[Phone]], str] = lambda recipients: "",
 ) -> None:
-    """Plays a scene. After it the service must end with exit status 0 and leave no process."""
+    """Plays a scene. After it the service must end with exit status 0 and leave no process.
+
+    tables: further tables of the configuration, for these recipients.
+    """
 
     async def run() -> None:
         async with contextlib.AsyncExitStack() as stack:
@@ -92,6 +96,7 @@ def play(
                     ],
                     ring_time=ring_time,
                     number_settings=number_settings,
+                    tables=NO_CONSOLE + tables(recipients),
                 )
             )
             try:

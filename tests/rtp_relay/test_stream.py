@@ -92,6 +92,45 @@ def test_the_clock_follows_the_payload_type() -> None:
     assert stream.payload_type == 8
 
 
+def test_the_payload_type_before_takes_turns_with_this_one() -> None:
+    stream = Stream()
+    stream.clock_rates = {110: 48000}
+    kinds = []
+    for sequence, kind in enumerate((0, 110, 110, 0, 8)):
+        stream.receive(rtp(sequence, payload_type=kind), sequence * 0.02)
+        standing = stream.standing(is_read=True)
+        assert standing is not None
+        kinds.append((standing.kind, standing.other_kind, standing.other_clock_rate))
+    assert kinds == [(0, -1, 8000), (110, 0, 8000), (110, 0, 8000), (0, 110, 48000), (8, 0, 8000)]
+
+
+def test_telephone_event_may_be_expected_before_it_comes() -> None:
+    stream = Stream()
+    stream.clock_rates = {96: 48000, 110: 48000}
+    stream.receive(rtp(1, payload_type=96), 0.0)
+    stream.expect((101, 110))
+    assert stream.standing(is_read=True)[5:] == (0.0, 0.0, 0.0, 110, 48000)  # type: ignore[index]
+    stream.expect((101,))
+    assert stream.standing(is_read=True).other_kind == 110  # type: ignore[union-attr]
+
+
+def test_turns_that_a_form_has_seen_are_taken_over() -> None:
+    ours, all_seen = Stream(), Stream()
+    for stream in (ours, all_seen):
+        stream.clock_rates = {110: 48000}
+        stream.receive(rtp(1), 0.0)
+        stream.expect((110,))
+    for sequence, timestamp in ((2, 320), (3, 320)):
+        all_seen.receive(rtp(sequence, payload_type=110, timestamp=timestamp), sequence * 0.02 - 0.02)
+    after = all_seen.standing(is_read=True)
+    assert after is not None
+    ours.absorb(2, 2 * 172, after, is_read=True)
+    assert ours.keep() == all_seen.keep()
+    ours.receive(rtp(4), 0.06)
+    all_seen.receive(rtp(4), 0.06)
+    assert ours.keep() == all_seen.keep()
+
+
 def test_the_longest_gap_leaves_pauses_out() -> None:
     stream = Stream()
     for at in (0.0, 0.02, 0.5, 0.52):

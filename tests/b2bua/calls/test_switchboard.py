@@ -406,10 +406,3 @@ def test_a_call_without_trace(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(board(world).directory, "plan", untraced)
     world.finish_after(world.connect(ana))
     assert world.records[0].trace == [] and world.records[0].outcome is CallOutcome.ANSWERED
-
-
-def test_the_ways_of_traces_do_not_grow_without_end() -> None:
-    made = board(World())
-    for port in range(10_100):
-        made._way(Flow("UDP", "udp:192.0.2.1:5060", "198.51.100.9", port))
-    assert len(made._ways) <= 10_001

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from rtp_relay.bpf import layout, syscall
 from rtp_relay.bpf.maps import Counters, FlowTable, NextHop, NextHopTable, Standing, Target
 from rtp_relay.bpf.programs import program
+from rtp_relay.bpf.ringbuf import ROOMS, SIZE, Ring
 from rtp_relay.bpf.site import Site
 from tests.rtp_relay.packets import rtcp, rtp
 
@@ -66,11 +67,13 @@ class Bench:
         self.kind = kind
         self.flows = FlowTable(HOSTS, FIRST, PORTS)
         self.hops = NextHopTable()
+        self.ring = Ring()
         self.devices = syscall.create_map(syscall.MapKind.DEVMAP, 4, 4, 4)
         syscall.update(self.devices, bytes(4), struct.pack("<I", 1))
         self.hops.put(0, NextHop(1, *MACS, 0, True))
         made = Site(kind, False, tuple(enumerate(HOSTS)), FIRST, PORTS, 0xB8,
-                    self.flows.descriptor, self.hops.descriptor, self.devices)  # fmt: skip
+                    self.flows.descriptor, self.hops.descriptor, self.devices,
+                    events=self.ring.descriptor)  # fmt: skip
         is_tc = kind == "tc"
         loaded = syscall.ProgramKind.SCHED_CLS if is_tc else syscall.ProgramKind.XDP
         self.program = syscall.load(loaded, program(made), "a_test")
@@ -80,6 +83,7 @@ class Bench:
     def close(self) -> None:
         os.close(self.program)
         os.close(self.devices)
+        self.ring.close()
         self.hops.close()
         self.flows.close()
 
@@ -89,14 +93,24 @@ class Bench:
         return entry
 
     def activate(
-        self, version: int, flags: int = layout.STRICT, limit: int = 1500, sequence: int = 0, **change: tuple[str, int]
-    ) -> None:
+        self, version: int, flags: int = layout.STRICT, limit: int = 1500, sequence: int = 0,
+        kinds: tuple[int, int] = (0, layout.NO_TYPE), **change: tuple[str, int],
+    ) -> None:  # fmt: skip
+        """kinds: payload types that take turns."""
         self.flows.deactivate(self.entry(version))
         target = Target(
             change.get("source", THEIRS[version]), LEAVES[version], change.get("destination", GOES[version]),
             0, limit, flags,
         )  # fmt: skip
-        self.flows.activate(self.entry(version), target, Standing(7, 0, 125000 << 8, sequence, 0, 0, 0, 0))
+        self.flows.activate(self.entry(version), target, Standing(
+            7, kinds[0], 125000 << 8, sequence, 0, 0, 0, 0, kinds[1], 777,
+        ))  # fmt: skip
+
+    def copies(self) -> list[tuple[int, bytes]]:
+        """Numbers of entries and packets that have come to the ring."""
+        found: list[tuple[int, bytes]] = []
+        self.ring.drain(lambda number, packet, _: found.append((number, bytes(packet))))
+        return found
 
     def counters(self, version: int) -> Counters:
         return self.flows.counters(self.entry(version))
@@ -213,6 +227,69 @@ def test_a_little_loss_or_disorder_does_not(bench: Bench, version: int, sequence
     assert run.result == SENT[bench.kind]
     expected = sequence if sequence < 3000 else 0
     assert bench.flows.standing(bench.entry(version)).highest == expected
+
+
+@both
+def test_two_payload_types_take_turns_and_a_third_ends_it(bench: Bench, version: int) -> None:
+    bench.activate(version, kinds=(0, 101))
+    standing = []
+    for sequence, kind in ((1, 101), (2, 101), (3, 0)):
+        payload = rtp(sequence, payload_type=kind, size=4)
+        run = bench.run(frame(version, payload, THEIRS[version], OURS[version]))
+        assert run.packet == frame(version, payload, LEAVES[version], GOES[version], 0xB8, 64, macs=MACS)
+        now = bench.flows.standing(bench.entry(version))
+        standing.append((now.payload_type, now.tick, now.timestamp, now.highest))
+    speech, other = 125000 << 8, 777
+    assert standing == [(101, other, 160, 1), (101, other, 320, 2), (0, speech, 480, 3)]
+    assert bench.goes_up(frame(version, rtp(4, payload_type=8), THEIRS[version], OURS[version]))
+    assert not bench.flows.is_active(bench.entry(version))
+
+
+@both
+@pytest.mark.parametrize("odd", [rtp(1, payload_type=101, ssrc=9), rtp(4000, payload_type=101)])
+def test_what_changes_the_stream_changes_no_turn(bench: Bench, version: int, odd: bytes) -> None:
+    bench.activate(version, kinds=(0, 101))
+    assert bench.goes_up(frame(version, odd, THEIRS[version], OURS[version]))
+    assert bench.flows.standing(bench.entry(version)).payload_type == 0
+
+
+@both
+@pytest.mark.parametrize("size", [0, 36, 37, 160, 228, 229, 1400])
+def test_a_copy_is_what_came_and_what_goes_is_as_ever(bench: Bench, version: int, size: int) -> None:
+    payload = rtp(1, size=size)
+    packet = frame(version, payload, THEIRS[version], OURS[version])
+    bench.activate(version, flags=layout.STRICT | layout.COPIED, kinds=(layout.COPY, layout.NO_TYPE))
+    sent = frame(version, payload, LEAVES[version], GOES[version], 0xB8, 64, macs=MACS)
+    assert bench.run(packet).packet == sent
+    assert bench.copies() == [(bench.entry(version) // layout.FLOW_SIZE, payload)]
+    bench.activate(version, flags=layout.STRICT)
+    assert bench.run(packet).packet == sent
+    assert bench.copies() == []
+
+
+@both
+def test_only_what_somebody_listens_for_is_copied(bench: Bench, version: int) -> None:
+    bench.activate(version, flags=layout.STRICT | layout.COPIED, kinds=(0, 101 | layout.COPY))
+    for sequence, kind in ((1, 0), (2, 101), (3, 101), (4, 0)):
+        bench.run(frame(version, rtp(sequence, payload_type=kind), THEIRS[version], OURS[version]))
+    assert [packet for _, packet in bench.copies()] == [rtp(2, payload_type=101), rtp(3, payload_type=101)]
+    stranger = ipaddress.ip_address(THEIRS[version][0]) + 1
+    bench.run(frame(version, rtp(5, payload_type=101), (str(stranger), 9), OURS[version]))
+    assert bench.copies() == []
+
+
+@both
+def test_a_ring_without_room_is_counted_and_nothing_else(bench: Bench, version: int) -> None:
+    bench.activate(version, flags=layout.STRICT | layout.COPIED, kinds=(layout.COPY, layout.NO_TYPE))
+    fits = SIZE // (ROOMS[-1] + 8)
+    packet = frame(version, rtp(0, size=1400), THEIRS[version], OURS[version])
+    before = bench.flows.uncopied()
+    for _ in range(fits + 10):
+        assert bench.run(packet).result == SENT[bench.kind]
+    lost = bench.flows.uncopied() - before
+    assert 10 <= lost <= 12
+    assert len([0 for _ in range(3) for _ in bench.copies()]) == fits + 10 - lost
+    assert bench.ring.is_empty
 
 
 @both

@@ -11,7 +11,17 @@ from typing import Any
 import pytest
 
 from rtp_relay.bpf import ringbuf
-from rtp_relay.control import Codec, Digit, Listen, Measure, Measures, Record, Recorded, Release, StopRecording
+from rtp_relay.control import (
+    Codec,
+    Digit,
+    Listen,
+    Measure,
+    Measures,
+    Record,
+    Recorded,
+    Release,
+    StopRecording,
+)
 from rtp_relay.forms.kernel import KernelForm
 from rtp_relay.packet import HEADER
 from rtp_relay.studio import Chunk, PlainStudio, Reeled

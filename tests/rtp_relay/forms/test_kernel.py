@@ -6,6 +6,7 @@ A test that sees a packet arrive without having turned the form has seen the ker
 from __future__ import annotations
 
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -221,6 +222,35 @@ def test_figures_are_those_of_the_user_form(rig: Rig) -> None:
     assert figures.jitter == pytest.approx(reference.jitter * 1000, abs=0.001)
     assert figures.longest_gap == pytest.approx(reference.longest_gap)
     assert figures.last_packet == pytest.approx(0.46)
+
+
+def test_figures_of_speech_and_keys_in_turns_are_those_of_the_user_form(rig: Rig) -> None:
+    """Whatever comes, once through the kernel and once through user space alone."""
+    a, b, ports = talking(rig, clock_rates=((101, 16000),))
+    dice = random.Random(3550)
+    reference = Stream()
+    reference.clock_rates = {101: 16000}
+    reference.receive(rtp(1, ssrc=1), rig.now)
+    in_kernel = 0
+    for sequence in range(2, 400):
+        kind = 101 if sequence % 40 < 8 else 0
+        timestamp = sequence // 40 * 6400 if kind else sequence * 160
+        packet = rtp(sequence, ssrc=1, payload_type=kind, timestamp=timestamp)
+        rig.now += dice.choice((0.001, 0.02, 0.02, 0.045, 0.3))
+        if dice.random() < 0.05:
+            continue  # lost
+        reference.receive(packet, rig.now)
+        a.send(packet, ports[0])
+        in_kernel += len(b.received())
+        if not is_active(rig, ports[0]) or sequence % 7 == 0:
+            rig.run()
+            b.received()
+    figures = rig.figures(0)
+    assert (figures.packets, figures.lost) == (reference.packets, reference.lost)
+    assert figures.jitter == pytest.approx(reference.jitter * 1000, abs=0.002)
+    assert figures.longest_gap == pytest.approx(reference.longest_gap)
+    assert figures.payload_type == reference.payload_type == 0
+    assert in_kernel == reference.packets - 2  # all but the first packet of each kind
 
 
 def test_sequence_numbers_go_round_in_the_kernel(rig: Rig) -> None:

@@ -44,7 +44,7 @@ export function recipientRows({ step, key, words, changed, user }) {
     };
     const who = `recipient ${index + 1}`;
     const destination = field({ label: `Destination of ${who}`, hideLabel: true, key: `${own}.destination`, value: recipient.destination, placeholder: recipient.type === "phone" ? "+1 555 0102" : "sip:ana@192.0.2.7", inputmode: recipient.type === "phone" ? "tel" : "text", autocapitalize: "none", spellcheck: "false", onInput: (value) => { recipient.destination = value; changed(); } });
-    const name = field({ label: `Name of ${who}`, hideLabel: true, key: `${own}.name`, value: recipient.name, placeholder: "Name", list: names, autocomplete: "off", onInput: (value) => { recipient.name = value; known(value); changed(); } });
+    const name = field({ label: `Name of ${who}`, hideLabel: true, key: `${own}.name`, value: recipient.name, placeholder: "Name", list: names, autocomplete: "off", onInput: (value) => { recipient.name = value; known(value); call(); changed(); } });
     const known = (value) => {
       const found = words.recipients.find((each) => each.name === value);
       if (!found || recipient.destination) return;
@@ -59,19 +59,24 @@ export function recipientRows({ step, key, words, changed, user }) {
       changed();
     } });
     const extension = field({ label: `Extension of ${who}`, hideLabel: true, key: `${own}.extension`, value: recipient.extension ?? "", placeholder: "Ext.", title: "Digits sent once the line has answered; each w waits for half a second", onInput: (value) => set("extension", value, "") });
+    /** Buttons are called by the name that the recipient has now. */
+    const call = () => {
+      for (const each of element.querySelectorAll("[data-called]")) each.setAttribute("aria-label", each.dataset.called.replace("…", recipient.name || who));
+    };
     const figures = words.recipients.find((each) => each.destination && each.destination === recipient.destination)?.figures;
     fill(element,
-      h("button", { class: "grip", type: "button", data: { grip: index }, "aria-label": `Move ${recipient.name || who}: arrow keys up and down`, title: "Drag, or press the arrow keys", on: { keydown: (event) => byKey(event, index), pointerdown: (event) => drag(event, element) } }, icon("grip")),
+      h("button", { class: "grip", type: "button", data: { grip: index, called: "Move …: arrow keys up and down" },  title: "Drag, or press the arrow keys", on: { keydown: (event) => byKey(event, index), pointerdown: (event) => drag(event, element) } }, icon("grip")),
       h("div", { class: "cell-name" }, name, h("datalist", { id: names }, words.recipients.map((each) => h("option", { value: each.name })))),
       h("div", { class: "cell-type" }, type), h("div", { class: "cell-destination" }, destination), h("div", { class: "cell-extension" }, extension),
-      h("div", { class: "cell-tools" }, moreButton(recipient, index, element), h("button", { class: "button plain square small", type: "button", disabled: step.recipients.length < 2, "aria-label": `Take ${recipient.name || who} off the list`, title: "Take off the list", on: { click: () => drop(index) } }, icon("bin"))),
+      h("div", { class: "cell-tools" }, moreButton(recipient, element), h("button", { class: "button plain square small", type: "button", disabled: step.recipients.length < 2, data: { called: "Take … off the list" }, title: "Take off the list", on: { click: () => drop(index) } }, icon("bin"))),
       h("div", { class: "cell-notes" }, notes(recipient, figures), place(own)),
       more(recipient, index, own, set, draw));
+    call();
     return element;
   }
 
-  function moreButton(recipient, index, element) {
-    const button = h("button", { class: "button small", type: "button", data: { more: "" }, "aria-expanded": String(opened.has(recipient)), "aria-label": `More about ${recipient.name || `recipient ${index + 1}`}`, on: { click: () => {
+  function moreButton(recipient, element) {
+    const button = h("button", { class: "button small", type: "button", data: { more: "", called: "More about …" }, "aria-expanded": String(opened.has(recipient)), on: { click: () => {
       const isOpen = !opened.has(recipient);
       if (isOpen) opened.add(recipient); else opened.delete(recipient);
       element.querySelector(".recipient-more").hidden = !isOpen;

@@ -1,0 +1,122 @@
+"""Whisper, press 1 and extensions, with real phones and real sound."""
+
+from __future__ import annotations
+
+import wave
+from array import array
+from collections.abc import Callable, Sequence
+from math import pi, sin
+from pathlib import Path
+
+import pytest
+
+from b2bua.phone import messages as m
+from b2bua.phone import outcome
+from b2bua.phone.client import Phone
+from tests.end_to_end.stage import CALLEES, CALLERS, SOON, Stage, ended, play
+
+pytestmark = [pytest.mark.phones, pytest.mark.xdist_group("phones")]
+
+WORDS = 1000  # hertz: what stands for words here
+RATE = 8000
+
+
+@pytest.fixture
+def words(tmp_path: Path) -> Path:
+    """Two seconds of sound in a file."""
+    path = tmp_path / "words.wav"
+    samples = array("h", (round(8000 * sin(2 * pi * WORDS * at / RATE)) for at in range(2 * RATE)))
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(RATE)
+        file.writeframes(samples.tobytes())
+    return path
+
+
+def flow(step: str, of_recipient: str = "") -> Callable[[Sequence[Phone]], str]:
+    """Number 200, which rings all recipients in a step of a flow."""
+
+    def tables(recipients: Sequence[Phone]) -> str:
+        each = "".join(
+            f'[[flows.ask.dial.ring.recipients]]\nname = "{phone.name}"\ndestination = "{phone.uri}"\n{of_recipient}\n'
+            for phone in recipients
+        )
+        return (
+            f'[numbers."200"]\nname = "Sales"\nflow = "ask"\n[flows.ask]\nfirst = "ring"\n'
+            f'[flows.ask.dial.ring]\nring_time = 20\nnobody_answered = "end"\n{step}\n'
+            f"[flows.ask.hang_up.end]\n{each}"
+        )
+
+    return tables
+
+
+async def ring(stage: Stage) -> None:
+    for phone in (stage.caller, *stage.recipients):
+        await phone.listen(CALLERS, CALLEES, WORDS)
+    await stage.caller.call(stage.service.uri("200"))
+    for phone in stage.recipients:
+        await phone.event(m.Incoming, SOON)
+    await stage.caller.event(m.Ringing, SOON)
+
+
+def heard_words(phone: Phone) -> bool:
+    return any(isinstance(event, m.ToneHeard) and event.frequency == WORDS for event in phone.history)
+
+
+def test_the_recipient_hears_the_whisper_and_then_the_caller(words: Path) -> None:
+    async def scene(stage: Stage) -> None:
+        await ring(stage)
+        await stage.ana.answer()
+        answered = await stage.ana.event(m.Confirmed, SOON)
+        began = await stage.ana.event(m.ToneHeard, SOON, lambda tone: tone.frequency == WORDS)
+        over = await stage.ana.event(m.ToneGone, SOON, lambda tone: tone.frequency == WORDS)
+        connected = await stage.caller.event(m.Confirmed, SOON)
+        assert began.at - answered.at < 0.5, "200 ms, and the windows of 100 ms that the phone listens in"
+        assert connected.at > over.at - 0.4
+        await stage.hear_each_other(stage.ana)
+        assert not heard_words(stage.caller)
+        assert await ended(stage.ben, stage.carl) == [outcome.ANSWERED_ELSEWHERE] * 2
+        await stage.caller.hang_up()
+        await ended(stage.ana)
+        print(f"answer to whisper {began.at - answered.at:.3f} s")
+
+    play(scene, tables=flow(f'whisper = {{ play = "{words}" }}'))
+
+
+def test_pressing_1_connects_while_the_others_ring(words: Path) -> None:
+    async def scene(stage: Stage) -> None:
+        await ring(stage)
+        await stage.ana.answer()
+        await stage.ben.answer()
+        for phone in (stage.ana, stage.ben):
+            await phone.event(m.ToneHeard, SOON, lambda tone: tone.frequency == WORDS)
+        assert not any(isinstance(event, m.Confirmed) for event in stage.caller.history)
+        assert not any(isinstance(event, m.Disconnected) for event in stage.carl.history)
+        await stage.ben.tell(m.SendDigits("1"))
+        await stage.caller.event(m.Confirmed, SOON)
+        await stage.hear_each_other(stage.ben)
+        assert await ended(stage.ana, stage.carl) == [outcome.ANSWERED_ELSEWHERE] * 2
+        assert not any(isinstance(event, m.DigitHeard) for event in stage.caller.history)
+        assert not heard_words(stage.caller)
+        await stage.caller.hang_up()
+        await ended(stage.ben)
+        record = await stage.record()
+        assert record["answered_by"] == "Ben"
+
+    play(scene, tables=flow(f'press_one = true\nconfirm_prompt = {{ play = "{words}" }}'))
+
+
+def test_the_keys_of_an_extension_arrive_before_the_caller() -> None:
+    async def scene(stage: Stage) -> None:
+        await ring(stage)
+        await stage.carl.answer()
+        keys = [await stage.carl.event(m.DigitHeard, SOON) for _ in range(3)]
+        assert [key.digit for key in keys] == ["2", "1", "4"]
+        connected = await stage.caller.event(m.Confirmed, SOON)
+        assert connected.at > keys[-1].at
+        await stage.hear_each_other(stage.carl)
+        await stage.caller.hang_up()
+        await ended(stage.carl)
+
+    play(scene, tables=flow("", 'extension = "w214"'))
