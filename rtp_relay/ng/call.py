@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Final, NamedTuple
 
 from rtp_relay.control import (
@@ -68,11 +69,15 @@ class Leg:
         return any(direct.due for direct in self.directs.values())
 
 
+Take = Callable[[Reply, float], None]
+
+
 class Step(NamedTuple):
-    """A request, made when its turn comes, and what to do with a reply that is no refusal."""
+    """A request, made when its turn comes; what to do with a reply, and without one or with a refusal."""
 
     request: Callable[[], Request]
-    take: Callable[[Reply, float], None]
+    take: Take
+    fail: Callable[[str, float], None]
 
 
 class Interfaces(NamedTuple):
@@ -101,8 +106,8 @@ class Call:
         self.node = node
         self.has_lent = False
         self.heard_at = now  # when a packet that was due was last known to have come
-        self.opening: Reserve | None = None  # the first one, until it was met
         self._heard: int | None = None
+        self._openings: list[Reserve] = []  # until the first was met
         self._interfaces = interfaces
         self._tell, self._on_stranded, self._on_over = tell, on_stranded, on_over
         self._legs: dict[int, Leg] = {}
@@ -120,24 +125,36 @@ class Call:
         if any(request.ports for request in command.legs):
             self._restore(command)
             return
-        if not self.has_lent and self.opening is None:
-            self.opening = command
+        if not self.has_lent:
+            self._openings.append(command)
         for request in command.legs:
             leg = self._legs.setdefault(request.leg, Leg(request.leg, request.interface))
             leg.media = min(request.first_medium + request.media, MEDIA_LIMIT)
-        anchor = self._anchor
-        asked = [request.leg for request in command.legs if request.leg != anchor.number]
-        partners = asked or [next((number for number in self._legs if number != anchor.number), NOBODY)]
+        anchor = self._anchor.number
+        partners = [request.leg for request in command.legs if request.leg != anchor]
+        partners = partners or [next((number for number in self._legs if number != anchor), NOBODY)]
         for partner in partners:
-            self._add(lambda partner=partner: self._offer(anchor.number, partner), self._lend_to(partner))
+            self._add(partial(self._offer, anchor, partner), self._lend_to(partner))
         if not self._is_blocked and self._bridge is None:
             self._is_blocked = True
-            self._add(lambda: messages.block(self.name, None, True), _nothing)
-        if any(request.leg == anchor.number for request in command.legs):
-            self._add(lambda: self._answer(anchor.number, partners[0]), self._lend_to(anchor.number))
-        self._steps[-1] = self._steps[-1]._replace(take=self._then(self._steps[-1].take, command.legs))
+            self._add(partial(messages.block, self.name, None, True))
+        if any(request.leg == anchor for request in command.legs):
+            self._add(partial(self._answer, anchor, partners[0]), self._lend_to(anchor))
+        last = self._steps.pop()
+        self._steps.append(last._replace(take=self._lend_after(last.take, command.legs)))
         self._is_changed = self._is_changed or self._bridge is not None
         self._go_on(now)
+
+    def move(self, node: Node, now: float) -> None:
+        """Nothing was lent: have it from another node, from the beginning."""
+        self.node, openings, legs = node, self._openings, self._legs
+        self._openings, self._legs = [], {}
+        self._is_blocked = self._is_waiting = False
+        for command in openings:
+            self.reserve(command, now)
+        for number, leg in legs.items():
+            if number in self._legs:
+                self._legs[number].directs = leg.directs
 
     def direct(self, command: Direct) -> None:
         leg = self._legs.get(command.leg)
@@ -152,26 +169,29 @@ class Call:
 
     def release(self, command: Release, now: float) -> None:
         """Some legs, or all of them: figures are asked for first, as they go with the call."""
-        anchor, whole = self._anchor.number, not command.legs
-        numbers = tuple(self._legs) if whole else tuple(number for number in command.legs if number in self._legs)
-        self._is_over = self._is_over or whole
+        is_whole = not command.legs
+        numbers = tuple(self._legs) if is_whole else tuple(leg for leg in command.legs if leg in self._legs)
+        self._is_over = self._is_over or is_whole
         self._add(
-            lambda: messages.query(self.name),
+            partial(messages.query, self.name),
             lambda reply, now: self._tell(Released(self.name, figures(reply, numbers))),
+            lambda problem, now: self._tell(Released(self.name, ())),
         )
-        if whole:
-            self._add(lambda: messages.delete(self.name), _nothing)
-        for number in () if whole else numbers:
+        anchor = self._anchor.number if self._legs else 0
+        if is_whole:
+            self._add(partial(messages.delete, self.name), fail=_no_matter)
+        for number in () if is_whole else numbers:
             del self._legs[number]
             self._blocked.discard(number)
-            self._add(lambda number=number: messages.delete(self.name, anchor, number), _nothing)
+            self._add(partial(messages.delete, self.name, anchor, number), fail=_no_matter)
         self._go_on(now)
 
     def query(self, command: Query, now: float) -> None:
         numbers = tuple(self._legs)
         self._add(
-            lambda: messages.query(self.name),
+            partial(messages.query, self.name),
             lambda reply, now: self._tell(Figures(self.name, figures(reply, numbers))),
+            lambda problem, now: self._tell(Figures(self.name, ())),
         )
         self._go_on(now)
 
@@ -184,15 +204,15 @@ class Call:
         if a is None or b is None or not a.directs or not b.directs:
             return
         self._is_changed = False
-        self._add(lambda: self._offer(a.number, b.number), self._check(b))
-        self._add(lambda: self._answer(a.number, b.number), self._check(a))
+        self._add(partial(self._offer, a.number, b.number), self._check(b))
+        self._add(partial(self._answer, a.number, b.number), self._check(a))
         self._open(bridge)
         self._go_on(now)
 
     def look(self, now: float) -> None:
         """Ask whether media came, unless something else is being asked: it is asked again."""
         if not self._steps and not self._is_waiting and self._bridge is not None:
-            self._add(lambda: messages.query(self.name), self._listen)
+            self._add(partial(messages.query, self.name), self._listen)
             self._go_on(now)
 
     @property
@@ -202,22 +222,27 @@ class Call:
 
     # One after the other.
 
-    def _add(self, request: Callable[[], Request], take: Callable[[Reply, float], None]) -> None:
-        self._steps.append(Step(request, take))
+    def _add(
+        self, request: Callable[[], Request], take: Take | None = None,
+        fail: Callable[[str, float], None] | None = None,
+    ) -> None:  # fmt: skip
+        self._steps.append(Step(request, take or _done, fail or self._fail))
 
     def _go_on(self, now: float) -> None:
-        if self._is_waiting:
-            return
-        if self._steps:
-            self._is_waiting = True
-            self.node.ask(self._steps[0].request(), self._answered, now)
-        elif self._is_over:
+        """Ask what is next. What is over need not wait for a node that is dead."""
+        while self._steps and not self._is_waiting:
+            if self._is_over and not self.node.is_alive:
+                self._steps.popleft().fail(GONE, now)
+            else:
+                self._is_waiting = True
+                self.node.ask(self._steps[0].request(), partial(self._answered, self.node), now)
+        if self._is_over and not self._steps:
             self._on_over(self)
 
-    def _answered(self, reply: Reply | None, now: float) -> None:
-        self._is_waiting = False
-        if not self._steps:
+    def _answered(self, node: Node, reply: Reply | None, now: float) -> None:
+        if node is not self.node or not self._is_waiting:
             return
+        self._is_waiting = False
         step = self._steps.popleft()
         problem = GONE if reply is None else messages.trouble(reply)
         if reply is not None and not problem:
@@ -226,19 +251,18 @@ class Call:
             except ControlError as error:
                 problem = str(error)
         if problem:
-            self._fail(problem, now)
+            step.fail(problem, now)
         self._go_on(now)
 
     def _fail(self, problem: str, now: float) -> None:
-        """Another node may have the call if nothing was lent; else the media is lost, or nothing is left to lose."""
+        """Another node may have the call if nothing was lent; else the media is lost."""
         if self._is_over:
-            self._steps.clear()
-            self._tell(Released(self.name, ()))
-        elif not self.has_lent:
-            self._steps.clear()
+            return  # nothing is left to lose
+        self._steps.clear()
+        if not self.has_lent:
+            self.node.ask(messages.delete(self.name), _no_answer, now)
             self._on_stranded(self, problem, now)
         else:
-            self._steps.clear()
             self._bridge = None
             self._tell(Refused(self.name, problem))
 
@@ -271,7 +295,7 @@ class Call:
         direction = (called(offerer.interface), called(answerer.interface))
         return messages.describe(command, self.name, a, b, sdp, latch=leg.latch, direction=direction)
 
-    def _lend_to(self, number: int) -> Callable[[Reply, float], None]:
+    def _lend_to(self, number: int) -> Take:
         """What the reply describes is what that leg's far end is told."""
 
         def take(reply: Reply, now: float) -> None:
@@ -281,14 +305,13 @@ class Call:
 
         return take
 
-    def _then(
-        self, take: Callable[[Reply, float], None], requests: tuple[LegRequest, ...]
-    ) -> Callable[[Reply, float], None]:
+    def _lend_after(self, take: Take, requests: tuple[LegRequest, ...]) -> Take:
         """The last of a reservation: tell what was lent."""
 
         def lend(reply: Reply, now: float) -> None:
             take(reply, now)
-            self.has_lent, self.opening = True, None
+            self.has_lent = True
+            self._openings.clear()
             self._tell(Reserved(self.name, tuple(lent for request in requests for lent in self._lent(request))))
 
         return lend
@@ -301,7 +324,7 @@ class Call:
             for medium in range(request.first_medium, min(request.first_medium + request.media, len(ends)))
         ]
 
-    def _check(self, leg: Leg) -> Callable[[Reply, float], None]:
+    def _check(self, leg: Leg) -> Take:
         """The ports that a far end was told are the ones that it still has."""
 
         def take(reply: Reply, now: float) -> None:
@@ -328,12 +351,11 @@ class Call:
         open_legs = {number for number, is_open in ((bridge.a, bridge.a_to_b), (bridge.b, bridge.b_to_a)) if is_open}
         wanted = set(self._legs) - open_legs
         for number in sorted(wanted ^ self._blocked):
-            is_blocked = number in wanted
-            self._add(lambda number=number, state=is_blocked: messages.block(self.name, number, state), _nothing)
+            self._add(partial(messages.block, self.name, number, number in wanted))
         self._blocked = wanted
         if self._is_blocked:
             self._is_blocked = False
-            self._add(lambda: messages.block(self.name, None, False), _nothing)
+            self._add(partial(messages.block, self.name, None, False))
 
     def _listen(self, reply: Reply, now: float) -> None:
         due = tuple(number for number, leg in self._legs.items() if leg.is_due)
@@ -351,5 +373,13 @@ def _ends(reply: Reply, media: int) -> list[End]:
     return ends[:media]
 
 
-def _nothing(reply: Reply, now: float) -> None:
-    """It is done, and there is nothing in the reply."""
+def _done(reply: Reply, now: float) -> None:
+    """There is nothing in the reply that is of interest."""
+
+
+def _no_matter(problem: str, now: float) -> None:
+    """It is gone, or rtpengine will find out by itself."""
+
+
+def _no_answer(reply: Reply | None, now: float) -> None:
+    """Nothing depends on it."""

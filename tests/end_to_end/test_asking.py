@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import wave
 from array import array
 from collections.abc import Callable, Sequence
@@ -79,7 +80,7 @@ def test_the_recipient_hears_the_whisper_and_then_the_caller(words: Path) -> Non
         assert await ended(stage.ben, stage.carl) == [outcome.ANSWERED_ELSEWHERE] * 2
         await stage.caller.hang_up()
         await ended(stage.ana)
-        print(f"answer to whisper {began.at - answered.at:.3f} s")
+        print(f"answer to whisper {began.at - answered.at:.3f} s, the ear's window of 0.1 s with it")
 
     play(scene, tables=flow(f'whisper = {{ play = "{words}" }}'))
 
@@ -93,8 +94,10 @@ def test_pressing_1_connects_while_the_others_ring(words: Path) -> None:
             await phone.event(m.ToneHeard, SOON, lambda tone: tone.frequency == WORDS)
         assert not any(isinstance(event, m.Confirmed) for event in stage.caller.history)
         assert not any(isinstance(event, m.Disconnected) for event in stage.carl.history)
+        pressed = time.monotonic()
         await stage.ben.tell(m.SendDigits("1"))
-        await stage.caller.event(m.Confirmed, SOON)
+        connected = await stage.caller.event(m.Confirmed, SOON)
+        print(f"key to answer {connected.at - pressed:.3f} s, its way through the phone with it")
         await stage.hear_each_other(stage.ben)
         assert await ended(stage.ana, stage.carl) == [outcome.ANSWERED_ELSEWHERE] * 2
         assert not any(isinstance(event, m.DigitHeard) for event in stage.caller.history)

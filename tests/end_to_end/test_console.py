@@ -108,7 +108,7 @@ async def look_at_the_call(stage: Stage) -> None:
     await expect(outcomes.nth(1)).to_contain_text("Answered")
     finish = page.locator(".finish-row")
     await expect(finish.first).to_contain_text("Ben")
-    await expect(finish.nth(1)).to_contain_text("CANCEL at +")
+    await expect(finish.nth(1)).to_contain_text("CANCEL at ")
     await page.get_by_role("button", name="INVITE").first.click()
     await expect(page.locator(".message pre")).to_contain_text(f"INVITE sip:{FLOW_NUMBER}@")
     await page.keyboard.press("ArrowDown")

@@ -1,4 +1,4 @@
-"""The relay of every conformance test, once on each form that this machine allows."""
+"""The relay of every conformance test, on each form that this machine allows, and over each version of IP."""
 
 from __future__ import annotations
 
@@ -12,15 +12,17 @@ from tests.rtp_relay.conformance.rig import FORMS, Rig, hindrance
 MakeRig = Callable[..., Rig]
 
 
-@pytest.fixture(params=FORMS)
+@pytest.fixture(params=[(form, version_6) for form in FORMS for version_6 in (False, True)],
+                ids=lambda param: f"{param[0]}-{'IPv6' if param[1] else 'IPv4'}")  # fmt: skip
 def make_rig(request: pytest.FixtureRequest) -> Iterator[MakeRig]:
     """Rigs with settings of the test's choice, closed after it."""
-    if hindrance(request.param):
-        pytest.skip(f"{request.param}: {hindrance(request.param)}")
+    form, version_6 = request.param
+    if hindrance(form):
+        pytest.skip(f"{form}: {hindrance(form)}")
     made: list[Rig] = []
 
     def make(**settings: Any) -> Rig:
-        made.append(Rig(request.param, **settings))
+        made.append(Rig(form, **({"version_6": version_6} | settings)))
         return made[-1]
 
     yield make

@@ -4,6 +4,8 @@ import { h } from "../dom.js";
 import { card } from "../parts/page.js";
 import { offset } from "../words.js";
 
+const SAME = 20;  // microseconds: sent in the same moment in which the answer was read
+
 /** Of a call that somebody answered, with more than one recipient; otherwise nothing. */
 export function race(call) {
   const raced = (call.recipients ?? []).filter((each) => each.invited_at);
@@ -54,7 +56,11 @@ function evidence(recipient, winner, call) {
 /** What was said to one who lost, and until when it rang, from the messages of its leg. */
 function story(recipient, winner, call) {
   const { sent, crossed, quiet } = evidence(recipient, winner, call);
-  const since = ({ at }) => (at >= winner.answered_at ? `+${brief(at - winner.answered_at)}` : `−${brief(winner.answered_at - at)}`);
+  const since = ({ at }) => {
+    const after = at - winner.answered_at;
+    if (Math.abs(after) < SAME) return "once";
+    return after > 0 ? `+${brief(after)}` : `−${brief(-after)}`;
+  };
   if (sent?.name === "BYE") {
     const why = crossed ? "its answer crossed our CANCEL, so we sent" : "answered too late, so we sent";
     return `${why} ACK and BYE at ${since(sent)}${quiet ? `; quiet at ${since(quiet)}` : ""}`;
