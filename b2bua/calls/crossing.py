@@ -136,6 +136,9 @@ class Crossing:
             refuse(event.server, 200, now)
         elif other is None or not other.is_up:
             refuse(event.server, 480 if other is None else 481, now)
+        elif other is self._call.caller and self._call.server.is_awaiting_acknowledgement:
+            # Our 200 may be lost as our 180 was: a caller who knows of no dialog would say 481, and that ends the call.
+            refuse(event.server, 480, now)
         else:
             self._pass_plain(_Passed(leg, other, request, event.server, None), now)
 

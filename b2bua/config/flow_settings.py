@@ -96,9 +96,9 @@ class DialSettings(Settings):
     """A prompt, over and over, while it rings. Absent, the caller's own phone or network makes the ringing,
     which leaves the codec open until somebody answers; a prompt decides it beforehand."""
 
-    early_media: Literal["none", "first", "single"] = "none"
-    """What the caller hears of recipients before one has answered: nothing, the first that sends audio, or the
-    `single` one. Only where `caller_hears` is absent."""
+    early_media: Literal["none", "first", "single", "ringback"] = "none"
+    """What the caller hears of recipients before one has answered: nothing, the first that sends audio, the
+    `single` one, or a ringing tone of ours (`ringback`). Only where `caller_hears` is absent."""
 
     whisper: PromptSettings | None = None
     """A prompt for the recipient alone, before the two are connected. The caller hears ringing meanwhile."""

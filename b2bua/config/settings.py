@@ -263,9 +263,10 @@ class NumberSettings(Settings):
     ring_time: float = Field(default=30.0, ge=1, le=300, allow_inf_nan=False)
     """Seconds to ring, from 5 to 300 (1 to 5 draws a warning)."""
 
-    early_media: Literal["none", "first", "single"] = "none"
+    early_media: Literal["none", "first", "single", "ringback"] = "none"
     """What the caller hears before the answer: `none` is the caller's own ringback, `first` the first
-    recipient that sends audio, `single` the recipient's audio if there is only one."""
+    recipient that sends audio, `single` the recipient's audio if there is only one, `ringback` a ringing tone of ours
+    (`media.tones`), which fixes the codec of the call before anybody has answered."""
 
     six_xx: Literal["recipient", "everyone"] = "recipient"
     """Whether a 6xx of one recipient concerns that `recipient` only, or stops `everyone`."""

@@ -8,8 +8,6 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, Final
 
-import msgspec
-
 from b2bua import records
 from b2bua.calls.record import CallRecord, RecipientRecord, TraceEntry
 from b2bua.calls.sentences import call_sentence, recipient_sentence
@@ -27,6 +25,7 @@ def line(record: CallRecord, mask: Mask) -> dict[str, Any]:
     """A call of the log, recipients included."""
     made = records.as_json(record, with_trace=False)
     made["sentence"] = record.sentence or call_sentence(record)
+    made["voicemail"] = bool(record.voicemail)  # where the file is concerns nobody
     for recipient, told in zip(record.recipients, made["recipients"], strict=True):
         told["sentence"] = recipient.sentence or recipient_sentence(recipient, record)
     masked: dict[str, Any] = mask.value(made)
@@ -34,9 +33,10 @@ def line(record: CallRecord, mask: Mask) -> dict[str, Any]:
 
 
 def page(record: CallRecord, mask: Mask, sees_all: bool) -> dict[str, Any]:
-    """A call whole: also streams and messages; their text for those who see all."""
-    streams = mask.value(msgspec.to_builtins(record.streams))
-    return line(record, mask) | {"streams": streams, "messages": _messages(record, mask, sees_all)}
+    """A call whole: also streams, how they sounded, and messages; their text for those who see all."""
+    whole = records.as_json(record)
+    media = mask.value({name: whole[name] for name in ("streams", "quality")})
+    return line(record, mask) | media | {"messages": _messages(record, mask, sees_all)}
 
 
 def _messages(record: CallRecord, mask: Mask, sees_all: bool) -> list[dict[str, Any]]:

@@ -50,7 +50,7 @@ class Core:
         try:
             yield await self._asked(reader, writer, {"command": "live"})
             while line := await _line(reader):
-                yield _decode(line)
+                yield _read(line)
         finally:
             writer.close()
 
@@ -72,10 +72,17 @@ class Core:
             raise CoreAway(f"The core did not answer within {self._limit:g} s. {_REMEDY}") from problem
         if not line:
             raise CoreAway(f"The core hung up. {_REMEDY}")
-        answer = _decode(line)
+        answer = _read(line)
         if "error" in answer:
             raise ControlError(str(answer["error"]))
         return answer
+
+
+def _read(line: bytes) -> dict[str, Any]:
+    try:
+        return _decode(line)
+    except (msgspec.DecodeError, msgspec.ValidationError) as problem:
+        raise CoreAway(f"What answers there is no core of this version ({problem}). {_REMEDY}") from problem
 
 
 async def _line(reader: asyncio.StreamReader) -> bytes:

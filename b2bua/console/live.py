@@ -76,6 +76,7 @@ def _started(event: dict[str, Any]) -> dict[str, Any]:
         "ringing_at": None,
         "answered_at": None,
         "answered_by": None,
+        "step": event.get("step", ""),
         "recipients": [_lamp(leg, name) for leg, name in enumerate(names, 1)],
     }
 
@@ -87,6 +88,9 @@ def _lamp(leg: int, name: str) -> dict[str, Any]:
 def _change(call: dict[str, Any], what: str, event: dict[str, Any]) -> None:
     if what == "call.answered":
         call["answered_at"], call["answered_by"] = event["at"], event.get("answered_by")
+        return
+    if what == "call.step":
+        call["step"] = event.get("step", "")
         return
     state = _STATES.get(what)
     leg = event.get("recipient")

@@ -96,7 +96,7 @@ class News(UserPort):
     __slots__ = ()
 
     def __init__(self, form: KernelForm) -> None:
-        self.host, self.number = "", 0
+        self.host, self.number, self.waits = "", 0, False
         self.receive = drop
         self.receive_into = form.take_news
 
@@ -110,7 +110,7 @@ class Copied(UserPort):
     __slots__ = ()
 
     def __init__(self, form: KernelForm) -> None:
-        self.host, self.number = "", 0
+        self.host, self.number, self.waits = "", 0, False
         self.receive = drop
         self.receive_into = form.take_copies
 

@@ -212,7 +212,7 @@ class Call:
     def look(self, now: float) -> None:
         """Ask whether media came, unless something else is being asked: it is asked again."""
         if not self._steps and not self._is_waiting and self._bridge is not None:
-            self._add(partial(messages.query, self.name), self._listen)
+            self._add(partial(messages.query, self.name), self._listen, self._miss)
             self._go_on(now)
 
     @property
@@ -362,6 +362,12 @@ class Call:
         heard = received(reply, due)
         if heard != self._heard or not due:
             self._heard, self.heard_at = heard, now
+
+    def _miss(self, problem: str, now: float) -> None:
+        """Nobody said whether media came: that tells of the way to rtpengine only. That the call is not there does."""
+        if problem != GONE and not self._is_over:
+            self._bridge = None
+            self._tell(Refused(self.name, problem))
 
 
 def _ends(reply: Reply, media: int) -> list[End]:

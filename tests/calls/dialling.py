@@ -27,4 +27,5 @@ def ring(
 
 def ask(world: World, phones: Sequence[Phone], **dial: Any) -> None:
     """As ring; nobody is connected who has not pressed 1."""
-    ring(world, phones, **({"press_one": True, "confirm_prompt": ASK, "too_late": TOO_LATE} | dial))
+    asked: dict[str, Any] = {"press_one": True, "confirm_prompt": ASK, "too_late": TOO_LATE}
+    ring(world, phones, **(asked | dial))

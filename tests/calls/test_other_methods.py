@@ -142,3 +142,20 @@ def test_a_request_with_a_description_that_is_none_is_refused() -> None:
     assert 400 <= request.status < 500
     assert call.is_answered and ana.is_talking
     world.finish_after(call)
+
+
+def test_a_key_before_the_callers_ack_is_not_put_to_a_dialog_that_he_may_not_know() -> None:
+    """Neither our 180 nor our 200 has reached him: he would say 481, and that would end the call."""
+    world = World()
+    caller = world.caller()
+    world.network.drop(
+        lambda packet: packet.destination == caller.address and not packet.begins("SIP/2.0 100"), 2
+    )
+    ana = world.phone("ana", answers_after=1.0)
+    call = caller.call()
+    world.run_until(lambda: ana.is_talking)
+    key = ana.dialog.request("INFO", "Signal=5\r\nDuration=160\r\n", DTMF)
+    world.run(1.0)
+    assert key.status == 480
+    assert call.is_answered and ana.is_talking
+    world.finish_after(call)

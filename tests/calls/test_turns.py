@@ -14,7 +14,8 @@ from tests.world.world import World
 
 
 def turns(world: World, phones: list[Phone], **dial: Any) -> None:
-    ring(world, phones, **({"mode": Mode.TURNS, "ring_time": 5.0} | dial))
+    in_turns: dict[str, Any] = {"mode": Mode.TURNS, "ring_time": 5.0}
+    ring(world, phones, **(in_turns | dial))
 
 
 def test_one_rings_at_a_time_each_for_the_ring_time() -> None:

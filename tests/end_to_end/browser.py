@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
 
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, ConsoleMessage, Page, Response, async_playwright, expect
 
 from b2bua.demo.installation import Destination, Installation, free_ports
 from b2bua.phone.client import Phone
@@ -32,6 +32,7 @@ OWNER: Final = "olga"
 PASSWORD: Final = "correct horse battery"
 HEIGHTS: Final = {1280: 900, 390: 844}  # of a screen, by its width
 FLOW_NUMBER: Final = "200"  # leads to the flow "main-line", which is yet to be made
+REFUSALS: Final = (409, 422)  # of what a person wrote: the page says it beside the field
 _LINK: Final = r'"link": "(http[^"]+)"'
 _TALLEST: Final = 9_000  # pixels of a screenshot
 
@@ -159,8 +160,17 @@ async def _page(browser: Browser, complaints: list[str], width: int, scheme: Sch
     context = await browser.new_context(viewport=size, color_scheme=scheme, locale="en-GB")  # type: ignore[arg-type]
     context.set_default_timeout(PATIENCE * 1000)
     page = await context.new_page()
-    page.on(
-        "console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None
-    )
+
+    def said(message: ConsoleMessage) -> None:
+        # What the server refused is said twice: here without its status, below with it.
+        if message.type in ("error", "warning") and not message.text.startswith("Failed to load resource"):
+            complaints.append(message.text)
+
+    def answered(response: Response) -> None:
+        if response.status >= 400 and response.status not in REFUSALS:
+            complaints.append(f"{response.status} {response.request.method} {response.url}")
+
+    page.on("console", said)
+    page.on("response", answered)
     page.on("pageerror", lambda error: complaints.append(str(error)))
     return page

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from b2bua.demo import records
@@ -72,10 +72,11 @@ def play(
     ring_time: float = 20,
     number_settings: str = "",
     tables: Callable[[Sequence[Phone]], str] = lambda recipients: "",
+    prompts: Mapping[str, int] | None = None,
 ) -> None:
     """Plays a scene. After it the service must end with exit status 0 and leave no process.
 
-    tables: further tables of the configuration, for these recipients.
+    tables: further tables of the configuration, for these recipients. prompts: as of Installation.start.
     """
 
     async def run() -> None:
@@ -97,6 +98,7 @@ def play(
                     ring_time=ring_time,
                     number_settings=number_settings,
                     tables=NO_CONSOLE + tables(recipients),
+                    prompts=prompts,
                 )
             )
             try:

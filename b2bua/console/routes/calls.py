@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
-from fastapi.responses import StreamingResponse
+from fastapi.responses import FileResponse, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from b2bua.calls.record import CallRecord
@@ -107,6 +109,22 @@ async def sipp_scenario(
     return File(text, f"{record.id}-{leg}.xml", "application/xml")
 
 
+@router.get("/calls/{key}/voicemail", summary="The message that the caller has left")
+async def voicemail(key: str, visitor: Editor, desk: AtDesk) -> Response:
+    record = await _call(desk, key)
+    file = Path(record.voicemail)
+    if not record.voicemail or not await asyncio.to_thread(_is_kept, file, desk.config.records.messages):
+        raise Refusal(404, "There is no message of this call, or not any more.")
+    return FileResponse(
+        file, media_type="audio/wav", filename=f"{record.id}.wav", content_disposition_type="inline"
+    )
+
+
+def _is_kept(file: Path, messages: str) -> bool:
+    """Whether a file is there, and is one of our messages: nothing else is ever given out by that way."""
+    return file.resolve().is_relative_to(Path(messages).resolve()) and file.is_file()
+
+
 async def _call(desk: Desk, key: str) -> CallRecord:
     try:
         record = await desk.archive.call(key)
@@ -121,12 +139,16 @@ async def _call(desk: Desk, key: str) -> CallRecord:
 
 def _downloads(record: CallRecord, visitor: Visitor) -> dict[str, Any]:
     """What this visitor may take away of a call, as there is any."""
-    if not visitor.sees_all or not record.trace:
-        return {}
     place = f"/api/calls/{record.id}"
+    found: dict[str, Any] = {}
+    if visitor.sees_all and record.voicemail:
+        message = {"name": record.mailbox, "url": f"{place}/voicemail", "seconds": record.voicemail_seconds}
+        found["recordings"] = [message]
+    if not visitor.sees_all or not record.trace:
+        return found
     sides = [(0, "caller"), *((each.leg, each.name) for each in record.recipients)]
     traced = {entry.leg for entry in record.trace}
-    return {
+    return found | {
         "pcap": f"{place}/pcap",
         "scenarios": [
             {"leg": leg, "name": name, "url": f"{place}/scenario?leg={leg}"}

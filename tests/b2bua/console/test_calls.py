@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 from pathlib import Path
@@ -263,3 +264,39 @@ def test_messages_are_taken_away_as_pcap_and_scenario(tmp_path: Path) -> None:
         assert (await client.get("/api/calls/000002/pcap")).status_code == 404
 
     on_stage(tmp_path, play)
+
+
+def test_a_message_is_heard_by_those_who_see_numbers(tmp_path: Path) -> None:
+    async def play(stage: Stage) -> None:
+        kept = Path(stage.desk.config.records.messages) / "sales" / "1.wav"
+        await asyncio.to_thread(put, kept, b"RIFF of a message")
+        elsewhere = tmp_path / "multiring.toml"
+        left = {"mailbox": "sales", "voicemail_seconds": 4.5}
+        await stage.write(
+            [
+                call(1, _C.VOICEMAIL, voicemail=str(kept), **left),
+                call(2, _C.VOICEMAIL, voicemail=str(elsewhere)),
+                call(3),
+            ]
+        )
+        editor, viewer = await stage.logged_in("editor"), await stage.logged_in("viewer")
+        told = (await editor.get("/api/calls/000001")).json()
+        (recording,) = told["downloads"]["recordings"]
+        assert (recording["name"], recording["seconds"], told["voicemail"]) == ("sales", 4.5, True)
+        answer = await editor.get(recording["url"])
+        assert (answer.content, answer.headers["content-type"]) == (b"RIFF of a message", "audio/wav")
+        part = await editor.get(recording["url"], headers={"Range": "bytes=0-3"})
+        assert (part.status_code, part.content) == (206, b"RIFF")
+        assert (await editor.get("/api/calls/000002/voicemail")).status_code == 404
+        assert (await editor.get("/api/calls/000003/voicemail")).status_code == 404
+        assert (await viewer.get(recording["url"])).status_code == 403
+        assert (await viewer.get("/api/calls/000001")).json()["downloads"] == {}
+        assert await ids(viewer, "outcome=voicemail") == [1, 2]
+        assert str(tmp_path) not in (await editor.get("/api/calls/000001")).text
+
+    on_stage(tmp_path, play)
+
+
+def put(file: Path, content: bytes) -> None:
+    file.parent.mkdir(parents=True)
+    file.write_bytes(content)

@@ -21,6 +21,7 @@ ROLES: Final = {
     ("GET", "/api/calls/{key}"): "viewer",
     ("GET", "/api/calls/{key}/pcap"): "editor",
     ("GET", "/api/calls/{key}/scenario"): "editor",
+    ("GET", "/api/calls/{key}/voicemail"): "editor",
     ("GET", "/api/live"): "viewer",
     ("POST", "/api/live/{call}/hangup"): "editor",
     ("GET", "/api/flows"): "viewer",

@@ -33,8 +33,3 @@ def make_rig(request: pytest.FixtureRequest) -> Iterator[MakeRig]:
 @pytest.fixture
 def rig(make_rig: MakeRig) -> Rig:
     return make_rig()
-
-
-@pytest.fixture(params=["IPv4", "IPv6"])
-def rig_of_either_version(request: pytest.FixtureRequest, make_rig: MakeRig) -> Rig:
-    return make_rig(version_6=request.param == "IPv6")

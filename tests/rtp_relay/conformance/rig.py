@@ -13,6 +13,8 @@ from contextlib import ExitStack, nullcontext
 from functools import cache
 from typing import Any, Protocol
 
+import pytest
+
 from bench import namespaces
 from rtp_relay import control
 from rtp_relay.form import Interface
@@ -28,6 +30,7 @@ FORMS = ("user", "memory", "tc", "tc on a wire", "xdp")
 WIRED = ("tc on a wire", "xdp")  # the relay in one network namespace, everybody else in another
 LOOPBACK = {False: "127.0.0.1", True: "::1"}  # by whether it is IPv6
 OTHER_LOOPBACK = {False: "127.0.0.9", True: "::1"}
+UNREACHED = {False: "10.11.12.13", True: "fd99::13"}  # what a phone behind NAT states
 CORE = 1  # the owner of calls in these tests
 DATAGRAM = 4096
 TURNS = 10_000  # of the form, for what was sent before; more is a loop
@@ -105,7 +108,9 @@ class Rig:
         ours = LOOPBACK if self._wire is None else namespaces.RELAY
         self.host = ours[version_6]
         self.far_host = (LOOPBACK if self._wire is None else namespaces.FAR)[version_6]
-        self.elsewhere = (OTHER_LOOPBACK if self._wire is None else namespaces.ELSEWHERE)[version_6]
+        elsewhere = OTHER_LOOPBACK if form != "memory" else {False: "127.0.0.9", True: "::9"}
+        self.elsewhere = (elsewhere if self._wire is None else namespaces.ELSEWHERE)[version_6]
+        self.behind_nat: dict[str, Any] = {"address": UNREACHED[version_6], "port": 4000, "rtcp_port": 4001}
         self.parties: dict[Address, Party] = {}
         first = free_range(self.host, pairs)
         self.form: UserForm | MemoryForm = self._made(form, first, first + 2 * pairs - 1)
@@ -144,6 +149,11 @@ class Rig:
             made = MemoryParty(host, port or self._next_port, self)
         self.parties[address_of(made.host, made.port)] = made
         return made
+
+    def need_another_host(self) -> None:
+        """For tests that tell hosts apart, and not only ports."""
+        if self.elsewhere == self.far_host:
+            pytest.skip(f"at {self.host} there is one host only")
 
     def rtp_and_rtcp(self) -> tuple[Party, Party]:
         """A far end with an RTP port and the one above it."""

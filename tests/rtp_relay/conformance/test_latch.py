@@ -11,12 +11,10 @@ import pytest
 
 from rtp_relay.control import Bridge
 from rtp_relay.latch import QUIET, RUN_LENGTH
+from rtp_relay.source import text_of
 from tests.rtp_relay.conformance.conftest import MakeRig
 from tests.rtp_relay.conformance.rig import Party, Rig
 from tests.rtp_relay.packets import rtcp, rtp
-
-# What a phone behind NAT states.
-PRIVATE: dict[str, Any] = {"address": "10.11.12.13", "port": 4000, "rtcp_port": 4001}
 
 
 def behind_nat(rig: Rig, **more: Any) -> tuple[Party, Party, dict[Any, int]]:
@@ -24,7 +22,7 @@ def behind_nat(rig: Rig, **more: Any) -> tuple[Party, Party, dict[Any, int]]:
     ports = rig.reserve()
     a, b = rig.party(), rig.party()
     rig.direct(0, a, latch=False)
-    rig.direct(1, b, **(PRIVATE | {"latch": True} | more))
+    rig.direct(1, b, **(rig.behind_nat | {"latch": True} | more))
     rig.do(Bridge("call", 0, 1))
     return a, b, ports
 
@@ -43,7 +41,7 @@ def test_a_phone_behind_nat_is_learnt_after_a_run(rig: Rig) -> None:
     rig.send(a, rtp(2), ports[0])
     assert len(a.received()) == 1
     assert b.received() == [(rtp(2), ports[1])]
-    assert rig.figures(1).far == f"{b.host}:{b.port}"
+    assert rig.figures(1).far == text_of((b.host, b.port))
 
 
 @pytest.mark.parametrize("sequences", [(1, 3, 5, 7, 9), (1, 1, 1, 1), (1, 2, 4, 5, 7, 8), (5, 4, 3, 2)])
@@ -140,7 +138,7 @@ def test_the_window_ends_some_time_after_the_bridge(make_rig: MakeRig) -> None:
     rig.run(4.0)
     run_of(rig, b, ports[1], count=20)
     assert a.received() == []
-    rig.direct(1, b, **PRIVATE, latch=True, relatch=True)
+    rig.direct(1, b, **rig.behind_nat, latch=True, relatch=True)
     run_of(rig, b, ports[1], start=21)
     assert len(a.received()) == 1
 
@@ -150,7 +148,7 @@ def test_the_window_stays_while_a_phone_rings(make_rig: MakeRig) -> None:
     ports = rig.reserve()
     a, b = rig.party(), rig.party()
     rig.direct(0, a, latch=False)
-    rig.direct(1, b, **PRIVATE, latch=True)
+    rig.direct(1, b, **rig.behind_nat, latch=True)
     rig.run(60.0)
     rig.do(Bridge("call", 0, 1))
     run_of(rig, b, ports[1])
@@ -161,7 +159,7 @@ def test_learning_before_the_bridge_forwards_nothing(rig: Rig) -> None:
     ports = rig.reserve()
     a, b = rig.party(), rig.party()
     rig.direct(0, a, latch=False)
-    rig.direct(1, b, **PRIVATE, latch=True)
+    rig.direct(1, b, **rig.behind_nat, latch=True)
     run_of(rig, b, ports[1])
     assert a.received() == []
     rig.do(Bridge("call", 0, 1))
@@ -170,6 +168,7 @@ def test_learning_before_the_bridge_forwards_nothing(rig: Rig) -> None:
 
 
 def test_only_hosts_that_the_signalling_named_can_be_learnt(rig: Rig) -> None:
+    rig.need_another_host()
     a, b, ports = behind_nat(rig, learn_from=(rig.far_host,))
     attacker = rig.party(rig.elsewhere)
     run_of(rig, attacker, ports[1], count=20)
@@ -194,7 +193,7 @@ def test_a_re_invite_lets_the_phone_move(rig: Rig) -> None:
     moved = rig.party()
     run_of(rig, moved, ports[1], start=50)
     assert len(a.received()) == 1
-    rig.direct(1, b, **PRIVATE, latch=True, relatch=True)
+    rig.direct(1, b, **rig.behind_nat, latch=True, relatch=True)
     rig.run(QUIET)
     run_of(rig, moved, ports[1], start=60)
     rig.send(a, rtp(1), ports[0])
@@ -207,7 +206,7 @@ def test_a_re_invite_lets_the_phone_move(rig: Rig) -> None:
 def test_a_re_invite_loses_no_packet_of_a_phone_that_stays(rig: Rig) -> None:
     a, b, ports = behind_nat(rig)
     run_of(rig, b, ports[1])
-    rig.direct(1, b, **PRIVATE, latch=True, relatch=True)
+    rig.direct(1, b, **rig.behind_nat, latch=True, relatch=True)
     run_of(rig, b, ports[1], start=RUN_LENGTH + 1, count=10)
     assert len(a.received()) == 11
 
@@ -217,7 +216,7 @@ def test_nobody_takes_over_from_a_phone_that_is_being_heard(rig: Rig) -> None:
     a, b, ports = behind_nat(rig)
     run_of(rig, b, ports[1])
     a.received()
-    rig.direct(1, b, **PRIVATE, latch=True, relatch=True)
+    rig.direct(1, b, **rig.behind_nat, latch=True, relatch=True)
     attacker = rig.party(rig.elsewhere)
     for sequence in range(10, 60):
         rig.send(b, rtp(sequence, ssrc=9), ports[1])
@@ -231,7 +230,7 @@ def test_nobody_takes_over_from_a_phone_that_is_being_heard(rig: Rig) -> None:
 def test_a_direct_that_says_the_same_again_changes_nothing(rig: Rig) -> None:
     a, b, ports = behind_nat(rig)
     run_of(rig, b, ports[1])
-    rig.direct(1, b, **PRIVATE, latch=True)
+    rig.direct(1, b, **rig.behind_nat, latch=True)
     rig.send(b, rtp(RUN_LENGTH + 1, ssrc=9), ports[1])
     run_of(rig, rig.party(rig.elsewhere), ports[1])
     assert len(a.received()) == 2
@@ -255,7 +254,7 @@ def test_fax_from_behind_nat_is_learnt_too(rig: Rig) -> None:
     ports = rig.reserve()
     a, b = rig.party(), rig.party()
     rig.direct(0, a, kind="udptl", latch=False)
-    rig.direct(1, b, **PRIVATE, kind="udptl", latch=True)
+    rig.direct(1, b, **rig.behind_nat, kind="udptl", latch=True)
     rig.do(Bridge("call", 0, 1))
     for _ in range(RUN_LENGTH):
         rig.send(b, b"\x00\x01fax", ports[1])

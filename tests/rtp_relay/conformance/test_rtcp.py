@@ -10,8 +10,7 @@ from tests.rtp_relay.conformance.rig import Rig
 from tests.rtp_relay.packets import rtcp, rtp
 
 
-def test_rtcp_passes_from_odd_port_to_odd_port(rig_of_either_version: Rig) -> None:
-    rig = rig_of_either_version
+def test_rtcp_passes_from_odd_port_to_odd_port(rig: Rig) -> None:
     ports = rig.reserve()
     (a, a_rtcp), (b, b_rtcp) = rig.rtp_and_rtcp(), rig.rtp_and_rtcp()
     rig.direct(0, a, latch=False)
@@ -85,10 +84,11 @@ def test_a_strangers_rtcp_goes_nowhere(rig: Rig) -> None:
 
 
 def test_rtcp_of_a_phone_behind_nat_is_taken_from_the_host_that_its_rtp_came_from(rig: Rig) -> None:
+    rig.need_another_host()
     ports = rig.reserve()
     (a, a_rtcp), (b, b_rtcp) = rig.rtp_and_rtcp(), rig.rtp_and_rtcp()
     rig.direct(0, a, latch=False)
-    rig.direct(1, b, address="10.1.2.3", port=4000, rtcp_port=4001, latch=True)
+    rig.direct(1, b, **rig.behind_nat, latch=True)
     rig.do(Bridge("call", 0, 1))
     rig.send(b_rtcp, rtcp(), ports[1] + 1)
     assert a_rtcp.received() == []  # its RTP has not come yet
@@ -106,9 +106,10 @@ def test_rtcp_of_a_phone_behind_nat_is_taken_from_the_host_that_its_rtp_came_fro
 
 
 def test_when_rtp_moves_rtcp_moves_with_it(rig: Rig) -> None:
+    rig.need_another_host()
     ports = rig.reserve()
     (a, a_rtcp), (b, b_rtcp) = rig.rtp_and_rtcp(), rig.rtp_and_rtcp()
-    private: dict[str, Any] = {"address": "10.1.2.3", "port": 4000, "rtcp_port": 4001, "latch": True}
+    private: dict[str, Any] = rig.behind_nat | {"latch": True}
     rig.direct(0, a, latch=False)
     rig.direct(1, b, **private)
     rig.do(Bridge("call", 0, 1))

@@ -6,6 +6,7 @@ import itertools
 
 import pytest
 
+from rtp_relay.source import text_of
 from tests.rtp_relay.conformance.rig import Party, Rig
 from tests.rtp_relay.packets import rtp
 
@@ -45,7 +46,7 @@ def test_figures_of_a_lossy_reordered_stream(rig: Rig) -> None:
     assert figures.first_packet == pytest.approx(2.0)
     assert figures.last_packet == pytest.approx(2.46)
     assert figures.longest_gap == pytest.approx(0.3)
-    assert figures.far == f"{a.host}:{a.port}"
+    assert figures.far == text_of((a.host, a.port))
     other = rig.figures(1)
     assert (other.packets, other.sent_packets, other.sent_octets) == (0, 10, 1720)
     assert (other.first_packet, other.last_packet, other.far) == (-1.0, -1.0, "")

@@ -269,6 +269,8 @@ def test_what_no_call_claims_is_removed(stage: Stage) -> None:
     core = Core(stage.folder / "relay")
     stage.begin_calls(core)
     stage.talk(stage.rounds(3))
+    assert stage.lost() == 0
+    figures(core, "call 0")
     stage.running[0].kill()
     stage.running[0].wait(LIMIT)
     core.close()

@@ -21,7 +21,7 @@ export function menuStep({ step, key, words, changed, redraw }) {
     question("What offers the choice?", null, promptEditor({ label: "Prompt", owner: step, setting: "prompt", key: `${key}.prompt`, absent: "", words, changed, suggestion: "For sales, press 1. For support, press 2." })),
     question("Which digits?", "Where each leads is below, with the exits.", digits, place(`${key}.choices`),
       h("div", { class: "row top" },
-        seconds({ label: "Wait for a digit", key: `${key}.timeout`, value: step.timeout ?? 5, absent: 5, placeholder: "5", min: 1, max: 60, onSeconds: (value) => { step.timeout = value; changed(); } }),
+        seconds({ label: "Wait for a digit", key: `${key}.timeout`, value: step.timeout ?? 5, absent: null, placeholder: "5", min: 1, max: 60, onSeconds: (value) => { step.timeout = value ?? 5; changed(); } }),
         field({ label: "Heard at most", key: `${key}.tries`, type: "number", min: 1, max: 10, unit: "×", class: "brief", value: step.tries ?? 3, onInput: (value) => { step.tries = Number(value) || 3; changed(); } }))),
   ];
 }
@@ -31,8 +31,8 @@ export const voicemailStep = ({ step, key, words, changed }) => [
   question("How is the message kept?", null,
     field({ label: "Mailbox", key: `${key}.mailbox`, value: step.mailbox ?? "", onInput: (value) => { step.mailbox = value.trim(); changed(); }, hint: "The name that messages are kept under: letters, digits, _ and -." }),
     h("div", { class: "row top" },
-      seconds({ label: "Longest message", key: `${key}.longest`, value: step.longest ?? 120, absent: 120, placeholder: "120", min: 1, onSeconds: (value) => { step.longest = value; changed(); } }),
-      seconds({ label: "Ends after silence of", key: `${key}.silence_end`, value: step.silence_end ?? 5, absent: 5, placeholder: "5", onSeconds: (value) => { step.silence_end = value; changed(); } }))),
+      seconds({ label: "Longest message", key: `${key}.longest`, value: step.longest ?? 120, absent: null, placeholder: "120", min: 1, onSeconds: (value) => { step.longest = value ?? 120; changed(); } }),
+      seconds({ label: "Ends after silence of", key: `${key}.silence_end`, value: step.silence_end ?? 5, absent: null, placeholder: "5", onSeconds: (value) => { step.silence_end = value ?? 5; changed(); } }))),
 ];
 
 const STATUSES = [["0", "As the last step came out"], ["480", "480 Temporarily unavailable"], ["486", "486 Busy"], ["408", "408 Timeout"], ["404", "404 Not found"]];

@@ -94,7 +94,7 @@ export function recipientRows({ step, key, words, changed, user }) {
       select({ label: "Press 1", key: `${own}.press_one`, value: pressOne, options: [["", `As the step (${step.press_one ? "on" : "off"})`], ["true", "Must press 1"], ["false", "Need not"]], onChange: (value) => set("press_one", value === "" ? undefined : value === "true", undefined), hint: "Keeps voicemail from answering." }),
       seconds({ label: "Own voicemail answers at", key: `${own}.voicemail_after`, value: recipient.voicemail_after ?? 0, placeholder: "not known", onSeconds: (value) => set("voicemail_after", value, 0), hint: "Only the check looks at it." }),
       isPhone || recipient.trunk ? select({ label: "Trunk", key: `${own}.trunk`, value: recipient.trunk ?? "", options: [["", "None"], ...words.trunks.map((each) => [each, each])], onChange: (value) => set("trunk", value, "") }) : null,
-      seconds({ label: "Give up without a reply", key: `${own}.unreachable_after`, value: recipient.unreachable_after ?? 4, absent: 4, placeholder: "4", onSeconds: (value) => set("unreachable_after", value, 4) }),
+      seconds({ label: "Give up without a reply", key: `${own}.unreachable_after`, value: recipient.unreachable_after ?? 4, absent: null, placeholder: "4", onSeconds: (value) => set("unreachable_after", value ?? 4, 4) }),
       h("div", { class: "row tight wide-cell" },
         toggle({ label: "On: rings with the others", value: recipient.enabled !== false, onChange: (value) => { set("enabled", value, true); redraw(`[data-row="${index}"] [role=switch]`); } }),
         user.may("editor") ? h("button", { class: "button small", type: "button", on: { click: () => ringTest(recipient) } }, icon("ring"), "Ring test") : null,

@@ -22,13 +22,8 @@ const SAVE_AFTER = 700;
 
 export async function show({ place: place_, parameters, query, user, go }) {
   const words = await vocabulary();
-  let kept;
-  try {
-    kept = await flows.one(parameters.name);
-  } catch (problem) {
-    if (problem.status !== 404 || query.new === undefined) throw problem;
-    kept = { name: parameters.name, flow: starter(), version: 0, is_draft: true, published_version: null, revision: null, numbers: [], versions: [], remarks: [], steps: [], problem: "" };
-  }
+  const isNew = query.new !== undefined && !(await flows.list()).flows.some((each) => each.name === parameters.name);
+  const kept = isNew ? fresh(parameters.name) : await flows.one(parameters.name);
   const editor = new Editor(kept, words, user, go, place_);
   editor.draw();
   editor.check.now();
@@ -44,6 +39,8 @@ export async function show({ place: place_, parameters, query, user, go }) {
   };
 }
 
+const fresh = (name) => ({ name, flow: starter(), version: 0, is_draft: true, published_version: null, revision: null, numbers: [], versions: [], remarks: [], steps: [], problem: "" });
+
 async function vocabulary() {
   const [words, recipients, files] = await Promise.all([service.vocabulary(), service.recipients().catch(() => ({ recipients: [] })), prompts.list().catch(() => ({ prompts: [] }))]);
   return { ...words, recipients: recipients.recipients, prompts: files.prompts };
@@ -57,7 +54,9 @@ class Editor {
     this.go = go;
     this.place = place_;
     this.selected = this.firstDial() ?? this.flow.first;
-    this.isUnsaved = false;
+    this.changes = 0;  // how many there were; and how many of them the server has
+    this.saved = 0;
+    this.saving = Promise.resolve(true);
     this.check = calmed(LINT_AFTER, () => this.lint());
     this.save = calmed(SAVE_AFTER, () => this.keep());
     this.turn = 0;
@@ -67,6 +66,8 @@ class Editor {
     Object.assign(this, { name: kept.name, flow: kept.flow, revision: kept.revision, version: kept.published_version, isDraft: kept.is_draft, numbers: kept.numbers ?? [], versions: kept.versions ?? [], remarks: kept.remarks ?? [], inFile: kept.in_file, problem: kept.problem });
     this.said = new Map((kept.steps ?? []).map((each) => [each.name, each]));
   }
+
+  get isUnsaved() { return this.saved !== this.changes; }
 
   get mayEdit() { return this.user.may("editor") && !this.inFile; }
 
@@ -167,7 +168,7 @@ class Editor {
 
   changed() {
     if (!this.mayEdit) return;
-    this.isUnsaved = true;
+    this.changes += 1;
     this.check();
     this.save();
     this.drawState("changed …");
@@ -230,14 +231,26 @@ class Editor {
     } catch (problem) { toast(problem.message, "bad"); }
   }
 
-  async keep(force = false) {
-    if (!this.isUnsaved && !force) return true;
+  /** Saves what is not saved, one after the other; true when the server has everything. */
+  keep() {
+    this.saving = this.saving.then(() => this.send());
+    return this.saving;
+  }
+
+  async send() {
+    if (!this.isUnsaved) return true;
+    if (Object.values(this.flow.dial ?? {}).some((step) => step.recipients.some((each) => !each.name || !each.destination))) {
+      this.drawState("not saved yet: a recipient has no name or destination");
+      return false;
+    }
     this.drawState("saving …");
+    const upTo = this.changes;  // more may come while this is on its way
     try {
       const answer = await flows.save(this.name, this.flow, this.revision);
-      Object.assign(this, { revision: answer.revision, isDraft: true, isUnsaved: false });
-      this.drawState();
+      Object.assign(this, { revision: answer.revision, isDraft: true, saved: upTo });
+      if (!this.isUnsaved) this.drawState();
       this.showRemarks();
+      if (location.search) history.replaceState({}, "", location.pathname);  // it is there now
       return true;
     } catch (problem) {
       if (problem.status === 409) { this.drawState("not saved"); await this.conflict(problem); return false; }
@@ -253,16 +266,14 @@ class Editor {
 
   async reload() {
     this.take(await flows.one(this.name));
-    this.isUnsaved = false;
+    this.saved = this.changes;
     if (!stepOf(this.flow, this.selected)) this.selected = this.firstDial() ?? this.flow.first;
     this.draw();
     await this.lint();
   }
 
   async publish() {
-    this.save.now();
-    if (!(await this.keep())) return;
-    publishDialog(this);
+    if (await this.keep()) publishDialog(this);
   }
 
   async mayLeave() {

@@ -11,7 +11,7 @@ export function field({ label, hint, unit, key, class: extra, hideLabel, onInput
   return wrapped({ id, label, hint, key, hideLabel, input, shown: unit ? h("div", { class: "with-unit" }, input, h("span", { class: "unit", "aria-hidden": "true" }, unit)) : input });
 }
 
-/** A field for seconds: empty is what `absent` says. */
+/** A field for seconds: empty is what `absent` says, which is shown so. */
 export function seconds({ value, absent = 0, onSeconds, ...properties }) {
   return field({ type: "number", inputmode: "decimal", step: "any", min: 0, unit: "s", value: value === absent ? "" : value, class: "brief", ...properties,
     onInput: (text) => onSeconds(text === "" || Number.isNaN(Number(text)) ? absent : Number(text)) });
