@@ -25,6 +25,7 @@ COMMANDS: Final = (
     "stats",
     "flow",
     "simulate",
+    "ringtest",
     "live",
     "hangup",
     "reload",

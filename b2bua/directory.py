@@ -11,6 +11,7 @@ from b2bua.calls.recipient import DialStep
 from b2bua.config import Config, DialledNumber, Trunk
 from b2bua.config.reaching import RING, dial_step, flow_of
 from b2bua.flows.use import flows_in_use
+from b2bua.ring_test import INSIDE, RingTests
 from sip_stack.errors import RemoteError
 from sip_stack.flow import Flow
 from sip_stack.grammar import ip_address
@@ -25,6 +26,7 @@ class ConfiguredDirectory:
 
     def __init__(self, config: Config, published: Mapping[str, flows.Flow] | None = None) -> None:
         self._published = published or {}
+        self.ring_tests: RingTests | None = None
         self.replace(config)
 
     def replace(self, config: Config, published: Mapping[str, flows.Flow] | None = None) -> None:
@@ -47,6 +49,8 @@ class ConfiguredDirectory:
 
     def admit(self, request: Request, source: Flow) -> RemoteError | None:
         """Only trunks may ask anything of us; a stranger is refused, or not even answered."""
+        if source.local == INSIDE and self.ring_tests is not None:
+            return None
         if self.config.trunk_of(source.host) is not None:
             return None
         status = 0 if self.config.sip.unknown_sources == "drop" else 403
@@ -55,6 +59,8 @@ class ConfiguredDirectory:
     def plan(self, request: Request, source: Flow) -> CallPlan:
         """What to do with an INVITE. RemoteError 403 for a stranger, 404 for a number that is not there."""
         config = self.config
+        if source.local == INSIDE and self.ring_tests is not None:
+            return self.ring_tests.plan(request)
         trunk = config.trunk_of(source.host)
         if trunk is None:
             raise RemoteError(403, f"no trunk has the source {source.host}")

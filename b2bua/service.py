@@ -29,14 +29,15 @@ from b2bua.directory import ConfiguredDirectory
 from b2bua.flows.turns import TurnStore
 from b2bua.flows.versions import FlowVersions
 from b2bua.live_media import LiveMedia
+from b2bua.media_engine import open_engine
 from b2bua.metrics.tally import CallTally
 from b2bua.notify import Notifier
+from b2bua.ring_test import Joined, RingTests
 from b2bua.store import Store, StoreError
 from b2bua.traces.exporter import Exporter
 from b2bua.traces.hep import Agent
 from b2bua.webhooks import Webhooks, interrupted_calls
 from rtp_relay import control
-from rtp_relay.client import RelayClient
 from sip_stack.aio.dice import SystemDice
 from sip_stack.aio.driver import Driver
 from sip_stack.aio.resolver import Resolver
@@ -113,11 +114,15 @@ class Core:
         self._opened.push_async_callback(self.driver.close)
         await self._listen()
         dice = SystemDice()
+        self.ring_tests = RingTests(dice)
+        first = self.listeners[0]
+        within = RingTests.listener(first.host, first.port)
         stack = Stack(
-            self.listeners, dice, intervals=Intervals(t1=config.sip.t1), product=config.sip.user_agent
+            [*self.listeners, within], dice, intervals=Intervals(t1=config.sip.t1), product=config.sip.user_agent
         )
         published = await self.flow_versions.all_published()
         self.directory = ConfiguredDirectory(config, published.flows)
+        self.directory.ring_tests = self.ring_tests
         self._say_of_flows(published.problems)
         self.admission = Admission()
         self._apply_limits(config)
@@ -130,15 +135,15 @@ class Core:
             is_watched=self.webhooks.is_wanted,
         )
         self.resolver = Resolver(stack.flow_to, dice.fraction)
-        self.relay = RelayClient(
-            config.media.relay_socket, self._on_relay_event, self._on_relay_lost, self._on_relay_ready
+        self.relay = open_engine(
+            config.media, self._on_relay_event, self._on_relay_lost, self._on_relay_ready
         )
         self.relay.start()
         self._opened.callback(self.relay.close)
         if config.service.metrics is not None:
             await self._serve_metrics(*config.service.metrics)
         await self._wait_for_relay()
-        self.driver.drive(self.switchboard)
+        self.driver.drive(Joined(self.switchboard, self.ring_tests))
         self._loop.add_signal_handler(signal.SIGTERM, self.stop)
         self._loop.add_signal_handler(signal.SIGINT, self.stop)
         self._loop.add_signal_handler(signal.SIGHUP, self.reload)
@@ -163,9 +168,8 @@ class Core:
             async with asyncio.timeout(RELAY_PATIENCE):
                 await self._relay_is_there.wait()
         except TimeoutError:
-            path = self.config.media.relay_socket
             log.error(
-                "no relay answers: calls are refused until one does", socket=path, seconds=RELAY_PATIENCE
+                "no relay answers: calls are refused until one does", at=self.relay.path, seconds=RELAY_PATIENCE
             )
 
     async def _listen(self) -> None:
@@ -422,6 +426,8 @@ class Core:
                 if problem:
                     raise ValueError(problem)
                 return {"configuration": self.config.version}
+            case "ring_test":
+                return self._ring_test(str(command.get("toml", "")))
             case "flows":  # something was published
                 self._take_flows()
                 return {"flows": "being read"}
@@ -442,6 +448,14 @@ class Core:
         self.switchboard.hang_up(found[0], time.monotonic())
         self._loop.call_soon(self.driver.pump)
         return {"call": found[0]}
+
+    def _ring_test(self, toml: str) -> dict[str, Any]:
+        try:
+            call = self.ring_tests.start(toml, self.config, self.switchboard, time.monotonic())
+        except ConfigError as problem:
+            raise ValueError(str(problem)) from problem
+        self._loop.call_soon(self.driver.pump)
+        return {"call": call}
 
     def _status(self) -> dict[str, Any]:
         switchboard = self.switchboard

@@ -174,7 +174,10 @@ def test_calls_know_of_the_product_only_calls() -> None:
 
 
 def test_the_relay_is_pure_outside_of_forms_client_and_process() -> None:
-    edge = ("rtp_relay.forms", "rtp_relay.bpf", "rtp_relay.process", "rtp_relay.client", "rtp_relay.__main__")
+    edge = (
+        "rtp_relay.forms", "rtp_relay.bpf", "rtp_relay.process", "rtp_relay.client", "rtp_relay.ng.client",
+        "rtp_relay.__main__",
+    )  # fmt: skip
     assert not breaches(
         each
         for each in OURS
@@ -186,7 +189,7 @@ def test_the_relay_is_pure_outside_of_forms_client_and_process() -> None:
 
 def test_the_product_sees_of_the_relay_only_client_control_and_facts() -> None:
     for package, seen in (
-        ("b2bua", ("rtp_relay.client", "rtp_relay.control", "rtp_relay.facts")),
+        ("b2bua", ("rtp_relay.client", "rtp_relay.ng.client", "rtp_relay.control", "rtp_relay.facts")),
         ("b2bua.calls", ("rtp_relay.control",)),
     ):
         assert not breaches(

@@ -9,6 +9,8 @@ from typing import NamedTuple, overload
 
 from sip_stack.trace import Traced
 
+RING_TEST = "ring test"  # stands for the trunk of a call that is no caller's
+
 
 class CallOutcome(enum.Enum):
     ANSWERED = "answered"

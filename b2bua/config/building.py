@@ -13,6 +13,7 @@ from b2bua.config import values
 from b2bua.config.addresses import capture_server, family, is_loopback, is_wildcard, listening, phone_number
 from b2bua.config.checks import SECRET_LENGTH, SECRET_REMEDY, Report
 from b2bua.config.console import console_of, place_of
+from b2bua.config.engine import nodes_of
 from b2bua.config.findings import KeyPath
 from b2bua.config.flow_building import build
 from b2bua.config.flow_settings import FlowSettings
@@ -89,11 +90,12 @@ class Builder:
             ports=(media.ports[0], media.ports[1]),
             timeout=media.timeout,
             relay_socket=self.socket(("media", "relay_socket"), beside if own else media.relay_socket),
-            starts_relay=own,
+            starts_relay=own and media.engine == "own",
             late_offer_codecs=tuple(media.late_offer_codecs),
             form=media.form,
             kernel_pins=media.kernel_pins,
             tones=media.tones,
+            nodes=nodes_of(self.file),
         )
 
     def limits(self) -> values.Limits:

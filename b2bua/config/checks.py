@@ -18,6 +18,7 @@ from b2bua.config.addresses import (
     phone_number,
     sip_address,
 )
+from b2bua.config.engine import check_engine
 from b2bua.config.findings import KeyPath
 from b2bua.config.settings import File, NumberSettings, RecipientSettings, TrunkSettings, WebhookSettings
 
@@ -52,6 +53,7 @@ class Checks:
     def run(self) -> None:
         self.listeners()
         self.media()
+        check_engine(self.file, self.error, self.warning)
         for name, trunk in self.file.trunks.items():
             self.trunk(name, trunk)
         for dialled, number in self.file.numbers.items():

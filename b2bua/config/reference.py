@@ -21,6 +21,7 @@ _TABLES: Final[tuple[tuple[str, type[BaseModel]], ...]] = (
     ("[sip]", settings.Sip),
     ("[media]", settings.Media),
     ("[[media.interfaces]]", settings.MediaInterface),
+    ("[[media.nodes]]", settings.MediaNode),
     ("[limits]", settings.LimitSettings),
     ("[trunks.NAME]", settings.TrunkSettings),
     ("[trunks.NAME.headers]", settings.Headers),

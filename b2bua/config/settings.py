@@ -59,6 +59,17 @@ class MediaInterface(Settings):
     """Numeric address that peers are told to send RTP to; empty is `address` itself."""
 
 
+class MediaNode(Settings):
+    """One rtpengine of `engine = "rtpengine"`, `[[media.nodes]]`."""
+
+    address: str
+    """Where it listens for the ng protocol over UDP (`--listen-ng`): numeric address and port,
+    `"192.0.2.10:2223"`, IPv6 in brackets."""
+
+    weight: float = Field(default=1.0, gt=0, le=1000, allow_inf_nan=False)
+    """How many calls it takes for each that a node of weight 1 takes."""
+
+
 class Media(Settings):
     """The RTP relay."""
 
@@ -74,6 +85,14 @@ class Media(Settings):
     timeout: Seconds = 60.0
     """A call is ended when no leg that owes media has sent any for that many seconds; 0 never. Held legs owe
     none."""
+
+    engine: Literal["own", "rtpengine"] = "own"
+    """Who forwards media. `own` is this service's relay. `rtpengine` is one or more rtpengines, which `nodes` names:
+    calls are spread over them, and new ones avoid those that do not answer. They forward and do nothing else: no
+    prompts, no digits, no recordings. Interfaces are then rtpengine's by their names; docs/decisions says more."""
+
+    nodes: list[MediaNode] = Field(default=[], max_length=64)
+    """The rtpengines, see below. Not used while `engine` is `own`."""
 
     relay_socket: str = ""
     """Unix socket of the relay. Empty: `b2bua run` starts a relay of its own, beside the control socket."""

@@ -56,11 +56,20 @@ class Interface:
 
 
 @dataclass(frozen=True, slots=True)
+class EngineNode:
+    """An rtpengine, and where it listens for ng. weight: calls that it takes for each of the others'."""
+
+    host: str
+    port: int
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
 class MediaSettings:
     """ports: first and last, both lent. starts_relay: the supervisor owns the relay at relay_socket.
 
     tones: the country whose ringing tone we play. form: how the relay forwards. kernel_pins: "" leaves the directory to the relay.
-    late_offer_codecs: keys of sip_stack.sdp_rewriting.CODECS.
+    late_offer_codecs: keys of sip_stack.sdp_rewriting.CODECS. nodes: of rtpengine, which forwards in our relay's place.
     """
 
     interfaces: tuple[Interface, ...]
@@ -72,6 +81,7 @@ class MediaSettings:
     form: Literal["auto", "user", "tc", "xdp"] = "auto"
     kernel_pins: str = ""
     tones: str = "us"
+    nodes: tuple[EngineNode, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,13 +21,37 @@ from b2bua.console.desk import Desk, product_version
 from b2bua.console.gate import Gate
 from b2bua.console.people import PeopleError
 from b2bua.console.refusal import Refusal, Wrong, dotted
-from b2bua.console.routes import calls, directory, flows, health, live, people, prompts, session, statistics
+from b2bua.console.routes import (
+    calls,
+    directory,
+    flows,
+    health,
+    live,
+    people,
+    prompts,
+    ring_test,
+    session,
+    simulation,
+    statistics,
+)
 from b2bua.console.shelf import Shelf
 from b2bua.control import ControlError
 from b2bua.flows.versions import FlowError
 from b2bua.store import StoreError
 
-ROUTERS: Final = (session, calls, live, flows, directory, prompts, statistics, health, people)
+ROUTERS: Final = (
+    session,
+    calls,
+    live,
+    flows,
+    simulation,
+    ring_test,
+    directory,
+    prompts,
+    statistics,
+    health,
+    people,
+)
 _GATES: Final = ("login", "setup")
 _DESCRIPTION: Final = (
     "Everything that the pages of the console do goes through here. Send a token as `Authorization: Bearer mrt_…`; "

@@ -18,7 +18,7 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import ColumnElement, Select, and_, or_, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from b2bua.calls.record import CallOutcome, CallRecord
+from b2bua.calls.record import RING_TEST, CallOutcome, CallRecord
 from b2bua.console.database import begun
 from b2bua.store import schema
 from b2bua.store.rows import call_of, recipient_of
@@ -74,7 +74,7 @@ class Wanted:
     """Which calls; what is empty does not filter. since, until: microseconds since 1970; until is not included.
 
     outcomes: values of CallOutcome, and RUNNING. number: a number's name, or as it is dialled.
-    may_search_callers: whether a text is looked for in what tells who has called.
+    may_search_callers: whether a text is looked for in what tells who has called. ring_tests: those too.
     """
 
     since: int | None = None
@@ -85,6 +85,7 @@ class Wanted:
     answered_by: str = ""
     text: str = ""
     may_search_callers: bool = True
+    ring_tests: bool = False
     cursor: Cursor | None = None
     limit: int = 50
 
@@ -165,6 +166,7 @@ def newest(wanted: Wanted, limit: int, last: Cursor | None = None, minds_case: b
         within += [_call.started_at >= last.started_at]
         within += [or_(_call.started_at > last.started_at, _call.number >= last.number)]
     within += _texts(wanted, minds_case)
+    within += [] if wanted.ring_tests else [_call.trunk != RING_TEST]
     within += [_call.caller == wanted.caller] if wanted.caller else []
     within += [_call.answered_by == wanted.answered_by] if wanted.answered_by else []
     alternatives = [

@@ -36,10 +36,12 @@ def page(record: CallRecord, mask: Mask, sees_all: bool) -> dict[str, Any]:
     """A call whole: also streams, how they sounded, and messages; their text for those who see all."""
     whole = records.as_json(record)
     media = mask.value({name: whole[name] for name in ("streams", "quality")})
-    return line(record, mask) | media | {"messages": _messages(record, mask, sees_all)}
+    made: dict[str, Any] = line(record, mask) | media
+    return made | {"messages": messages(record, mask, sees_all)}
 
 
-def _messages(record: CallRecord, mask: Mask, sees_all: bool) -> list[dict[str, Any]]:
+def messages(record: CallRecord, mask: Mask, sees_all: bool) -> list[dict[str, Any]]:
+    """The messages of a call for its ladder, in order."""
     seen: set[tuple[int, bool, bytes]] = set()
     made = []
     for entry in sorted(record.trace, key=lambda entry: entry.at):

@@ -42,7 +42,7 @@ class Core:
         try:
             return await self._asked(reader, writer, command)
         finally:
-            writer.close()
+            await _close(writer)
 
     async def follow(self) -> AsyncIterator[dict[str, Any]]:
         """The snapshot of "live", then events, until the core goes away. Raises CoreAway, ControlError."""
@@ -52,7 +52,7 @@ class Core:
             while line := await _line(reader):
                 yield _read(line)
         finally:
-            writer.close()
+            await _close(writer)
 
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         try:
@@ -76,6 +76,14 @@ class Core:
         if "error" in answer:
             raise ControlError(str(answer["error"]))
         return answer
+
+
+async def _close(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    try:
+        await writer.wait_closed()
+    except OSError:
+        pass  # the core has hung up before us
 
 
 def _read(line: bytes) -> dict[str, Any]:

@@ -30,6 +30,7 @@ _HEARTBEAT_LINE: Final = b": still here\n\n"
 _STATES: Final = {
     "recipient.invited": "invited",
     "recipient.ringing": "ringing",
+    "recipient.asked": "asked",  # he hears a whisper, or is asked to press 1
     "recipient.answered": "answered",
     "recipient.ended": "ended",
 }

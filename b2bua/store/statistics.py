@@ -23,7 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.functions import Function
 
-from b2bua.calls.record import CallOutcome, RecipientOutcome
+from b2bua.calls.record import RING_TEST, CallOutcome, RecipientOutcome
 from b2bua.store import schema
 from b2bua.store.opening import StoreError, engine_for, file_of
 
@@ -348,10 +348,13 @@ def _added(hour: Hour, outcome: str, calls: int) -> Hour:
 
 def _calls(selection: Selection, *columns: str) -> CTE:
     """The calls that have ended and are asked for. A number's name and its digits are two ways to the same
-    calls, each by its own index; a call that answers to both is taken by its name."""
+    calls, each by its own index; a call that answers to both is taken by its name. Ring tests are no calls."""
     call = schema.call.c
     chosen = select(*(call[name] for name in columns)).where(
-        call.started_at >= selection.since, call.started_at < selection.until, call.outcome.is_not(None)
+        call.started_at >= selection.since,
+        call.started_at < selection.until,
+        call.outcome.is_not(None),
+        call.trunk != RING_TEST,
     )
     if not selection.number:
         return chosen.cte("calls")

@@ -15,7 +15,7 @@ from rtp_relay.bpf import layout
 from rtp_relay.bpf.loader import Loaded, Plan
 from rtp_relay.bpf.maps import NextHop, Standing, Target
 from rtp_relay.bpf.netlink import Asking
-from rtp_relay.forms.kernel import places
+from rtp_relay.forms.opening import places
 
 HOST, FAR = namespaces.RELAY[False], namespaces.FAR[False]
 EXPEDITED: Final = 0xB8  # traffic class

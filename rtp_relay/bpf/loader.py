@@ -20,6 +20,7 @@ from dataclasses import replace
 
 from rtp_relay.bpf import layout, pins, syscall
 from rtp_relay.bpf.clsact import Filter
+from rtp_relay.bpf.maps import FlowTable
 from rtp_relay.bpf.pins import Pins, Record
 from rtp_relay.bpf.programs import program
 from rtp_relay.bpf.site import Site
@@ -224,10 +225,6 @@ class Loaded:
 
     # Filters, where there are no links.
 
-    @property
-    def _filter_name(self) -> str:
-        return f"rtp_relay {self._plan.hosts[0]} {self._plan.first_port}"
-
     def _attach_tc(self, program: int, interface: int, name: str) -> None:
         try:
             self._links[name] = syscall.attach(program, interface, syscall.AttachKind.TCX_INGRESS)
@@ -235,14 +232,14 @@ class Loaded:
             if error.errno != errno.EINVAL:  # what a kernel says that does not know TCX
                 raise
             is_our_qdisc = interface in self._before.qdiscs
-            self._filters[name] = Filter(interface, program, self._filter_name, is_our_qdisc)
+            self._filters[name] = Filter(interface, program, _filter_name(self._plan), is_our_qdisc)
 
     def _keep_filter(self, place: Place, name: str) -> bool:
         if place.kind != "tc":
             return False
         try:
             is_our_qdisc = place.interface in self._before.qdiscs
-            self._filters[name] = Filter(place.interface, None, self._filter_name, is_our_qdisc)
+            self._filters[name] = Filter(place.interface, None, _filter_name(self._plan), is_our_qdisc)
         except FileNotFoundError:
             return False
         return True
@@ -263,12 +260,54 @@ def digest(site: Site) -> str:
 
 
 def forget(directory: str) -> None:
-    """Take away what an earlier relay has pinned there, unless a loader made it for good. Raises OSError."""
+    """Take away what an earlier relay has pinned there; what a loader made for good stays, but its flows end.
+
+    Raises OSError.
+    """
     kept = Pins(directory)
     record = kept.record()
-    if record is not None and not record.is_lasting and kept.lock():
-        kept.remove()
+    if record is None or not kept.lock():
+        return
+    try:
+        if record.is_lasting:
+            _end_flows(kept, record)
+        else:
+            _remove(kept, record)
+    finally:
         kept.close()
 
 
-__all__ = ["Loaded", "Place", "Plan", "digest", "forget"]
+def remove(directory: str) -> None:
+    """Take away all that is pinned there. Raises OSError."""
+    kept = Pins(directory)
+    record = kept.record()
+    if record is not None:
+        _remove(kept, record)
+
+
+def _remove(kept: Pins, record: Record) -> None:
+    """Links go with their pins; a filter must be asked for, which takes CAP_NET_ADMIN."""
+    for name in record.digests:
+        if name not in kept.names():
+            interface = int(name.rpartition("_")[2])
+            try:
+                Filter(interface, None, _filter_name(record), interface in record.qdiscs).close()
+            except FileNotFoundError:
+                pass  # gone with its interface
+    kept.remove()
+
+
+def _end_flows(kept: Pins, record: Record) -> None:
+    if record.layout == layout.VERSION:
+        flows = FlowTable(record.hosts, record.first_port, record.ports, kept.open("flows"))
+        for entry in flows.active():
+            flows.deactivate(entry)
+        flows.close()
+
+
+def _filter_name(plan: Plan | Record) -> str:
+    """By which a filter is found again."""
+    return f"rtp_relay {plan.hosts[0]} {plan.first_port}"
+
+
+__all__ = ["Loaded", "Place", "Plan", "digest", "forget", "remove"]

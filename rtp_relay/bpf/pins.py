@@ -24,6 +24,7 @@ from typing import Final
 from rtp_relay.bpf import layout, syscall
 
 FILE_SYSTEM: Final = "/sys/fs/bpf"
+OWN_FILE_SYSTEM: Final = "/run/multiring/bpf"  # the system's is for root only where systemd mounts it
 MAGIC: Final = 0xCAFE4A11  # BPF_FS_MAGIC, linux/magic.h
 STATFS_SIZE: Final = 256
 NAME_LENGTH: Final = 40
@@ -61,10 +62,14 @@ def namespace() -> int:
 
 
 def default_directory(socket_path: str) -> str:
-    """Where the relay at that control socket keeps its pins. bpffs allows no dots in names."""
+    """Where the relay at that control socket keeps its pins: in a bpf file system of our own if there is one, else in
+    the system's. Names have no dots there.
+    """
     path = str(Path(socket_path).absolute())
     plain = re.sub(r"[^A-Za-z0-9]+", "-", path).strip("-")[-NAME_LENGTH:]
-    return f"{FILE_SYSTEM}/multiring/{plain}-{hashlib.sha256(path.encode()).hexdigest()[:8]}"
+    has_own = _magic(Path(OWN_FILE_SYSTEM)) == MAGIC
+    parent = OWN_FILE_SYSTEM if has_own else f"{FILE_SYSTEM}/multiring"
+    return f"{parent}/{plain}-{hashlib.sha256(path.encode()).hexdigest()[:8]}"
 
 
 class Pins:

@@ -10,6 +10,9 @@ given up) and then, rounded up to eight:
     u64 time        ns, of its arrival
     the packet      the UDP payload, in one of three sizes of room
 
+A processor that does not keep the order of loads could show us the end of a record before its beginning; x86 keeps it,
+and so does what Python does between two loads, in practice.
+
 When the ring is full the program counts that (layout.UNCOPIED) and forwards the packet as ever: media never waits.
 """
 

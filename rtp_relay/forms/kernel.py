@@ -13,18 +13,16 @@ and tells us when it has.
 
 from __future__ import annotations
 
-import ipaddress
 import socket
 import time
 from collections.abc import Callable
-from typing import Final, Literal, NamedTuple
+from typing import Final, NamedTuple
 
 from rtp_relay import stream as streams
 from rtp_relay.bpf import layout, netlink
 from rtp_relay.bpf.legacy import Legacy
 from rtp_relay.bpf.loader import Loaded, Place, Plan
 from rtp_relay.bpf.maps import NANOSECONDS, NEXT_HOPS, Counters, NextHop, Standing, Target, same_version
-from rtp_relay.bpf.pins import Pins
 from rtp_relay.bpf.ringbuf import LARGEST, SIZE, Ring
 from rtp_relay.form import Copies, Exit, Flow, Inheritance, Port, Receive, drop
 from rtp_relay.forms.user import UserForm, UserPort
@@ -373,7 +371,7 @@ class KernelForm(UserForm):
         target = port.target = port.target or self._target(port, flow)
         if standing is None or target is None:
             return
-        if flow.copies is not None:
+        if flow.copies is not None and not flow.unread:
             if standing.kind in flow.copies.withheld:
                 return
             self._listened[entry // layout.FLOW_SIZE] = port
@@ -504,52 +502,3 @@ def _kind(payload_type: int, copies: Copies | None) -> int:
         return layout.NO_TYPE
     is_copied = copies is not None and (copies.kinds is None or payload_type in copies.kinds)
     return payload_type | layout.COPY if is_copied else payload_type
-
-
-def places(asking: netlink.Asking, hosts: tuple[str, ...], by_xdp: bool) -> tuple[Place, ...]:
-    """Where to attach for those media addresses. Raises OSError for an address that no interface has."""
-    links, addresses = asking.links(), asking.addresses()
-    found: list[Place] = []
-    loopback = next((link for link in links.values() if link.is_loopback), None)
-    if loopback is not None:
-        found.append(Place(loopback.number, loopback.name, "tc", True, hosts))
-    for link in links.values():
-        here = tuple(host for host in hosts if addresses.get(host) == link.number)
-        if here and link.is_ethernet:
-            found.append(Place(link.number, link.name, "xdp" if by_xdp else "tc", False, here))
-    for host in hosts:
-        if host not in addresses and not ipaddress.ip_address(host).is_loopback:
-            raise OSError(0, f"no interface of this host has the address {host}")
-    return tuple(found)
-
-
-def open_form(
-    name: Literal["tc", "xdp"], hosts: tuple[str, ...], first_port: int, last_port: int, dscp: int, reason: str,
-    clock: Callable[[], float], directory: str = "",
-) -> KernelForm:  # fmt: skip
-    """What tc.open_form and xdp.open_form do. Raises OSError."""
-    asking = netlink.Asking()
-    try:
-        where = places(asking, hosts, name == "xdp")
-    finally:
-        asking.close()
-    plan = Plan(hosts, first_port, last_port - first_port + 1, dscp << 2)
-    at = ", ".join(f"{place.kind} at {place.name}" for place in where)
-    directory, hindrance = usable_directory(directory)
-    made = KernelForm(plan, where, name, f"{reason} ({at})" if reason else at, clock, directory)
-    if hindrance:
-        made.reason += f"; flows end with this process: {hindrance}"
-    elif made.left:
-        made.reason += f"; {len(made.left)} flows of an earlier relay go on"
-    return made
-
-
-def usable_directory(directory: str) -> tuple[str, str]:
-    """The directory for pins, or "" and why there can be none."""
-    if not directory:
-        return "", ""
-    try:
-        Pins(directory).prepare()
-    except OSError as error:
-        return "", error.strerror or str(error)
-    return directory, ""

@@ -9,14 +9,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from rtp_relay.forms import kernel
+from rtp_relay.forms import opening
+from rtp_relay.forms.kernel import KernelForm
 from rtp_relay.forms.user import EXPEDITED_FORWARDING
 
 
 def open_form(
     hosts: tuple[str, ...], first_port: int, last_port: int, dscp: int = EXPEDITED_FORWARDING,
     reason: str = "", clock: Callable[[], float] = time.monotonic, directory: str = "",
-) -> kernel.KernelForm:  # fmt: skip
+) -> KernelForm:  # fmt: skip
     """Attach for those media addresses, pinned in the directory if one is given. Raises OSError, with what was not
     allowed in its text."""
-    return kernel.open_form("tc", hosts, first_port, last_port, dscp, reason, clock, directory)
+    return opening.open_form("tc", hosts, first_port, last_port, dscp, reason, clock, directory)

@@ -301,7 +301,7 @@ class Call:
         def take(reply: Reply, now: float) -> None:
             leg = self._legs.get(number)
             if leg is not None:
-                leg.ends = _ends(reply, leg.media)
+                leg.ends = _ends(reply)[: leg.media]
 
         return take
 
@@ -310,9 +310,12 @@ class Call:
 
         def lend(reply: Reply, now: float) -> None:
             take(reply, now)
+            lent = tuple(lent for request in requests for lent in self._lent(request))
+            if len(lent) < sum(request.media for request in requests if request.leg in self._legs):
+                raise ControlError("rtpengine has described fewer media than it was asked for")
             self.has_lent = True
             self._openings.clear()
-            self._tell(Reserved(self.name, tuple(lent for request in requests for lent in self._lent(request))))
+            self._tell(Reserved(self.name, lent))
 
         return lend
 
@@ -328,8 +331,7 @@ class Call:
         """The ports that a far end was told are the ones that it still has."""
 
         def take(reply: Reply, now: float) -> None:
-            ports = [end.port for end in _ends(reply, leg.media)]
-            if ports != [end.port for end in leg.ends]:
+            if any(told.port != here.port for told, here in zip(leg.ends, _ends(reply), strict=False)):
                 raise ControlError("rtpengine has moved the ports")
 
         return take
@@ -370,13 +372,10 @@ class Call:
             self._tell(Refused(self.name, problem))
 
 
-def _ends(reply: Reply, media: int) -> list[End]:
-    """The first so many of a reply's. Raises ControlError if there are fewer."""
+def _ends(reply: Reply) -> list[End]:
+    """What the reply describes. Raises ControlError."""
     text = reply.get("sdp")
-    ends = description.read(text) if isinstance(text, str) else []
-    if len(ends) < media:
-        raise ControlError(f"rtpengine described {len(ends)} media of {media}")
-    return ends[:media]
+    return description.read(text) if isinstance(text, str) else []
 
 
 def _done(reply: Reply, now: float) -> None:

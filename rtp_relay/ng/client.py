@@ -17,6 +17,8 @@ from rtp_relay.ng.call import Interfaces
 from rtp_relay.ng.farm import Farm
 from rtp_relay.ng.node import Address, Node
 
+__all__ = ["Address", "FarmClient"]
+
 READ_IN_A_TURN: Final = 64  # datagrams of a node, before the loop's other work has its turn
 DATAGRAM: Final = 65536
 FORM: Final = "rtpengine"

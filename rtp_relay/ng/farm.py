@@ -91,7 +91,7 @@ class Farm:
                 self.events.append(control.Refused(command.call, "rtpengine does not lend ports by their numbers"))
                 return
             call = self._calls[command.call] = Call(
-                command.call, node, self._interfaces, self.events.append, self._move, self._forget, now
+                command.call, node, self._interfaces, self._tell, self._move, self._forget, now
             )
             node.calls += 1
         call.reserve(command, now)
@@ -171,6 +171,9 @@ class Farm:
             call.heard_at = now
         else:
             call.look(now)
+
+    def _tell(self, event: control.Event) -> None:
+        self.events.append(event)
 
     def _on_change(self, node: Node, now: float) -> None:
         self.changes.append(node)

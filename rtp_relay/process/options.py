@@ -7,7 +7,7 @@ import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rtp_relay.bpf.pins import FILE_SYSTEM, default_directory
+from rtp_relay.bpf.pins import FILE_SYSTEM, OWN_FILE_SYSTEM, default_directory
 from rtp_relay.form import Interface
 from rtp_relay.forms.choice import WISHES, Wish
 from rtp_relay.forms.user import EXPEDITED_FORWARDING
@@ -108,7 +108,7 @@ def parser() -> argparse.ArgumentParser:
         "can be had (default %(default)s)")  # fmt: skip
     add("--pins", default="", metavar="DIRECTORY",
         help="in a bpf file system: where what the kernel does is kept over a restart of the relay; 'none' for nowhere "
-        f"(default: one under {FILE_SYSTEM}/multiring, named for the control socket)")  # fmt: skip
+        f"(default: one named for the control socket, in {OWN_FILE_SYSTEM} or {FILE_SYSTEM}/multiring)")  # fmt: skip
     add("--hold", type=held, default="", metavar="systemd|FD,FD",
         help="who keeps the ports' sockets over a restart: systemd's file-descriptor store, or a pair of sockets that "
         "the parent process has too")  # fmt: skip

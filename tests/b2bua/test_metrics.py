@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from b2bua.calls.quality import assess
 from b2bua.calls.record import CallOutcome, CallRecord, RecipientOutcome, RecipientRecord, StreamRecord
+from b2bua.config import Config, ConfigError, parse
 from b2bua.metrics.exposition import Sources, exposition
 from b2bua.metrics.point import MetricsPoint
 from b2bua.metrics.server import AT_ONCE, HEAD_LIMIT, MetricsServer
@@ -220,3 +222,45 @@ def test_a_relay_that_is_not_there_or_says_nothing_does_not_hold_the_rest_up(
         assert point._asked == []
 
     asyncio.run(scenario())
+
+
+# The configuration.
+
+
+REST = """\
+[sip]
+listen = ["udp:127.0.0.1:5060"]
+[trunks.here]
+sources = ["127.0.0.1"]
+[numbers."100"]
+recipients = [{ name = "Ana", destination = "sip:ana@127.0.0.1:5071" }]
+[service]
+"""
+
+
+def configured(place: Path, line: str) -> Config:
+    return parse((REST + line).encode(), place / "multiring.toml")
+
+
+@pytest.mark.parametrize(("line", "place"), [
+    ("", None), ('metrics = ""', None), ('metrics = "127.0.0.1:9464"', ("127.0.0.1", 9464)),
+    ('metrics = "[::1]:9464"', ("::1", 9464)),
+])  # fmt: skip
+def test_metrics_are_off_until_an_address_is_written(
+    tmp_path: Path, line: str, place: tuple[str, int] | None
+) -> None:
+    config = configured(tmp_path, line)
+    assert config.service.metrics == place
+    assert not [finding for finding in config.findings if "metrics" in str(finding)]
+
+
+def test_an_address_that_others_reach_is_warned_of(tmp_path: Path) -> None:
+    config = configured(tmp_path, 'metrics = "0.0.0.0:9464"')
+    assert config.service.metrics == ("0.0.0.0", 9464)
+    assert [finding for finding in config.findings if "is open to whoever reaches" in str(finding)]
+
+
+@pytest.mark.parametrize("text", ["9464", "localhost:9464", "::1:9464", "127.0.0.1:99999"])
+def test_what_is_no_address_is_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ConfigError, match=r"service\.metrics"):
+        configured(tmp_path, f'metrics = "{text}"')

@@ -43,7 +43,7 @@ def child(name, manner):
     return made
 os.set_inheritable(pipe, True)
 popen = supervisor.subprocess.Popen
-supervisor.subprocess.Popen = lambda *a, **k: popen(*a, **k, pass_fds=(pipe,))
+supervisor.subprocess.Popen = lambda *a, **k: popen(*a, **(k | {"pass_fds": (pipe,)}))
 relay = child("relay", relay_manner) if relay_manner else None
 sys.exit(supervisor.Supervisor(child("core", core_manner), relay, 5.0).run())
 """

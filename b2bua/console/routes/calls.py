@@ -46,6 +46,7 @@ class CallQuery(BaseModel):
         default="", max_length=64, description="Of this caller; not for viewers with masked numbers"
     )
     answered_by: str = Field(default="", max_length=64, description="Answered by this recipient")
+    ring_tests: bool = Field(default=False, description="Ring tests too")
     q: str = Field(default="", max_length=100, description="With this text in it, wherever")
 
 
@@ -176,6 +177,7 @@ def _wanted(asked: CallQuery, visitor: Visitor, limit: int, cursor: str) -> Want
         caller=asked.caller,
         answered_by=asked.answered_by,
         text=asked.q.strip(),
+        ring_tests=asked.ring_tests,
         may_search_callers=not visitor.mask.is_on,
         cursor=at,
         limit=limit,

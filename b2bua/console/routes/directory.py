@@ -10,6 +10,7 @@ from fastapi import APIRouter, Response
 from sqlalchemy import func, select
 
 from b2bua.calls.flow import CALLER, TRACKING, VARIABLES, Dial, DialRecipient, Flow
+from b2bua.calls.record import RING_TEST
 from b2bua.config import Config, DialledNumber
 from b2bua.config.flow_building import KINDS
 from b2bua.config.flow_facts import speech_is_installed
@@ -73,7 +74,11 @@ def _flow_of(number: DialledNumber, kept: dict[str, Kept]) -> tuple[Flow | None,
 async def _calls_since(desk: Desk, since: int) -> dict[str, int]:
     """Calls that began since then, by the number that was dialled."""
     call = schema.call.c
-    query = select(call.dialled, func.count()).where(call.started_at >= since).group_by(call.dialled)
+    query = (
+        select(call.dialled, func.count())
+        .where(call.started_at >= since, call.trunk != RING_TEST)
+        .group_by(call.dialled)
+    )
     async with begun(desk.engine) as connection:
         return {row.dialled: row[1] for row in await connection.execute(query)}
 

@@ -7,10 +7,10 @@ from typing import Annotated
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Query, Response
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, select
 
 from b2bua import statistics as tables
-from b2bua.calls.record import CallOutcome
+from b2bua.calls.record import RING_TEST, CallOutcome
 from b2bua.console.access import AtDesk, Viewer
 from b2bua.console.answers import Json
 from b2bua.console.call_list import GROUPS
@@ -46,7 +46,7 @@ async def statistics(
 async def summary(visitor: Viewer, desk: AtDesk, since: Moment = None) -> Response:
     since = await midnight(desk) if since is None else since
     call = schema.call.c
-    begun_since = call.started_at >= since
+    begun_since = and_(call.started_at >= since, call.trunk != RING_TEST)
     outcomes = select(call.outcome, func.count()).where(begun_since).group_by(call.outcome)
     waited = (call.answered_at - call.started_at).label("waited")
     waits = select(waited).where(begun_since, call.answered_at.is_not(None)).order_by(waited)

@@ -25,7 +25,7 @@ SECOND: Final = 1_000_000
 PASSWORD: Final = "a horse of course"
 CONFIGURATION: Final = """
 [sip]
-listen = ["udp:127.0.0.1:0"]
+listen = ["udp:127.0.0.1:5060"]
 [trunks.carrier]
 sources = ["192.0.2.0/24"]
 address = "sip:192.0.2.9"

@@ -50,7 +50,7 @@ def plan(database: str, wanted: Wanted, last: Cursor | None) -> list[str]:
         async with engine.connect() as connection:
             rows = (await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}")).all()
         await engine.dispose()
-        return [row[3] for row in rows]
+        return [row.detail for row in rows]
 
     return asyncio.run(explained())
 

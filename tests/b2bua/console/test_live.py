@@ -263,34 +263,42 @@ def test_a_call_is_ended_and_that_is_written_down(tmp_path: Path) -> None:
     on_stage(tmp_path, play)
 
 
-@pytest.mark.parametrize("rubbish", [b"", b"{", b"[]\n"])
-def test_a_core_that_does_not_answer_is_as_good_as_away(tmp_path: Path, rubbish: bytes) -> None:
+class Impostor:
+    """Something at the core's socket that says a few octets and hangs up; or nothing, until it is hung up on."""
+
+    def __init__(self, said: bytes) -> None:
+        self._said = said
+        self._is_over = asyncio.Event()
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await (reader.readline() if self._said else reader.read())
+        writer.write(self._said)
+        writer.close()
+        await writer.wait_closed()
+        self._is_over.set()
+
+    async def over(self) -> None:
+        async with asyncio.timeout(LIMIT):
+            await self._is_over.wait()
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        (b"", r"did not answer within 0\.05 s"),
+        (b"{", "hung up"),
+        (b"[]\n", "no core of this version"),
+        (b"\xff\n", "no core of this version"),
+    ],
+)
+def test_what_does_not_answer_as_a_core_is_as_good_as_none(tmp_path: Path, said: bytes, reason: str) -> None:
     async def played() -> None:
         path = str(tmp_path / "core.sock")
-
-        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            await reader.readline()
-            writer.write(rubbish)
-            writer.close()
-
-        async with await asyncio.start_unix_server(serve, path):
-            with pytest.raises(CoreAway):
-                await Core(path).ask({"command": "status"})
-
-    asyncio.run(played())
-
-
-def test_a_core_that_is_silent_is_not_waited_for_without_end(tmp_path: Path) -> None:
-    async def played() -> None:
-        path = str(tmp_path / "core.sock")
-
-        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            await reader.read()
-            writer.close()
-
-        async with await asyncio.start_unix_server(serve, path):
-            with pytest.raises(CoreAway, match=r"did not answer within 0\.01 s"):
-                await Core(path, limit=0.01).ask({"command": "status"})
+        impostor = Impostor(said)
+        async with await asyncio.start_unix_server(impostor.serve, path):
+            with pytest.raises(CoreAway, match=reason):
+                await Core(path, limit=0.05).ask({"command": "status"})
+            await impostor.over()
 
     asyncio.run(played())
 

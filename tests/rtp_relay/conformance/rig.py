@@ -84,7 +84,8 @@ class MemoryParty:
     def send(self, packet: bytes, port: int) -> None:
         rig, source = self._rig, address_of(self.host, self.port)
         assert isinstance(rig.form, MemoryForm)
-        rig.form.deliver(packet, source, address_of(rig.host, port), rig.now)
+        relay_host = next(ours for ours in rig.hosts if (":" in ours) == (":" in self.host))
+        rig.form.deliver(packet, source, address_of(relay_host, port), rig.now)
 
     def received(self) -> list[tuple[bytes, int]]:
         packets, self.inbox = self.inbox, []
@@ -95,11 +96,15 @@ class MemoryParty:
 
 
 class Rig:
-    """`now` is the time. Ports are `first` to `first + 2 * pairs - 1`, less what others have."""
+    """`now` is the time. Ports are `first` to `first + 2 * pairs - 1`, less what others have.
+
+    both_versions: the relay has an interface "other" too, at an address of the other version of IP.
+    """
 
     def __init__(
-        self, form: str, version_6: bool = False, pairs: int = 24, studio: Studio | None = None, **settings: Any
-    ) -> None:
+        self, form: str, version_6: bool = False, pairs: int = 24, studio: Studio | None = None,
+        both_versions: bool = False, **settings: Any,
+    ) -> None:  # fmt: skip
         self.now = 1000.0
         self._wire = the_wire() if form in WIRED else None
         self._stack = ExitStack()
@@ -112,12 +117,13 @@ class Rig:
         self.elsewhere = (elsewhere if self._wire is None else namespaces.ELSEWHERE)[version_6]
         self.behind_nat: dict[str, Any] = {"address": UNREACHED[version_6], "port": 4000, "rtcp_port": 4001}
         self.parties: dict[Address, Party] = {}
-        first = free_range(self.host, pairs)
+        self.hosts = (self.host, ours[not version_6]) if both_versions else (self.host,)
+        first = free_range(self.host, pairs, *self.hosts[1:])
         self.form: UserForm | MemoryForm = self._made(form, first, first + 2 * pairs - 1)
         chosen = Settings(first_port=first, last_port=first + 2 * pairs - 1, **settings)
         self.notes: list[tuple[str, dict[str, object]]] = []
-        interface = Interface("main", self.host, self.host)
-        self.relay = Relay(self.form, [interface], chosen, self._note, studio)
+        interfaces = [Interface(name, host, host) for name, host in zip(("main", "other"), self.hosts, strict=False)]
+        self.relay = Relay(self.form, interfaces, chosen, self._note, studio)
         self._next_port = 41000
 
     def _made(self, form: str, first: int, last: int) -> UserForm | MemoryForm:
@@ -126,7 +132,7 @@ class Rig:
         if form == "user":
             return UserForm(clock=lambda: self.now)
         open_form = xdp.open_form if form == "xdp" else tc.open_form
-        return open_form((self.host,), first, last, clock=lambda: self.now)
+        return open_form(self.hosts, first, last, clock=lambda: self.now)
 
     def close(self) -> None:
         for party in self.parties.values():
@@ -138,17 +144,24 @@ class Rig:
 
     # The far ends.
 
-    def party(self, host: str = "", port: int = 0) -> Party:
-        host = host or self.far_host
+    def party(self, host: str = "", port: int = 0, is_on_our_host: bool = False) -> Party:
+        """is_on_our_host: on the relay's own, whatever is between it and the others."""
+        host = host or (self.host if is_on_our_host else self.far_host)
         made: Party
         if isinstance(self.form, UserForm):
-            with self._wire.inside(self._wire.far) if self._wire is not None else nullcontext():
-                made = SocketParty(host, port, self.host, self._tell_time)
+            relay_host = next(ours for ours in self.hosts if (":" in ours) == (":" in host))
+            wire = None if is_on_our_host else self._wire
+            with wire.inside(wire.far) if wire is not None else nullcontext():
+                made = SocketParty(host, port, relay_host, self._tell_time)
         else:
             self._next_port += 2
             made = MemoryParty(host, port or self._next_port, self)
         self.parties[address_of(made.host, made.port)] = made
         return made
+
+    def party_of_the_other_version(self) -> Party:
+        """Of a relay with both."""
+        return self.party((LOOPBACK if self._wire is None else namespaces.FAR)[":" not in self.host])
 
     def need_another_host(self) -> None:
         """For tests that tell hosts apart, and not only ports."""
@@ -268,14 +281,14 @@ def hindrance(form: str) -> str:
     return ""
 
 
-def free_range(host: str, pairs: int) -> int:
-    """An even port with so many pairs free, below those that the system gives to others (bind 0)."""
+def free_range(host: str, pairs: int, *others: str) -> int:
+    """An even port with so many pairs free at all hosts, below those that the system gives to others (bind 0)."""
     span = 2 * pairs
     lowest, highest = 10000, 32768 - span
     start = lowest + os.getpid() * 2 * SPREAD % (highest - lowest)
     for step in range(0, highest - lowest, span):
         first = (lowest + (start - lowest + step) % (highest - lowest)) & ~1
-        if all(is_free(host, port) for port in range(first, first + span)):
+        if all(is_free(each, port) for port in range(first, first + span) for each in (host, *others)):
             return first
     raise AssertionError("no free range of ports")
 

@@ -81,10 +81,10 @@ class Scene:
         return isinstance(self.rig.form, KernelForm)
 
 
-@pytest.fixture(params=["IPv4", "IPv6"])
-def scene(request: pytest.FixtureRequest, make_rig: Callable[..., Rig]) -> Scene:
+@pytest.fixture
+def scene(make_rig: Callable[..., Rig]) -> Scene:
     studio = Studio()
-    return Scene(make_rig(version_6=request.param == "IPv6", studio=studio), studio)
+    return Scene(make_rig(studio=studio), studio)
 
 
 def numbered(packets: Sequence[bytes], first: int) -> list[bytes]:
@@ -204,6 +204,20 @@ def test_strangers_are_not_on_the_tape(scene: Scene) -> None:
     rig.run(0.3)
     assert scene.studio.tapes[0].packets == [rtp(sequence, ssrc=1) for sequence in range(2, 12)]
     assert rig.figures(0).strangers == 10
+
+
+def test_fax_is_not_on_the_tape(scene: Scene) -> None:
+    rig = scene.rig
+    rig.do(Record("call", 0, "x.wav"))
+    rig.send(scene.a, rtp(2, ssrc=1), scene.ports[0])
+    for leg, party in enumerate((scene.a, scene.b)):
+        rig.direct(leg, party, kind="udptl", latch=False)
+    scene.heard()
+    for number in range(10):
+        rig.send(scene.a, bytes([0, number]) + b"T.38" * 8, scene.ports[0])
+    assert len(scene.heard()) == 10
+    rig.run(0.3)
+    assert scene.studio.tapes[0].packets == [rtp(2, ssrc=1)]
 
 
 def test_both_sides_of_a_call_may_be_recorded(scene: Scene) -> None:

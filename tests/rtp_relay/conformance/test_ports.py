@@ -22,6 +22,23 @@ def test_late_packets_never_reach_the_next_caller(make_rig: MakeRig) -> None:
     assert rig.figures(0).packets == rig.figures(1).packets == 0
 
 
+def test_a_port_that_is_lent_again_begins_its_count_at_nothing(make_rig: MakeRig) -> None:
+    rig = make_rig(pairs=2, rest=5.0)
+    for ssrc in (1, 2):
+        a, b, ports = rig.call()
+        rig.send(a, rtp(1, ssrc=ssrc), ports[0])
+        rig.send(b, rtp(1, ssrc=9), ports[1])
+        for sequence in range(2, 12):
+            a.send(rtp(sequence, ssrc=ssrc), ports[0])
+        rig.run(0.5)
+        assert len(b.received()) == 11
+        figures = rig.figures(0)
+        assert (figures.packets, figures.octets, figures.lost, figures.ssrc) == (11, 11 * 172, 0, ssrc)
+        assert (rig.figures(1).packets, rig.figures(1).sent_packets) == (1, 11)
+        rig.release()
+        rig.run(5.0)
+
+
 def test_ports_rest_and_are_lent_first_in_first_out(make_rig: MakeRig) -> None:
     rig = make_rig(pairs=24, rest=5.0)
     first = rig.reserve("first", legs=1)[0]

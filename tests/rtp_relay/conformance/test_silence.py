@@ -42,6 +42,19 @@ def test_one_talking_side_is_enough(rig: Rig) -> None:
         assert pass_time(rig, 1.0) == []
 
 
+def test_media_that_only_the_form_has_seen_is_a_sign_of_life(rig: Rig) -> None:
+    """Nobody turns the form: what the kernel forwards is counted all the same."""
+    a, b, ports = rig.call()
+    rig.send(a, rtp(1, ssrc=1), ports[0])
+    rig.send(b, rtp(1, ssrc=2), ports[1])
+    for sequence in range(2, 40):
+        b.send(rtp(sequence, ssrc=2), ports[1])
+        assert pass_time(rig, 1.0) == []
+    assert len(a.received()) == 39
+    assert pass_time(rig, 8.5) == []
+    assert pass_time(rig, 1.0) == [Silent("call", 10.0)]
+
+
 def test_rtcp_is_a_sign_of_life(rig: Rig) -> None:
     a, _b, ports = rig.call(mux=True)
     for _ in range(8):

@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 import os
 import select
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -102,10 +103,16 @@ class Stage:
             one.close()
         self._epoll.close()
 
-    def start(self, *more: str, is_awaited: bool = True) -> subprocess.Popen[bytes]:
+    def options(self) -> list[str]:
+        """Of the relay, and of its loader."""
         last = self.first + 4 * CALLS + 15
-        command = [sys.executable, "-m", "rtp_relay", "--socket", str(self.folder / "relay"), "--form", self.form]
-        command += ["--interface", f"main={HOST}", "--ports", f"{self.first}-{last}", "--pins", str(self.pins)]
+        chosen = ["--socket", str(self.folder / "relay"), "--form", self.form, "--interface", f"main={HOST}"]
+        return [*chosen, "--ports", f"{self.first}-{last}", "--pins", str(self.pins)]
+
+    def start(
+        self, *more: str, is_awaited: bool = True, before: Sequence[str] = ()
+    ) -> subprocess.Popen[bytes]:
+        command = [*before, sys.executable, "-m", "rtp_relay", *self.options()]
         command += ["--hold", ",".join(str(one.fileno()) for one in self._held), *more]
         process = subprocess.Popen(
             command, env=os.environ | {"NOTIFY_SOCKET": str(self.folder / "notify")}, stderr=subprocess.PIPE,
@@ -345,3 +352,60 @@ def someone_elses(interface: int) -> int:
     link = syscall.attach(program, interface, syscall.AttachKind.TCX_INGRESS)
     os.close(program)
     return link
+
+AS_NOBODY = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--inh-caps=-all",
+             "--bounding-set=-all", "--ambient-caps=-all"]  # fmt: skip
+
+
+def load(stage: Stage, *more: str) -> subprocess.CompletedProcess[str]:
+    """The loader, run once."""
+    command = [sys.executable, "-m", "rtp_relay.process.load", *stage.options(), *more]
+    return subprocess.run(command, capture_output=True, text=True, timeout=LIMIT, check=False)
+
+
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="setpriv is not installed")
+def test_a_relay_without_any_capability_uses_what_a_loader_made(stage: Stage) -> None:
+    if stage.form == "user":
+        pytest.skip("the user form needs no loader")
+    done = load(stage, "--user", "nobody")
+    assert done.returncode == 0, done.stderr
+    assert stage.attached() == 1
+    first = stage.start(before=AS_NOBODY)
+    core = Core(stage.folder / "relay")
+    assert isinstance(core.welcome, Welcome)
+    assert core.welcome.form == stage.form
+    stage.begin_calls(core)
+    stage.talk(stage.rounds(3))
+    assert stage.lost() == 0
+    figures(core, "call 0")
+    first.kill()
+    first.wait(LIMIT)
+    core.close()
+    stage.talk(stage.rounds(3))
+    second = stage.start(before=AS_NOBODY)
+    core = Core(stage.folder / "relay")
+    stage.restore(core, list(stage.calls))
+    stage.talk(stage.rounds(3))
+    assert stage.lost() == 0
+    assert figures(core, "call 7") == [(stage.sent, stage.sent, 0)] * 2
+    again = load(stage, "--user", "nobody")  # as an upgrade does, under the relay that runs
+    assert again.returncode == 0, again.stderr
+    assert json.loads(again.stderr)["replaced"] == []
+    core.close()
+    second.send_signal(signal.SIGTERM)
+    assert second.wait(LIMIT) == 0
+    assert stage.attached() == 1, "what the loader made stays for the next relay"
+    assert load(stage, "--remove").returncode == 0
+    assert stage.attached() == 0
+
+
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="setpriv is not installed")
+def test_without_a_loader_and_without_capabilities_it_is_the_user_form(stage: Stage) -> None:
+    if stage.form != "tc":
+        pytest.skip("asked once")
+    stage.form = "auto"
+    process = stage.start(before=AS_NOBODY)
+    said = stage.until_said(process, "ready")
+    assert said["form"] == "user"
+    assert "no faster form can be had" in str(said["reason"])
+    assert "not permitted" in str(said["reason"]) or "Permission denied" in str(said["reason"])

@@ -44,7 +44,7 @@ export function dialStep({ step, key, words, changed, user, redraw }) {
 /** A part of a step with its heading. */
 export function question(title, lead, ...parts) {
   const id = freshId("question");
-  return h("section", { class: "question", "aria-labelledby": id }, h("h3", { id }, title), lead ? h("p", { class: "quiet small" }, lead) : null, h("div", { class: "stack" }, parts));
+  return h("section", { class: "question", "aria-labelledby": id }, h("h2", { id }, title), lead ? h("p", { class: "quiet small" }, lead) : null, h("div", { class: "stack" }, parts));
 }
 
 function ways(step, set, redraw) {

@@ -23,7 +23,7 @@ const SAVE_AFTER = 700;
 export async function show({ place: place_, parameters, query, user, go }) {
   const words = await vocabulary();
   const isNew = query.new !== undefined && !(await flows.list()).flows.some((each) => each.name === parameters.name);
-  const kept = isNew ? fresh(parameters.name) : await flows.one(parameters.name);
+  const kept = isNew ? { ...fresh(parameters.name), numbers: await leadingTo(parameters.name) } : await flows.one(parameters.name);
   const editor = new Editor(kept, words, user, go, place_);
   editor.draw();
   editor.check.now();
@@ -40,6 +40,10 @@ export async function show({ place: place_, parameters, query, user, go }) {
 }
 
 const fresh = (name) => ({ name, flow: starter(), version: 0, is_draft: true, published_version: null, revision: null, numbers: [], versions: [], remarks: [], steps: [], problem: "" });
+
+async function leadingTo(name) {
+  return (await service.numbers()).numbers.filter((each) => each.flow === name);
+}
 
 async function vocabulary() {
   const [words, recipients, files] = await Promise.all([service.vocabulary(), service.recipients().catch(() => ({ recipients: [] })), prompts.list().catch(() => ({ prompts: [] }))]);
