@@ -27,6 +27,8 @@ from sip_stack.flow import Flow
 from sip_stack.invite_client import InviteClient
 from sip_stack.invite_server import InviteServer
 from sip_stack.message import Request, Response, parse
+from sip_stack.orphan_answer import REASON as ORPHAN_REASON
+from sip_stack.orphan_answer import OrphanLimit, dialog_of_orphan, is_orphan
 from sip_stack.reply import ReplyTemplate
 from sip_stack.request_defect import request_defect
 from sip_stack.server_transaction import Input as ServerInput
@@ -122,6 +124,7 @@ class Stack:
         # it returns is answered without a transaction; status 0 drops the request in silence.
         self.admit: Callable[[Request, Flow], RemoteError | None] | None = None
         self._dice = dice
+        self._orphans = OrphanLimit()
         self._clients: dict[tuple[str, str], ClientTransaction] = {}
         self._servers: dict[ServerKey, ServerTransaction] = {}
         self._invites: dict[str, ServerTransaction] = {}  # by branch alone
@@ -292,10 +295,24 @@ class Stack:
         transaction = self._clients.get((response.branch, response.cseq_method))
         if transaction is None:
             self._drop("response to no request of ours")
+            if is_orphan(response) and self._orphans.may_answer(now):
+                self._end_orphan(response, source, now)
             return
         if transaction.trace is not None:
             transaction.trace.note(now, True, source, data)
         transaction.handle_response(response, now)
+
+    def _end_orphan(self, response: Response, source: Flow, now: float) -> None:
+        """§13.2.2.4: a 2xx is owed its ACK, also by whoever has forgotten the INVITE; and a BYE."""
+        known = (response.call_id, response.from_tag, response.to_tag) in self.dialogs
+        if known or source.local not in self.listeners:
+            return
+        dialog = dialog_of_orphan(response, source, self.contact(source))
+        via, branch = self.via(source)
+        self.send(source, dialog.request("ACK", response.cseq, via, branch).data, None, now)
+        via, branch = self.via(source)
+        bye = dialog.request("BYE", dialog.next_cseq(), via, branch, ORPHAN_REASON)
+        self.begin(ClientTransaction(self, NOBODY, bye, source, None), now)
 
     # Requests.
 

@@ -31,7 +31,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("framing", "reply", "request_defect", "sdp_rewriting", "offer_answer", "session_timer"),
     ("client_transaction", "server_transaction", "sdp_narrowing"),
     ("dialog",),
-    ("events", "refresher"),
+    ("events", "refresher", "orphan_answer"),
     ("session",),
     ("invite_client", "invite_server"),
     ("stack",),

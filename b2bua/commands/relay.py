@@ -15,8 +15,12 @@ def add(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser(
         "relay",
         help="run the RTP relay only",
-        description="Becomes `python -m rtp_relay` with interfaces, ports and socket of the configuration.",
+        description="Becomes `python -m rtp_relay` with interfaces, ports and socket of the configuration; or, with "
+        "--load, does once what wants privileges, so that a relay without any can have the kernel forward.",
     )
+    loading = parser.add_mutually_exclusive_group()
+    loading.add_argument("--load", action="store_true", help="load, attach and pin the kernel's programs, and end")
+    loading.add_argument("--unload", action="store_true", help="take away what --load has made, and end")
     parser.add_argument("config", metavar="CONFIG", help="configuration file")
     parser.set_defaults(run=run)
 
@@ -27,6 +31,9 @@ def run(arguments: argparse.Namespace) -> int:
     except ConfigError as problem:
         print(problem, file=sys.stderr)
         return EX_CONFIG
+    if arguments.load or arguments.unload:
+        chosen = [*options(config), *(["--remove"] if arguments.unload else [])]
+        os.execv(sys.executable, [sys.executable, "-m", "rtp_relay.process.load", *chosen])
     # The unit says how much systemd keeps (FileDescriptorStoreMax=); where there is no systemd nobody keeps anything.
     hold = ["--hold", "systemd"] if "NOTIFY_SOCKET" in os.environ else []
     os.execv(sys.executable, [*command(config), *hold])

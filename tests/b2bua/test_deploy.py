@@ -13,10 +13,14 @@ import pytest
 from b2bua.__main__ import COMMANDS
 from b2bua.config import EX_CONFIG, load
 from b2bua.config.settings import LimitSettings
+from b2bua.config.settings import Media as MediaSettings
+from rtp_relay.bpf.pins import OWN_FILE_SYSTEM
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 UNITS = ("multiring-core.service", "multiring-relay.service")
+LOADER = "multiring-relay-loader.service"
+MOUNT = "run-multiring-bpf.mount"
 
 
 def unit(name: str) -> configparser.SectionProxy:
@@ -26,11 +30,11 @@ def unit(name: str) -> configparser.SectionProxy:
     return read["Service"]
 
 
-@pytest.mark.parametrize("name", UNITS)
+@pytest.mark.parametrize("name", [*UNITS, LOADER, MOUNT])
 def test_systemd_accepts_it(name: str, tmp_path: Path) -> None:
     if shutil.which("systemd-analyze") is None:
         pytest.skip("systemd-analyze is not installed")
-    for each in UNITS:
+    for each in (*UNITS, LOADER, MOUNT):
         text = (DEPLOY / each).read_text().replace("/opt/multiring/bin/b2bua", sys.executable)
         (tmp_path / each).write_text(text)
     made = subprocess.run(
@@ -74,3 +78,18 @@ def test_the_full_example_uses_the_directories_that_the_units_make() -> None:
     assert config.service.control_socket.startswith(f"/run/{core['RuntimeDirectory']}/")
     assert config.media.relay_socket.startswith(f"/run/{relay['RuntimeDirectory']}/")
     assert f"////var/lib/{core['StateDirectory']}/" in config.records.database
+
+
+def test_the_loader_has_two_capabilities_and_the_relay_none() -> None:
+    loader, relay = unit(LOADER), unit(UNITS[1])
+    assert loader["CapabilityBoundingSet"] == loader["AmbientCapabilities"] == "CAP_BPF CAP_NET_ADMIN"
+    assert loader["User"] == relay["User"]
+    assert relay["AmbientCapabilities"] == ""
+    assert loader["ExecStart"] == loader["ExecReload"]
+    assert loader["ReadWritePaths"] == f"{OWN_FILE_SYSTEM}"
+    assert f"Where={OWN_FILE_SYSTEM}\n" in (DEPLOY / MOUNT).read_text()
+
+
+def test_all_sockets_of_the_ports_may_be_kept() -> None:
+    ports = MediaSettings.model_fields["ports"].default
+    assert int(unit(UNITS[1])["FileDescriptorStoreMax"]) >= ports[1] - ports[0] + 1

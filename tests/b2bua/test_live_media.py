@@ -12,11 +12,9 @@ from b2bua.commands.board import Board, event_line
 from b2bua.live_media import CALLS, INTERVAL, LiveMedia
 from rtp_relay.control import Command, Figures, Measure, Measures, Query, StreamFigures
 
-MEASURES = Measures(
-    "tc", 1, 2, 3, 0, 0, packets=12, octets=0, sent=0, send_errors=0, receive_errors=0, kernel_packets=998,
-    kernel_octets=0, kernel_strangers=0, raised=0, flows=2, ended_packets=0, ended_lost=0, strangers=0, malformed=0,
-    drops=(), refused=0, silent=0, playing=0,
-)  # fmt: skip
+COUNTED: dict[str, Any] = dict.fromkeys(Measures.__struct_fields__, 0)
+COUNTED |= {"form": "tc", "drops": (), "packets": 12, "kernel_packets": 998, "kernel_strangers": 4, "flows": 2}
+MEASURES = Measures(**COUNTED)
 
 
 def stream(leg: int, packets: int) -> StreamFigures:
@@ -89,6 +87,7 @@ def test_the_relay_tells_of_itself(watched: Watched) -> None:
     (event,) = watched.told
     assert (event["event"], event["form"], event["reason"]) == ("relay", "tc", "as asked for")
     assert (event["flows"], event["packets_in_kernel"], event["packets_in_user_space"]) == (2, 998, 12)
+    assert event["strangers_in_kernel"] == 4
 
 
 def test_the_board_shows_both(watched: Watched) -> None:

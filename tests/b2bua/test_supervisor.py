@@ -162,4 +162,6 @@ def test_only_the_core_speaks_to_systemd() -> None:
     assert relay.environment == {"PATH": "/bin"}
     assert relay.command[:2] == ["rtp_relay", "--socket"]
     assert relay.command[2:] == ["--hold", ",".join(str(one.fileno()) for one in relay.holds)]
+    for one in relay.holds:
+        one.close()
     assert children_for("x.toml", [], environment)[1] is None

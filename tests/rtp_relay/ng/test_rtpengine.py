@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
-import signal
 import socket
-import subprocess
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
@@ -14,57 +11,14 @@ import pytest
 
 from rtp_relay import control
 from rtp_relay.control import Direct, LegRequest, Refused, Reserve, Reserved
-from rtp_relay.ng.node import Address
 from tests.rtp_relay.ng.core import HOST, LIMIT, Core
+from tests.rtp_relay.ng.daemon import Daemon, missing
 from tests.rtp_relay.packets import rtp
 
 pytestmark = [
     pytest.mark.sipp,  # it has the machine to itself
-    pytest.mark.skipif(shutil.which("rtpengine") is None, reason="rtpengine is not installed (rtpengine-daemon)"),
+    pytest.mark.skipif(bool(missing()), reason=missing()),
 ]
-
-PORTS = 200  # for each daemon
-FIRST = range(10000, 30000, 2 * PORTS)
-
-
-def free_range() -> int:
-    """The first of a row of UDP ports that are free now, below those that the system gives to others."""
-    for first in FIRST:
-        with ExitStack() as opened:
-            try:
-                for port in range(first, first + PORTS):
-                    probe = opened.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
-                    probe.bind((HOST, port))
-            except OSError:
-                continue
-            return first
-    raise OSError("no row of ports is free")
-
-
-class Daemon:
-    """rtpengine in user space on the loopback, started by hand."""
-
-    def __init__(self) -> None:
-        first = free_range()
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            probe.bind((HOST, 0))
-            self.address = Address(HOST, probe.getsockname()[1])
-        self.process = subprocess.Popen([
-            "rtpengine", "--foreground", "--table=-1", f"--interface={HOST}", f"--listen-ng={self.address}",
-            f"--port-min={first}", f"--port-max={first + PORTS - 1}", "--log-level=3", "--log-stderr",
-            "--config-file=none", "--num-threads=1",
-        ], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)  # fmt: skip
-        self._held = [first]
-
-    def kill(self) -> None:
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait(LIMIT)
-
-    def close(self) -> None:
-        if self.process.poll() is None:
-            self.process.terminate()
-            self.process.wait(LIMIT)
-
 
 @contextmanager
 def far_ends(count: int) -> Iterator[list[socket.socket]]:
@@ -101,31 +55,11 @@ def run(test: Callable[[Core, list[Daemon]], Awaitable[None]], daemons: int = 1)
             core.client.close()
 
     with ExitStack() as stack:
-        started = []
+        started: list[Daemon] = []
         for _ in range(daemons):
-            daemon = Daemon()
-            stack.callback(daemon.close)
-            started.append(daemon)
-            _until_it_listens(daemon)
+            started.append(Daemon())
+            stack.callback(started[-1].close)
         asyncio.run(running(started))
-
-
-def _until_it_listens(daemon: Daemon) -> None:
-    """Its ports are taken in order, so that the next daemon must not look for a free row before."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
-        asking.connect((HOST, daemon.address.port))
-        asking.settimeout(0.1)
-        for _ in range(int(LIMIT / 0.1)):
-            try:
-                asking.send(b"listening d7:command4:pinge")
-                asking.recv(1000)
-                return
-            except ConnectionRefusedError:
-                with pytest.raises(subprocess.TimeoutExpired):  # it is still starting
-                    daemon.process.wait(0.1)
-            except TimeoutError:
-                pass
-    raise AssertionError("rtpengine does not answer")
 
 
 def test_a_fork_a_bridge_and_the_figures() -> None:

@@ -33,6 +33,7 @@ from rtp_relay.control import (
 from rtp_relay.framing import events_in, packets_of
 from tests.rtp_relay.conformance.rig import free_range, hindrance, the_wire
 from tests.rtp_relay.packets import rtp
+from tests.rtp_relay.process.readiness import wait_until_ready
 
 LIMIT = 20.0  # seconds that anything may take
 HOST = namespaces.RELAY[False]
@@ -69,7 +70,7 @@ def start(folder: Path) -> Iterator[Start]:
             process = subprocess.Popen(command, env={"NOTIFY_SOCKET": str(folder / "notify")},
                                        stderr=subprocess.PIPE)  # fmt: skip
             running.append(process)
-            assert notify.recv(99) == b"READY=1"
+            wait_until_ready(notify, process, LIMIT)
             return process
 
         yield make
@@ -87,6 +88,9 @@ class Core:
     def ask(self, *commands: Command) -> list[Event]:
         for packet in packets_of(list(commands)):
             self._socket.send(packet)
+        return self.hear()
+
+    def hear(self) -> list[Event]:
         return list(events_in(self._socket.recv(1 << 17)))
 
     def close(self) -> None:

@@ -353,13 +353,19 @@ def someone_elses(interface: int) -> int:
     os.close(program)
     return link
 
-AS_NOBODY = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--inh-caps=-all",
-             "--bounding-set=-all", "--ambient-caps=-all"]  # fmt: skip
+NOBODY = 65534
+
+
+def as_nobody(*capabilities: str) -> list[str]:
+    """With those capabilities and no others, as a unit of systemd would have it."""
+    wanted = ",".join(["-all", *(f"+{name}" for name in capabilities)])
+    return ["setpriv", "--reuid", str(NOBODY), "--regid", str(NOBODY), "--clear-groups", f"--inh-caps={wanted}",
+            f"--bounding-set={wanted}", f"--ambient-caps={wanted}"]  # fmt: skip
 
 
 def load(stage: Stage, *more: str) -> subprocess.CompletedProcess[str]:
-    """The loader, run once."""
-    command = [sys.executable, "-m", "rtp_relay.process.load", *stage.options(), *more]
+    """The loader, run once, with what its unit gives it."""
+    command = [*as_nobody("bpf", "net_admin"), sys.executable, "-m", "rtp_relay.process.load", *stage.options(), *more]
     return subprocess.run(command, capture_output=True, text=True, timeout=LIMIT, check=False)
 
 
@@ -367,10 +373,12 @@ def load(stage: Stage, *more: str) -> subprocess.CompletedProcess[str]:
 def test_a_relay_without_any_capability_uses_what_a_loader_made(stage: Stage) -> None:
     if stage.form == "user":
         pytest.skip("the user form needs no loader")
-    done = load(stage, "--user", "nobody")
+    os.chown(stage.pins.parent, NOBODY, NOBODY)
+    stage.pins.parent.chmod(0o700)
+    done = load(stage)
     assert done.returncode == 0, done.stderr
     assert stage.attached() == 1
-    first = stage.start(before=AS_NOBODY)
+    first = stage.start(before=as_nobody())
     core = Core(stage.folder / "relay")
     assert isinstance(core.welcome, Welcome)
     assert core.welcome.form == stage.form
@@ -382,13 +390,13 @@ def test_a_relay_without_any_capability_uses_what_a_loader_made(stage: Stage) ->
     first.wait(LIMIT)
     core.close()
     stage.talk(stage.rounds(3))
-    second = stage.start(before=AS_NOBODY)
+    second = stage.start(before=as_nobody())
     core = Core(stage.folder / "relay")
     stage.restore(core, list(stage.calls))
     stage.talk(stage.rounds(3))
     assert stage.lost() == 0
     assert figures(core, "call 7") == [(stage.sent, stage.sent, 0)] * 2
-    again = load(stage, "--user", "nobody")  # as an upgrade does, under the relay that runs
+    again = load(stage)  # as an upgrade does, under the relay that runs
     assert again.returncode == 0, again.stderr
     assert json.loads(again.stderr)["replaced"] == []
     core.close()
@@ -404,7 +412,7 @@ def test_without_a_loader_and_without_capabilities_it_is_the_user_form(stage: St
     if stage.form != "tc":
         pytest.skip("asked once")
     stage.form = "auto"
-    process = stage.start(before=AS_NOBODY)
+    process = stage.start(before=as_nobody())
     said = stage.until_said(process, "ready")
     assert said["form"] == "user"
     assert "no faster form can be had" in str(said["reason"])

@@ -35,6 +35,7 @@ from rtp_relay.framing import packets_of
 from tests.rtp_relay.conformance.rig import free_range
 from tests.rtp_relay.loop import turn
 from tests.rtp_relay.packets import rtp
+from tests.rtp_relay.process.readiness import wait_until_ready
 
 LIMIT = 20.0  # seconds that anything may take
 HOST = "127.0.0.1"
@@ -66,7 +67,7 @@ def start(tmp_path: Path, notify: socket.socket) -> Iterator[Start]:
         )
         running.append(process)
         if ready:
-            assert notify.recv(99) == b"READY=1"
+            wait_until_ready(notify, process, LIMIT)
         return process
 
     yield make

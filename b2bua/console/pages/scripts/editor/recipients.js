@@ -114,8 +114,7 @@ export function recipientRows({ step, key, words, changed, user }) {
   function drag(event, element) {
     if (event.button) return;
     event.preventDefault();
-    const grip = event.currentTarget;
-    grip.setPointerCapture(event.pointerId);
+    event.currentTarget.focus();
     element.classList.add("is-dragged");
     const from = [...list.children].indexOf(element);
     const move = ({ clientY }) => {
@@ -126,14 +125,12 @@ export function recipientRows({ step, key, words, changed, user }) {
       if (after !== element.nextElementSibling) list.insertBefore(element, after ?? null);
     };
     const end = () => {
-      grip.removeEventListener("pointermove", move);
+      // The row is taken out and put in again as it moves, which ends any capture: so the window listens.
+      for (const [name, listener] of [["pointermove", move], ["pointerup", end], ["pointercancel", end]]) window.removeEventListener(name, listener);
       element.classList.remove("is-dragged");
       moved(from, [...list.children].indexOf(element));
-      grip.focus();
     };
-    grip.addEventListener("pointermove", move);
-    grip.addEventListener("pointerup", end, { once: true });
-    grip.addEventListener("pointercancel", end, { once: true });
+    for (const [name, listener] of [["pointermove", move], ["pointerup", end], ["pointercancel", end]]) window.addEventListener(name, listener);
   }
 
   draw();
