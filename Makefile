@@ -6,13 +6,14 @@ INSTALLED := $(VENV)/.installed
 QUICK_START := examples/quick-start.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test bench check setup clean
+.PHONY: help demo run test bench bench-relay check setup clean
 
 help:
 	@echo "make demo    places real calls between softphones through the service and checks them"
 	@echo "make run     starts the service with $(QUICK_START) and says what to dial"
 	@echo "make test    runs every test"
 	@echo "make bench   measures calls per second and the rest, and stores the figures in bench/results/"
+	@echo "make bench-relay  has the relay race with rtpengine, rtp.io and the system itself (root; some 14 minutes)"
 	@echo "make check   runs the linter and the type checker"
 	@echo "make clean   removes what these made"
 
@@ -25,7 +26,7 @@ run: $(INSTALLED)
 
 # Tests with real processes have the machine to themselves; the others share it, one to a core. Both parts run even
 # if the first one fails.
-test: $(INSTALLED) sipp
+test: $(INSTALLED) sipp rtpengine
 	@failed=0; \
 	$(PYTHON) -m pytest -m "sipp or phones" || failed=1; \
 	$(PYTHON) -m pytest -m "not sipp and not phones" -n 2 --dist loadgroup || failed=1; \
@@ -33,6 +34,10 @@ test: $(INSTALLED) sipp
 
 bench: $(INSTALLED) sipp
 	@$(PYTHON) -m bench
+
+# Packets and delay of the relay beside others. QUICK=--quick takes some two minutes and leaves the pages as they are.
+bench-relay: $(INSTALLED) rtpengine
+	@$(PYTHON) -m bench.race $(QUICK)
 
 check: $(INSTALLED)
 	$(VENV)/bin/ruff check .
@@ -55,6 +60,12 @@ $(INSTALLED): pyproject.toml
 .PHONY: sipp
 sipp:
 	@$(call need,command -v sipp,sip-tester)
+
+# What needs it is left out where it cannot be had, and says so. Debian's package may start a service of its own, on
+# the loopback; ours starts the daemon by hand.
+.PHONY: rtpengine
+rtpengine:
+	@( $(call need,command -v rtpengine,rtpengine-daemon) ) || true
 
 # $(call need,COMMAND,PACKAGES): if COMMAND fails, installs the Debian packages, or says that they are wanted.
 comma := ,

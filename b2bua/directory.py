@@ -56,6 +56,11 @@ class ConfiguredDirectory:
         status = 0 if self.config.sip.unknown_sources == "drop" else 403
         return RemoteError(status, "unknown source: no trunk has it")
 
+    def ignores(self, source: Flow) -> bool:
+        """With unknown_sources = "drop" a stranger hears nothing of us, whatever he sends."""
+        config = self.config
+        return config.sip.unknown_sources == "drop" and config.trunk_of(source.host) is None
+
     def plan(self, request: Request, source: Flow) -> CallPlan:
         """What to do with an INVITE. RemoteError 403 for a stranger, 404 for a number that is not there."""
         config = self.config

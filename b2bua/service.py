@@ -110,7 +110,7 @@ class Core:
         self.turns = await TurnStore.open(records.database)
         self._opened.push_async_callback(self.turns.close)
         await self.webhooks.start(interrupted)
-        self.driver = Driver(self._take)
+        self.driver = Driver(self._take, lambda host: self.config.trunk_of(host) is not None)
         self._opened.push_async_callback(self.driver.close)
         await self._listen()
         dice = SystemDice()

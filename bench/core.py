@@ -43,6 +43,9 @@ class OneNumber:
         step = DialStep(tuple(Recipient(uri, uri) for uri in uris))
         self._plan = CallPlan("bench", "100", "bench", flow_of("", step), {RING: step}, "127.0.0.1")
 
+    def ignores(self, source: Flow) -> bool:
+        return False
+
     def admit(self, request: Request, source: Flow) -> RemoteError | None:
         return None
 

@@ -24,6 +24,7 @@ class Wanted(msgspec.Struct, frozen=True):
     """What is to be looked at.
 
     towards: numeric addresses of far ends. relay_socket: of a relay that may be running; "" for none.
+    pins: where what the kernel does is kept; "" is the directory that goes with the socket.
     packets: how many are sent through each form and address.
     """
 
@@ -32,6 +33,7 @@ class Wanted(msgspec.Struct, frozen=True):
     last_port: int
     towards: tuple[str, ...] = ()
     relay_socket: str = ""
+    pins: str = ""
     packets: int = 24
 
 
@@ -127,12 +129,26 @@ class Running(msgspec.Struct, frozen=True):
     descriptors: int = 0
 
 
+class Pinned(msgspec.Struct, frozen=True):
+    """Programs and tables that are kept in a bpf file system, for a relay to adopt.
+
+    form: of the links that are kept. lasting: a loader made them, and they stay when a relay is stopped. fits: they are
+    for the addresses, ports and network namespace that were asked about, and of this version.
+    """
+
+    directory: str
+    form: Literal["tc", "xdp"]
+    lasting: bool
+    fits: bool
+
+
 class Facts(msgspec.Struct, frozen=True):
     """Everything that was seen.
 
     links: by name; those of the media addresses. missing: media addresses that no interface has.
     taken: by media address, ports of the range that somebody has (a running relay is somebody too).
     descriptors: how many a process that is started here may have. settings: of the kernel (sysctl), if they are there.
+    keeps_pins: a bpf file system is mounted where pins are kept.
     unseen: what could not be looked at, each with its reason.
     """
 
@@ -147,4 +163,6 @@ class Facts(msgspec.Struct, frozen=True):
     settings: dict[str, int] = {}
     firewalls: tuple[Firewall, ...] = ()
     running: Running | None = None
+    pinned: Pinned | None = None
+    keeps_pins: bool = True
     unseen: tuple[str, ...] = ()

@@ -123,6 +123,8 @@ class Stack:
         # Asked before any state is made for a request outside of a dialog (overload, unknown sources): what
         # it returns is answered without a transaction; status 0 drops the request in silence.
         self.admit: Callable[[Request, Flow], RemoteError | None] | None = None
+        # Who gets no answer to what needs no state: rubbish, requests of no dialog, a stray CANCEL.
+        self.ignores: Callable[[Flow], bool] | None = None
         self._dice = dice
         self._orphans = OrphanLimit()
         self._clients: dict[tuple[str, str], ClientTransaction] = {}
@@ -469,7 +471,7 @@ class Stack:
 
     def _answer_statelessly(self, request: Request, error: RemoteError, source: Flow, now: float) -> None:
         """§8.2.7: without state every copy of the request gets the same response, To tag included."""
-        if request.method == "ACK":
+        if request.method == "ACK" or (self.ignores is not None and self.ignores(source)):
             return
         template = ReplyTemplate(request, source.host, source.port)
         data = template.build(error.status, error.reason, self.stateless_tag(request), error.fields)

@@ -167,7 +167,7 @@ def test_the_readme_has_both_commands() -> None:
 
 @each_page
 def test_make_knows_what_it_is_asked_for(page: Path) -> None:
-    targets = set(re.findall(r"(?m)^([a-z]+):", text_of("Makefile")))
+    targets = set(re.findall(r"(?m)^([a-z-]+):", text_of("Makefile")))
     assert set(commands_in(page, "make")) <= targets
 
 

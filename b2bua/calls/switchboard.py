@@ -50,6 +50,9 @@ class Directory(Protocol):
     def admit(self, request: Request, source: Flow) -> RemoteError | None:
         """Whether a request outside of a dialog is taken at all; asked before any state is made."""
 
+    def ignores(self, source: Flow) -> bool:
+        """Whether somebody is a stranger who is to get no answer to anything."""
+
     def plan(self, request: Request, source: Flow) -> CallPlan:
         """What to do with an INVITE. RemoteError(404, 403, ...) when it is not for us."""
 
@@ -93,6 +96,7 @@ class Switchboard:
         self._timer_lines: dict[tuple[TimerPolicy, int], str] = {}
         stack.front = self
         stack.admit = self.admit
+        stack.ignores = directory.ignores
 
     def admit(self, request: Request, source: Flow) -> RemoteError | None:
         """Whether a request outside of a dialog is taken; what is not costs no state."""

@@ -35,6 +35,7 @@ def judge_forms(needs: Needs, facts: Facts) -> Iterator[MediaFinding]:
     possible = {form: _possible(form, needs, facts) for form in FORMS}
     yield from _judge_possible(possible)
     yield _chosen(needs, possible)
+    yield from _judge_kept(needs, facts, any(possible[form].can for form in ("tc", "xdp")))
     if facts.running is not None:
         yield _judge_running(needs, facts.running.form, facts.running.reason, facts.running.calls)
 
@@ -121,6 +122,9 @@ def _possible(form: Form, needs: Needs, facts: Facts) -> Possible:
                 return Possible(form, False, hindrance)
     trials = [trial for trial in facts.trials if trial.form == form]
     if not trials:
+        kept = facts.pinned
+        if kept is not None and kept.lasting and kept.fits and kept.form == form:
+            return Possible(form, True, f"a loader has attached it ({kept.directory})")
         return Possible(form, None, "it could not be tried")
     wrong = [fault for trial in trials for fault in faults(trial)]
     return Possible(form, not wrong, wrong[0] if wrong else _reservation(facts))
@@ -167,6 +171,26 @@ def _chosen(needs: Needs, possible: dict[Form, Possible]) -> MediaFinding:
         return good("media.form", f"the relay takes user, since tc cannot be had: {wanted.reason}.")
     remedy = f'Mend that, or write form = "{"tc" if wish == "xdp" and possible["tc"].can else "auto"}".'
     return error("media.form", f'"{wish}" cannot be had, and the relay will not start: {wanted.reason}.', remedy)
+
+
+def _judge_kept(needs: Needs, facts: Facts, can_kernel: bool) -> Iterator[MediaFinding]:
+    """What is kept in the bpf file system for the next relay."""
+    kept = facts.pinned
+    if kept is None:
+        if can_kernel and needs.form != "user" and not facts.keeps_pins:
+            saying = "no bpf file system is mounted: what the kernel forwards stops when the relay is started again."
+            yield note("media.kernel_pins", saying, "mount -t bpf bpf /sys/fs/bpf, or use the units in deploy/.")
+        return
+    whose = "a loader's programs" if kept.lasting else "a relay's programs and calls"
+    if not kept.fits:
+        remedy = "Run the loader again." if kept.lasting else "The next start of the relay takes them away."
+        saying = f"{whose} ({kept.form}) are for other addresses or ports, or of another version: {kept.directory}."
+        yield warning("media.kernel_pins", saying, remedy)
+    elif facts.running is not None or kept.lasting:
+        yield good("media.kernel_pins", f"{whose} ({kept.form}) are kept in {kept.directory}.")
+    else:
+        saying = f"{whose} ({kept.form}) are left in {kept.directory}, and no relay is running."
+        yield note("media.kernel_pins", saying, "The next one goes on with them.")
 
 
 def _judge_running(needs: Needs, form: str, reason: str, calls: int) -> MediaFinding:

@@ -79,7 +79,7 @@ def wanted_of(config: Config, towards: Iterable[str] = ()) -> Wanted:
     asked = (*towards, *_far_ends(config))
     return Wanted(
         needs.interfaces, needs.first_port, needs.last_port,
-        (*dict.fromkeys(asked[:FAR_ENDS]), *ANYWHERE), config.media.relay_socket,
+        (*dict.fromkeys(asked[:FAR_ENDS]), *ANYWHERE), config.media.relay_socket, config.media.kernel_pins,
     )  # fmt: skip
 
 

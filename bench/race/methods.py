@@ -18,7 +18,7 @@ from bench.race.frames import Flow
 from bench.race.rig import ROUTED, Rig
 from bench.race.table import filled
 from bench.relay import Core
-from rtp_relay.control import Bridge, Direct, Figures, Query
+from rtp_relay.control import Bridge, Direct, Figures, Query, Record
 
 FIRST_PORT: Final = 20000
 HOST, FAR = namespaces.RELAY[False], namespaces.FAR[False]
@@ -92,6 +92,7 @@ def relay(rig: Rig, form: str, path: str, ports: range) -> Iterator[int]:
     command = [sys.executable, "-m", "rtp_relay", "--socket", path, "--form", form, "--media-timeout", "0"]
     command += ["--interface", f"main={HOST}", "--port-rest", "0", "--orphan-time", "36000"]
     command += ["--ports", f"{ports.start}-{ports.stop - 1}", "--log-level", "error", "--die-with-parent"]
+    command += ["--pins", "none"]
     with rig.wire.inside(rig.wire.relay):
         process = subprocess.Popen([*rivals.ON_THE_CORE, *command], stderr=subprocess.DEVNULL)
     try:
@@ -101,8 +102,11 @@ def relay(rig: Rig, form: str, path: str, ports: range) -> Iterator[int]:
         process.wait(20)
 
 
-def ours(form: str) -> Callable[[Rig, int], Running]:
-    """A relay with calls in it; several where one has not descriptors enough, as far as that is the same thing."""
+def ours(form: str, is_recorded: bool = False) -> Callable[[Rig, int], Running]:
+    """A relay with calls in it; several where one has not descriptors enough, as far as that is the same thing.
+
+    is_recorded: what every leg says is kept in a file.
+    """
 
     @contextmanager
     def run(rig: Rig, calls: int) -> Iterator[list[int]]:
@@ -118,15 +122,18 @@ def ours(form: str) -> Callable[[Rig, int], Running]:
                 first = FIRST_PORT + number * (4 * share + 200)
                 path = f"{folder}/{number}"
                 pids.append(running.enter_context(relay(rig, form, path, range(first, first + 4 * here + 200))))
-                flows += asyncio.run(set_up(path, here, first))
+                flows += asyncio.run(set_up(path, here, first, folder if is_recorded else ""))
             rig.set_flows(flows)
             yield pids
 
     return run
 
 
-async def set_up(path: str, calls: int, first_port: int) -> list[Flow]:
-    """All calls, directed and bridged; what is to be sent. They outlive the connection, which ends here."""
+async def set_up(path: str, calls: int, first_port: int, folder: str) -> list[Flow]:
+    """All calls, directed and bridged; what is to be sent. They outlive the connection, which ends here.
+
+    folder: where recordings of all legs go; "" for none.
+    """
     core = Core(path)
     await core.start()
     flows: list[Flow] = []
@@ -136,6 +143,8 @@ async def set_up(path: str, calls: int, first_port: int) -> list[Flow]:
             port = first_port + 4 * number + 2 * lent.leg
             core.client.send(Direct(name, lent.leg, 0, FAR, port, port + 1, latch=False))
             flows.append(Flow((FAR, port), (lent.address, lent.port)))
+            if folder:
+                core.client.send(Record(name, lent.leg, f"{folder}/{first_port}-{number}-{lent.leg}.wav"))
         core.client.send(Bridge(name, 0, 1))
     core.client.send(Query(f"call-{calls - 1}"))
     while not isinstance(await core.answers.get(), Figures):
@@ -171,6 +180,7 @@ def all_methods() -> list[Method]:
         Method("user", "ours, user", ours("user"), 30_000, CALM),
         Method("tc", "ours, tc", ours("tc"), 150_000),
         Method("xdp", "ours, xdp", ours("xdp"), 300_000, is_xdp=True),
+        Method("recorded", "ours, tc, every leg recorded", ours("tc", is_recorded=True), 150_000, most=of_one),
         Method("rtpengine", "rtpengine, user space", rtpengine, 30_000, CALM, missing=rivals.missing_rtpengine()),
         Method("rtp.io", "rtp.io", rtp_io, 20_000, CALM, missing=no_rtp_io, most=of_one),
     ]

@@ -105,7 +105,7 @@ def draw(folder: Path, methods: Sequence[Method], results: Sequence[Result]) -> 
 
 
 def kind_of(name: str) -> str:
-    if name in ("user", "tc", "xdp"):
+    if name in ("user", "tc", "xdp", "recorded"):
         return "ours"
     return "limits" if name.startswith(("none", "least")) else "others"
 

@@ -183,6 +183,8 @@ class KernelForm(UserForm):
 
     def leave(self) -> None:
         self.loaded.leave()
+        self._changes.close()
+        self._asking.close()
         super().leave()
 
     def _made(self, host: str, number: int, opened: socket.socket) -> KernelPort:

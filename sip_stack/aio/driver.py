@@ -40,12 +40,16 @@ class Driver:
     lag: how late, in seconds, timers have been lately: a running mean.
     """
 
-    def __init__(self, after: Callable[[], None]) -> None:
+    def __init__(
+        self, after: Callable[[], None], is_known: Callable[[str], bool] = lambda host: True
+    ) -> None:
+        """is_known: whether connections of a numeric address are expected; all others share a part of the places."""
         self.lag = 0.0
         self._core: Core | None = None
         self._is_pumping = False
         self._pumps_again = False
         self._after = after
+        self._is_known = is_known
         self._loop = asyncio.get_running_loop()
         self._udp: dict[str, UdpListener] = {}
         self._tcp: dict[str, TcpListener] = {}
@@ -75,8 +79,9 @@ class Driver:
             self._udp[listener.name] = udp
             return udp.port
         tcp = TcpListener(
-            listener.name, host, listener.port, self._receive, self.pump, self._failed, self._unframed
-        )
+            listener.name, host, listener.port, self._receive, self.pump, self._failed, self._unframed,
+            is_known=self._is_known,
+        )  # fmt: skip
         await tcp.start()
         self._tcp[listener.name] = tcp
         return tcp.port

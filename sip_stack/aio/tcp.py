@@ -23,7 +23,8 @@ class Limits:
     """What a peer may take of our patience (seconds) and of our memory.
 
     half_message: for a message that has begun to be whole, however its octets drip in.
-    idle: without a message or keep-alive.
+    idle: without a message or keep-alive. connections_of_strangers: those of hosts that are not known, all together,
+    so that they leave room for the others.
     unsent: octets that a peer may leave unread before its connection is given up.
     """
 
@@ -32,6 +33,7 @@ class Limits:
     idle: float = 3600.0
     connections: int = 2000
     connections_of_one_host: int = 200
+    connections_of_strangers: int = 500
     unsent: int = 1 << 20
 
 
@@ -48,7 +50,9 @@ class TcpListener:
         on_error: OnError,
         on_unframed: OnUnframed,
         limits: Limits | None = None,
+        is_known: Callable[[str], bool] = lambda host: True,
     ) -> None:
+        """is_known: whether a numeric address is one that we expect connections from."""
         self.name = name
         self.host = host
         self.port = port
@@ -57,6 +61,8 @@ class TcpListener:
         self.on_error = on_error
         self.on_unframed = on_unframed
         self.limits = limits or Limits()
+        self.is_known = is_known
+        self._strangers = 0  # connections that such hosts have made
         self.connections: dict[int, Connection] = {}
         self._by_peer: dict[tuple[str, int], Connection] = {}
         self._connecting: dict[tuple[str, int], tuple[asyncio.Task[None], list[bytes]]] = {}
@@ -125,6 +131,10 @@ class TcpListener:
         limits = self.limits
         if len(self.connections) >= limits.connections or of_this_host >= limits.connections_of_one_host:
             return 0
+        if connection.is_strangers:
+            if self._strangers >= limits.connections_of_strangers:
+                return 0
+            self._strangers += 1
         self._last += 1
         self.connections[self._last] = connection
         self._by_peer[connection.peer] = connection
@@ -135,6 +145,7 @@ class TcpListener:
         if self._by_peer.get(connection.peer) is connection:
             del self._by_peer[connection.peer]
         if connection.number:
+            self._strangers -= connection.is_strangers
             flow = Flow("TCP", self.name, *connection.peer, connection.number)
             self.on_error(flow, cause, b"")
             self.on_batch()
@@ -152,6 +163,7 @@ class Connection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._deadline: asyncio.TimerHandle | None = None
         self._is_ours = peer is not None
+        self.is_strangers = False  # made by a host that is not known
         self._is_halfway = False  # within a message, whose deadline stands until it is whole
 
     @property
@@ -164,6 +176,7 @@ class Connection(asyncio.Protocol):
         stream.set_write_buffer_limits(high=self._listener.limits.unsent)
         host, port = stream.get_extra_info("peername")[:2]
         self.peer = (host, port)
+        self.is_strangers = not self._is_ours and not self._listener.is_known(host)
         self.number = self._listener.opened(self)
         if not self.number:
             stream.abort()

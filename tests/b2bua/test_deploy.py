@@ -18,7 +18,7 @@ from rtp_relay.bpf.pins import OWN_FILE_SYSTEM
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
-UNITS = ("multiring-core.service", "multiring-relay.service")
+UNITS = ("multiring-core.service", "multiring-relay.service", "multiring-console.service")
 LOADER = "multiring-relay-loader.service"
 MOUNT = "run-multiring-bpf.mount"
 
@@ -45,7 +45,7 @@ def test_systemd_accepts_it(name: str, tmp_path: Path) -> None:
     assert (made.returncode, made.stderr) == (0, "")
 
 
-@pytest.mark.parametrize(("name", "command"), [(UNITS[0], "core"), (UNITS[1], "relay")])
+@pytest.mark.parametrize(("name", "command"), list(zip(UNITS, ("core", "relay", "console"), strict=True)))
 def test_it_starts_a_command_that_exists(name: str, command: str) -> None:
     assert unit(name)["ExecStart"] == f"/opt/multiring/bin/b2bua {command} /etc/multiring/multiring.toml"
     assert command in COMMANDS
@@ -74,7 +74,7 @@ def test_draining_ends_before_systemd_loses_patience() -> None:
 
 def test_the_full_example_uses_the_directories_that_the_units_make() -> None:
     config = load(ROOT / "examples" / "full.toml")
-    core, relay = (unit(name) for name in UNITS)
+    core, relay, console = (unit(name) for name in UNITS)
     assert config.service.control_socket.startswith(f"/run/{core['RuntimeDirectory']}/")
     assert config.media.relay_socket.startswith(f"/run/{relay['RuntimeDirectory']}/")
     assert f"////var/lib/{core['StateDirectory']}/" in config.records.database
@@ -93,3 +93,13 @@ def test_the_loader_has_two_capabilities_and_the_relay_none() -> None:
 def test_all_sockets_of_the_ports_may_be_kept() -> None:
     ports = MediaSettings.model_fields["ports"].default
     assert int(unit(UNITS[1])["FileDescriptorStoreMax"]) >= ports[1] - ports[0] + 1
+    assert console["StateDirectory"] == core["StateDirectory"]
+    assert config.console.prompts.startswith(f"/var/lib/{console['StateDirectory']}/")
+
+
+def test_the_console_needs_nobody_and_nobody_needs_it() -> None:
+    texts = {name: (DEPLOY / name).read_text() for name in UNITS}
+    for binding in ("Requires=", "BindsTo=", "PartOf=", "Requisite="):
+        assert not any(line.startswith(binding) for text in texts.values() for line in text.splitlines())
+    assert "multiring-console" not in texts[UNITS[0]] + texts[UNITS[1]]
+    assert int(unit(UNITS[2])["Nice"]) > 0 > int(unit(UNITS[0])["Nice"])

@@ -155,7 +155,7 @@ def test_another_configuration_counts_from_the_next_call_on() -> None:
     other = config(SMALL.replace('name = "Ana"', 'name = "Eve"'))
     made.replace(other)
     after = made.plan(invite(), CARRIER)
-    assert after.step.recipients[0].name == "Eve" and before.step.recipients[0].name == "Ana"
+    assert after.dials[RING].recipients[0].name == "Eve" and before.dials[RING].recipients[0].name == "Ana"
     assert after.configuration == other.version != before.configuration
 
 

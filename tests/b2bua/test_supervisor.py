@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from b2bua.config import EX_CONFIG
-from b2bua.supervisor import children_for
+from b2bua.supervisor import CONSOLE_NICENESS, children_for, console_for
 
 ROOT = Path(__file__).parents[2]
 
@@ -35,7 +35,7 @@ while True: signal.pause()
 SUPERVISOR = """
 import os, sys
 from b2bua import supervisor
-pipe, core_manner, relay_manner = int(sys.argv[1]), sys.argv[2], sys.argv[3]
+pipe, core_manner, relay_manner, console_manner = int(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[5]
 supervisor.FIRST_PAUSE = 0.01
 def child(name, manner):
     made = supervisor.Child(name, [sys.executable, "-c", sys.argv[4], name, str(pipe), manner], os.environ)
@@ -45,17 +45,19 @@ os.set_inheritable(pipe, True)
 popen = supervisor.subprocess.Popen
 supervisor.subprocess.Popen = lambda *a, **k: popen(*a, **(k | {"pass_fds": (pipe,)}))
 relay = child("relay", relay_manner) if relay_manner else None
-sys.exit(supervisor.Supervisor(child("core", core_manner), relay, 5.0).run())
+console = child("console", console_manner) if console_manner else None
+if console is not None: console.is_vital = False
+sys.exit(supervisor.Supervisor(child("core", core_manner), relay, 5.0, console).run())
 """
 
 
 class Family:
     """A supervisor and what its children say."""
 
-    def __init__(self, core: str = "", relay: str = "well") -> None:
+    def __init__(self, core: str = "", relay: str = "well", console: str = "") -> None:
         self._reading, writing = os.pipe()
         self._said = b""
-        arguments = [str(writing), core or "well", relay, textwrap.dedent(CHILD)]
+        arguments = [str(writing), core or "well", relay, textwrap.dedent(CHILD), console]
         self.process = subprocess.Popen(
             [sys.executable, "-c", textwrap.dedent(SUPERVISOR), *arguments],
             pass_fds=(writing,),
@@ -165,3 +167,41 @@ def test_only_the_core_speaks_to_systemd() -> None:
     for one in relay.holds:
         one.close()
     assert children_for("x.toml", [], environment)[1] is None
+
+
+def test_a_console_that_is_killed_is_started_again_and_nobody_else_is() -> None:
+    family = Family(console="well")
+    pids = dict(family.one_up() for _ in range(3))
+    os.kill(pids["console"], signal.SIGKILL)
+    again, pid = family.one_up()
+    assert (again, pid != pids["console"]) == ("console", True)
+    for name in ("core", "relay"):
+        os.kill(pids[name], 0)
+    family.process.send_signal(signal.SIGTERM)
+    ended = [family.line() for _ in range(3)]
+    assert sorted(ended) == ["console SIGTERM", "core SIGTERM", "relay SIGTERM"]
+    assert ended[-1] == "relay SIGTERM" or ended.index("core SIGTERM") < ended.index("relay SIGTERM")
+    assert family.process.wait(20) == 0
+    family.close()
+
+
+def test_a_console_that_cannot_run_is_done_without() -> None:
+    family = Family(console="misconfigured")
+    pids = dict(family.one_up() for _ in range(3))
+    family.process.send_signal(signal.SIGHUP)  # the supervisor has looked after its children when this is passed on
+    assert family.line() == "core SIGHUP"
+    os.kill(pids["core"], 0)
+    assert family.process.poll() is None
+    family.process.send_signal(signal.SIGTERM)
+    assert [family.line() for _ in range(3)] == ["core SIGTERM", "relay SIGTERM", ""]
+    assert family.process.wait(20) == 0
+    family.close()
+
+
+def test_the_console_is_silent_towards_systemd_and_comes_after_calls() -> None:
+    environment = {"NOTIFY_SOCKET": "/run/n", "WATCHDOG_USEC": "1", "WATCHDOG_PID": "2", "PATH": "/bin"}
+    console = console_for("x.toml", environment)
+    assert console.environment == {"PATH": "/bin"}
+    assert console.command[-3:] == ["b2bua", "console", "x.toml"]
+    assert not console.is_vital
+    assert console.niceness == CONSOLE_NICENESS > 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.world.network import Address
 from tests.world.world import World
 
 
@@ -63,3 +64,29 @@ def test_a_stranger_cannot_end_a_call() -> None:
     world.run(1.0)
     assert call.is_answered and ana.is_talking
     world.finish_after(call)
+
+
+STRANGE = {
+    "malformed": b"INVITE sip:x@192.0.2.1 SIP/2.0\r\n%sCSeq: x\r\n\r\n",
+    "OPTIONS": b"OPTIONS sip:192.0.2.1 SIP/2.0\r\n%sCSeq: 1 OPTIONS\r\n\r\n",
+    "CANCEL": b"CANCEL sip:x@192.0.2.1 SIP/2.0\r\n%sCSeq: 1 CANCEL\r\n\r\n",
+    "BYE": b"BYE sip:x@192.0.2.1 SIP/2.0\r\n%sCSeq: 1 BYE\r\n\r\n",
+    "Max-Forwards": b"INVITE sip:x@192.0.2.1 SIP/2.0\r\n%sCSeq: 1 INVITE\r\nSupported: x\r\nContent-Length: 9\r\n\r\n",
+}
+COMMON = (
+    b"Via: SIP/2.0/UDP 192.0.2.99:5060;branch=z9hG4bKstrange\r\nMax-Forwards: 70\r\nFrom: <sip:a@192.0.2.99>;tag=1\r\n"
+    b"To: <sip:x@192.0.2.1>;tag=2\r\nCall-ID: strange\r\nContact: <sip:a@192.0.2.99>\r\n"
+)
+
+
+@pytest.mark.parametrize("what", STRANGE)
+def test_a_service_that_drops_strangers_says_nothing_to_them(what: str) -> None:
+    octets = STRANGE[what].replace(b"%s", COMMON)
+    stranger = Address("203.0.113.99", 5060)
+    world = World()
+    assert world.raw(octets, stranger), "else it is refused"
+    world = World()
+    world.plan.unknown_sources = "drop"
+    assert world.raw(octets, stranger) == []
+    world.run(40.0)
+    assert world.switchboard.leftovers() == []

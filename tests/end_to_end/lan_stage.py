@@ -172,6 +172,17 @@ class LanStage:
             both.append(heard)
         return both[0], both[1]
 
+    async def check(self) -> dict[str, Any]:
+        """What `b2bua check --media --json` finds, on the service's host and beside it."""
+        with self.lan.inside(SERVICE):
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "b2bua", "check", "--media", "--json", str(self.folder / "service.toml")),
+                stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
+            )  # fmt: skip
+        said, _ = await process.communicate()
+        found: dict[str, Any] = json.loads(said)
+        return found
+
     def ask(self, command: Command) -> Event:
         """What the relay answers, past the core: on a connection of our own."""
         (path,) = [each for each in self.folder.rglob("*.sock*") if each.is_socket() and "relay" in each.name]

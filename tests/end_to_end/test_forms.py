@@ -133,3 +133,23 @@ def test_a_stranger_neither_reaches_anybody_nor_gets_anything(lan: Lan, form: st
             assert attack.received() == 0
 
     play(lan, form, scene)
+
+
+def test_the_self_test_beside_a_call_disturbs_nothing(lan: Lan, form: str) -> None:
+    async def scene(stage: LanStage) -> None:
+        call = await stage.ring()
+        await stage.answer()
+        before = figures(stage, call)
+        found = await stage.check()
+        assert found["usable"], found
+        said = {finding["subject"]: finding for finding in found["findings"] if finding["about"] == "media"}
+        assert f"a relay is running with the {form} form" in said["relay"]["saying"]
+        assert said["media.ports"]["saying"] == "nobody but the running relay has any of them."
+        assert {said[f"{each} form at {SERVICE}"]["verdict"] for each in TRIED_ON_A_WIRE} <= {"good", "warning"}
+        await assert_tones(stage)
+        after = figures(stage, call)
+        assert [after[leg].lost for leg in (0, 1)] == [after[leg].strangers for leg in (0, 1)] == [0, 0]
+        assert min(after[leg].packets - before[leg].packets for leg in (0, 1)) > PACKETS / 2
+        await stage.hang_up()
+
+    play(lan, form, scene)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Literal
 
 from b2bua.calls.flow import Flow
 from b2bua.calls.recipient import DialStep, EarlyMedia, Recipient, SixXX
@@ -29,7 +29,7 @@ class Plan:
     trunk_sources: networks that the trunk's requests come from; all others are unknown.
     trunk_media_interface: the relay interface towards the caller.
     session_expires: seconds that we ask for (RFC 4028), 0: we ask for none; min_se: our floor.
-    call_limit, call_rate: concurrent calls, new calls a second; 0: no limit.
+    unknown_sources: whether a stranger is told so. call_limit, call_rate: concurrent calls, new calls a second; 0: no limit.
     sip_timer: T1, seconds. wall_offset: seconds from the world's clock to 1970.
     """
 
@@ -50,6 +50,7 @@ class Plan:
     trunk_media_interface: str = ""
     session_expires: int = 0
     min_se: int = 90
+    unknown_sources: Literal["refuse", "drop"] = "refuse"
     call_limit: int = 0
     call_rate: float = 0.0
     sip_timer: float = 0.5

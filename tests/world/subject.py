@@ -138,7 +138,7 @@ def _configuration(plan: Plan) -> Config:
     return Config(
         path="world.toml",
         version="world",
-        sip=SipSettings(sockets, "Multiring", "refuse", plan.sip_timer, plan.session_expires, plan.min_se),
+        sip=SipSettings(sockets, "Multiring", plan.unknown_sources, plan.sip_timer, plan.session_expires, plan.min_se),
         media=MediaSettings((), (20000, 29999), plan.media_timeout, "", False, ("PCMU", "PCMA")),
         limits=Limits(
             calls=plan.call_limit,

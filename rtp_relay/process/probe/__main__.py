@@ -12,7 +12,7 @@ import msgspec
 
 from rtp_relay import facts
 from rtp_relay.bpf.netlink import Asking
-from rtp_relay.process.probe import firewall, machine, running, trial
+from rtp_relay.process.probe import firewall, keeping, machine, running, trial
 from rtp_relay.process.system import raise_descriptor_limit
 from rtp_relay.source import is_version_6
 
@@ -24,6 +24,7 @@ def look(wanted: facts.Wanted) -> facts.Facts:
     unseen: list[str] = []
     descriptors = raise_descriptor_limit()
     here = _running(wanted.relay_socket, unseen)
+    directory = keeping.directory_of(wanted)
     taken = machine.taken(hosts, span)
     trials = [*trial.on_this_host(hosts, span, wanted.packets, taken, here is not None)]
     trials += _on_own_network(hosts, wanted, unseen)
@@ -41,6 +42,8 @@ def look(wanted: facts.Wanted) -> facts.Facts:
             settings=machine.settings(),
             firewalls=tuple(firewall.look(version, span) for version in versions),
             running=here,
+            pinned=_pinned(directory, wanted, unseen),
+            keeps_pins=keeping.can_keep(directory),
             unseen=tuple(unseen),
         )
 
@@ -50,6 +53,14 @@ def _running(path: str, unseen: list[str]) -> facts.Running | None:
         return running.ask(path) if path else None
     except OSError as error:
         unseen.append(f"the relay at {path}: {trial.words_of(error)}")
+        return None
+
+
+def _pinned(directory: str, wanted: facts.Wanted, unseen: list[str]) -> facts.Pinned | None:
+    try:
+        return keeping.look(directory, wanted) if directory else None
+    except OSError as error:
+        unseen.append(f"what is kept in {directory}: {trial.words_of(error)}")
         return None
 
 

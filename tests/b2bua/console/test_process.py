@@ -23,11 +23,13 @@ import pytest
 
 from b2bua.config import EX_CONFIG
 from b2bua.control import ControlClient
+from b2bua.demo.installation import free_ports
 from tests.b2bua.console.stage import CONFIGURATION, PASSWORD
 from tests.b2bua.core_stage import Stage as CoreStage
 
 LIMIT: Final = 40.0  # seconds; the machine may be busy with other things
 ROOT: Final = Path(__file__).parents[3]
+PORTS: Final = 40  # of the relay
 
 
 class Running:
@@ -173,14 +175,9 @@ class Service(CoreStage):
 
     def write(self, more: str = "", listen: str = "", limits: str = "") -> None:
         super().write('[console]\nlisten = "127.0.0.1:0"\n', f"udp:127.0.0.1:{self._port}")
-        text = self.file.read_text().replace(
-            'relay_socket = "relay.sock"', f"ports = [{_ports()[0]}, {_ports()[1]}]"
-        )
-        self.file.write_text(text)
-
-
-def _ports() -> tuple[int, int]:
-    return 24_000 + os.getpid() % 300 * 40, 24_000 + os.getpid() % 300 * 40 + 38
+        first = free_ports(PORTS)
+        own_relay = f"ports = [{first}, {first + PORTS - 1}]"
+        self.file.write_text(self.file.read_text().replace('relay_socket = "relay.sock"', own_relay))
 
 
 def free_port() -> int:
@@ -205,7 +202,7 @@ def test_kill_9_of_the_console_disturbs_no_call_and_no_other_process(tmp_path: P
     with running("run", str(stage.file)) as service:
         service.logged("the console is there")
         before = children(service.process.pid)
-        assert set(before) == {"core", "relay", "console"}
+        assert set(before) == {"core", "relay", "console"}, service.seen
         with ControlClient(str(tmp_path / "core.sock"), LIMIT) as core:
             to = asyncio.run(_connected(stage))
             os.kill(before["console"], signal.SIGKILL)

@@ -8,13 +8,14 @@ import msgspec
 import pytest
 
 from b2bua.media_check import Verdict
-from rtp_relay.facts import Link, MediaAddress, Running
+from rtp_relay.facts import Link, MediaAddress, Pinned, Running
 from tests.b2bua.media_check.facts import (
     HOST,
     LINK,
     NEEDS,
     RUNNING,
     TRIALS,
+    about,
     bad,
     found,
     found_with,
@@ -126,6 +127,38 @@ def test_without_privilege_nobody_knows() -> None:
     assert one(findings, "media.form").verdict is Verdict.NOTE
     assert one(findings, "self-test").remedy == "Run this check as root."
     assert bad(findings) == []
+
+
+KEPT = Pinned("/sys/fs/bpf/multiring/relay", "tc", lasting=True, fits=True)
+
+
+def test_without_privilege_what_a_loader_has_attached_can_be_had() -> None:
+    findings = found(trials=(trial("user", network="here"),), is_root=False, pinned=KEPT)
+    assert "a loader has attached it" in one(findings, "tc form").saying
+    assert one(findings, "media.form").saying.startswith("the relay takes tc")
+    assert one(findings, "media.kernel_pins").verdict is Verdict.GOOD
+    other = msgspec.structs.replace(KEPT, form="xdp")
+    assert one(found(trials=(trial("user"),), pinned=other), "media.form").verdict is Verdict.NOTE
+
+
+@pytest.mark.parametrize(("change", "has_relay", "verdict", "saying"), [
+    ({"lasting": False}, True, Verdict.GOOD, "are kept in"),
+    ({"lasting": False}, False, Verdict.NOTE, "no relay is running"),
+    ({"fits": False}, True, Verdict.WARNING, "for other addresses or ports"),
+    ({"fits": False, "lasting": False}, False, Verdict.WARNING, "for other addresses or ports"),
+])  # fmt: skip
+def test_what_is_kept_for_the_next_relay(
+    change: dict[str, bool], has_relay: bool, verdict: Verdict, saying: str
+) -> None:
+    running = RUNNING if has_relay else None
+    finding = one(found(pinned=msgspec.structs.replace(KEPT, **change), running=running), "media.kernel_pins")
+    assert (finding.verdict, saying in finding.saying) == (verdict, True)
+
+
+def test_nowhere_to_keep_anything() -> None:
+    assert "mount -t bpf" in one(found(keeps_pins=False), "media.kernel_pins").remedy
+    assert about(found_with("user", keeps_pins=False), "media.kernel_pins") == []
+    assert about(found(), "media.kernel_pins") == []
 
 
 def test_what_runs_now_is_told() -> None:

@@ -17,11 +17,13 @@ import pytest
 
 from bench import namespaces
 from rtp_relay import control
+from rtp_relay.bpf.maps import Clock
+from rtp_relay.bpf.pins import Pins
 from rtp_relay.form import Interface
 from rtp_relay.forms import tc, xdp
 from rtp_relay.forms.kernel import KernelForm
 from rtp_relay.forms.memory import MemoryForm
-from rtp_relay.forms.user import UserForm
+from rtp_relay.forms.user import UserForm, UserPort
 from rtp_relay.relay import Relay, Settings
 from rtp_relay.source import Address, address_of
 from rtp_relay.studio import Studio
@@ -98,14 +100,17 @@ class MemoryParty:
 class Rig:
     """`now` is the time. Ports are `first` to `first + 2 * pairs - 1`, less what others have.
 
-    both_versions: the relay has an interface "other" too, at an address of the other version of IP.
+    both_versions: the relay has an interface "other" too, at an address of the other version of IP. pins: a directory in
+    a bpf file system, for what another relay is to take up.
     """
 
     def __init__(
         self, form: str, version_6: bool = False, pairs: int = 24, studio: Studio | None = None,
-        both_versions: bool = False, **settings: Any,
+        both_versions: bool = False, pins: str = "", **settings: Any,
     ) -> None:  # fmt: skip
         self.now = 1000.0
+        self._name, self._pins = form, pins
+        self._clock: Clock | None = None  # while there is no relay
         self._wire = the_wire() if form in WIRED else None
         self._stack = ExitStack()
         if self._wire is not None:
@@ -122,8 +127,11 @@ class Rig:
         self.form: UserForm | MemoryForm = self._made(form, first, first + 2 * pairs - 1)
         chosen = Settings(first_port=first, last_port=first + 2 * pairs - 1, **settings)
         self.notes: list[tuple[str, dict[str, object]]] = []
-        interfaces = [Interface(name, host, host) for name, host in zip(("main", "other"), self.hosts, strict=False)]
-        self.relay = Relay(self.form, interfaces, chosen, self._note, studio)
+        self._interfaces = [
+            Interface(name, host, host) for name, host in zip(("main", "other"), self.hosts, strict=False)
+        ]
+        self._settings = chosen
+        self.relay = Relay(self.form, self._interfaces, chosen, self._note, studio)
         self._next_port = 41000
 
     def _made(self, form: str, first: int, last: int) -> UserForm | MemoryForm:
@@ -132,7 +140,7 @@ class Rig:
         if form == "user":
             return UserForm(clock=lambda: self.now)
         open_form = xdp.open_form if form == "xdp" else tc.open_form
-        return open_form(self.hosts, first, last, clock=lambda: self.now)
+        return open_form(self.hosts, first, last, clock=lambda: self.now, directory=self._pins)
 
     def close(self) -> None:
         for party in self.parties.values():
@@ -141,6 +149,28 @@ class Rig:
         if isinstance(self.form, UserForm):
             self.form.shut()
         self._stack.close()
+
+    def kill(self) -> list[socket.socket]:
+        """kill -9 of the relay: nothing is said, nothing is cleared; somebody has the ports' sockets."""
+        assert isinstance(self.form, UserForm)
+        sockets = [port._socket for port in self.form._ports.values() if isinstance(port, UserPort) and port.number]
+        held = [one.dup() for one in sockets]
+        if isinstance(self.form, KernelForm):
+            self._clock = Clock(Pins(self._pins).open("clock"))  # time goes on
+        self.form.leave()
+        for one in sockets:
+            one.close()
+        return held
+
+    def start_again(self, held: list[socket.socket]) -> None:
+        """A new relay, which has heard of no call."""
+        self.form = self._made(self._name, self._settings.first_port, self._settings.last_port)
+        assert isinstance(self.form, UserForm)
+        self.form.inherit(held)
+        if self._clock is not None:
+            self._clock.close()
+            self._clock = None
+        self.relay = Relay(self.form, self._interfaces, self._settings, self._note)
 
     # The far ends.
 
@@ -187,7 +217,9 @@ class Rig:
             party.inbox.append((packet, source[1]))
 
     def _tell_time(self) -> None:
-        if isinstance(self.form, KernelForm):
+        if self._clock is not None:
+            self._clock.tell(self.now)
+        elif isinstance(self.form, KernelForm):
             self.form.tell_time(self.now)
 
     def run(self, seconds: float = 0.0) -> None:

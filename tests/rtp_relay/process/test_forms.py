@@ -37,7 +37,7 @@ from tests.rtp_relay.process.readiness import wait_until_ready
 
 LIMIT = 20.0  # seconds that anything may take
 HOST = namespaces.RELAY[False]
-Start = Callable[[str], subprocess.Popen[bytes]]
+Start = Callable[..., subprocess.Popen[bytes]]
 
 
 @pytest.fixture
@@ -50,11 +50,11 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture
 def start(folder: Path) -> Iterator[Start]:
-    """Starts the relay in its namespace, as nobody; returns when it listens."""
+    """Starts the relay in its namespace, as nobody if need be; returns when it listens."""
     running: list[subprocess.Popen[bytes]] = []
     with ExitStack() as stack:
 
-        def make(form: str) -> subprocess.Popen[bytes]:
+        def make(form: str, user: str = "nobody") -> subprocess.Popen[bytes]:
             wired = "xdp" if form == "xdp" else "tc on a wire"
             if hindrance(wired):
                 pytest.skip(hindrance(wired))
@@ -65,7 +65,7 @@ def start(folder: Path) -> Iterator[Start]:
             (folder / "notify").chmod(0o777)
             notify.settimeout(LIMIT)
             command = [sys.executable, "-m", "rtp_relay", "--socket", str(folder / "relay"), "--form", form]
-            command += ["--interface", f"main={HOST}", "--ports", f"{first}-{first + 31}", "--user", "nobody"]
+            command += ["--interface", f"main={HOST}", "--ports", f"{first}-{first + 31}", "--user", user]
             command += ["--pins", "none"]
             process = subprocess.Popen(command, env={"NOTIFY_SOCKET": str(folder / "notify")},
                                        stderr=subprocess.PIPE)  # fmt: skip

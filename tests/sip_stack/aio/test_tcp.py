@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 
 import pytest
 
@@ -24,7 +24,7 @@ SECOND = request("OPTIONS", via=VIA)
 class Ear:
     """What a listener was told, and peers that connect to it."""
 
-    def __init__(self, limits: Limits | None = None) -> None:
+    def __init__(self, limits: Limits | None = None, known: Collection[str] = (HOST,)) -> None:
         self.messages: asyncio.Queue[tuple[bytes, Flow]] = asyncio.Queue()
         self.errors: asyncio.Queue[tuple[Flow, str]] = asyncio.Queue()
         self.unframed: asyncio.Queue[tuple[bytes, RemoteError]] = asyncio.Queue()
@@ -32,6 +32,7 @@ class Ear:
         self.listener = TcpListener(
             "tcp", HOST, 0, lambda data, flow: self.messages.put_nowait((data, flow)), lambda: None,
             lambda flow, cause, quoted: self.errors.put_nowait((flow, cause)), self._unframed, limits,
+            known.__contains__,
         )  # fmt: skip
 
     def _unframed(self, head: bytes, error: RemoteError, flow: Flow) -> None:
@@ -66,9 +67,9 @@ class Peer:
 Scene = Callable[[Ear], Awaitable[None]]
 
 
-def play(scene: Scene, limits: Limits | None = None) -> None:
+def play(scene: Scene, limits: Limits | None = None, known: Collection[str] = (HOST,)) -> None:
     async def run() -> None:
-        ear = Ear(limits)
+        ear = Ear(limits, known)
         await ear.listener.start()
         try:
             async with asyncio.timeout(SOON):
@@ -345,6 +346,34 @@ def test_more_connections_than_allowed_are_closed_and_said() -> None:
         server.close()
 
     play(scene, Limits(connections_of_one_host=1))
+
+
+def test_strangers_have_a_part_of_the_places_and_no_more() -> None:
+    """They are many, trunks are few: a flood of them must not keep a trunk's connection out."""
+
+    async def scene(ear: Ear) -> None:
+        _, first = await ear.connect()
+        first.write(FIRST)
+        await ear.heard()
+        reader, second = await ear.connect()
+        try:
+            assert await reader.read() == b""
+        except ConnectionError:
+            pass
+        ear.listener.is_known = lambda host: True
+        _, third = await ear.connect()
+        third.write(FIRST)
+        await ear.heard()
+        ear.listener.is_known = lambda host: False
+        await hang_up(first)
+        await ear.errors.get()
+        _, fourth = await ear.connect()
+        fourth.write(FIRST)
+        await ear.heard()
+        for writer in (second, third, fourth):
+            await hang_up(writer)
+
+    play(scene, Limits(connections_of_strangers=1), known=())
 
 
 def test_a_peer_that_reads_nothing_is_given_up() -> None:

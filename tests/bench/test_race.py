@@ -1,0 +1,154 @@
+"""What the race makes of what it has measured. The measuring itself wants two cores and root, and is no test."""
+
+from __future__ import annotations
+
+import struct
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.race import charts, frames, goals, report
+from bench.race.frames import Flow
+from bench.race.goals import Goal
+from bench.race.measuring import LOSS, Result, highest, quantiles
+from bench.race.rig import Trial
+from bench.race.setting_up import SettingUp
+
+
+def result(method: str, number: int, rate: float, calls: int = 1000, **delays: float) -> Result:
+    return Result(method, calls, number, rate, 1e9 / rate, rate, 3000.0, delays, 0.0)
+
+
+# The highest rate.
+
+
+def carrying(limit: float, tried: list[float]) -> object:
+    """A relay that loses packets above a rate."""
+
+    def attempt(rate: float) -> Trial:
+        tried.append(rate)
+        return Trial(min(rate, limit), 1000.0, 0.0 if rate <= limit else 2 * LOSS, 0.0, 0.0)
+
+    return attempt
+
+
+@given(st.floats(1e4, 1e7), st.floats(1e4, 1e7))
+def test_the_highest_rate_is_found_from_above_and_from_below(limit: float, start: float) -> None:
+    tried: list[float] = []
+    best = highest(carrying(limit, tried), start, 100.0, finer=True)  # type: ignore[arg-type]
+    assert best.rate <= limit
+    if best.rate < 30 * start:  # as far as one search climbs
+        assert best.rate > limit / 1.07
+    assert len(tried) < 45
+
+
+def test_a_relay_that_carries_nothing_has_no_rate() -> None:
+    assert highest(carrying(0.0, []), 1e6, 1e5, finer=True).rate == 0.0  # type: ignore[arg-type]
+
+
+def test_a_queue_that_grows_is_no_rate_that_is_carried() -> None:
+    late = Trial(1e6, 1000.0, 0.0, 0.1, 0.0)
+    assert highest(lambda rate: late, 1e6, 1e5, finer=False).rate == 0.0
+
+
+# Quantiles.
+
+
+def test_quantiles_are_the_middle_of_their_bucket() -> None:
+    buckets = [0] * 100
+    buckets[10], buckets[50], buckets[99] = 980, 19, 1
+    assert quantiles(buckets) == {"p50": 10.5 * 0.256, "p99": 50.5 * 0.256, "p99.9": 50.5 * 0.256}
+
+
+def test_without_packets_there_are_none() -> None:
+    assert quantiles([0] * 10) == {}
+
+
+# Goals.
+
+
+def test_a_ratio_is_of_the_same_round() -> None:
+    results = [result("tc", 1, 200.0), result("ip", 1, 100.0), result("tc", 2, 300.0), result("ip", 2, 100.0),
+               result("tc", 3, 999.0)]  # fmt: skip
+    assert goals.ratios(results, Goal("", "tc", "ip", 1.3)) == (2.0, 3.0)
+
+
+def test_few_and_many_calls_are_not_mixed() -> None:
+    results = [result("tc", 1, 200.0, 10_000), result("ip", 1, 100.0)]
+    assert goals.ratios(results, Goal("", "tc", "ip", 1.3)) == ()
+    results.append(result("ip", 1, 50.0, 10_000))
+    assert goals.ratios(results, Goal("", "tc", "ip", 1.3, is_many=True)) == (4.0,)
+
+
+def test_an_added_delay_is_beyond_no_relay() -> None:
+    results = [result("none xdp", 1, 1.0, p50=20.0), result("tc", 1, 1.0, p50=21.0), result("rtpengine", 1, 1.0, p50=30.0)]
+    goal = Goal("", "tc", "rtpengine", 0.25, goals.p50, at_most=True, less="none xdp")
+    assert goals.ratios(results, goal) == (0.1,)
+
+
+def test_what_is_missed_is_said_with_by_how_much() -> None:
+    (verdict,) = [one for one in goals.verdicts(
+        [result("tc", number, 600.0) for number in (1, 2)] + [result("rtpengine", number, 100.0) for number in (1, 2)], []
+    ) if one.text == "tc: packets/s of rtpengine's"]  # fmt: skip
+    assert verdict.reached is False
+    assert str(verdict).endswith("MISSED by 14%")
+    assert "missed by 14%" in report._goal_line(verdict)
+
+
+def test_what_was_not_measured_is_neither_reached_nor_missed() -> None:
+    assert {one.reached for one in goals.verdicts([], [])} == {None}
+
+
+def test_setting_up_is_compared_in_a_round() -> None:
+    set_up = [SettingUp("tc", 1, 100.0, 1.0, 1.0), SettingUp("rtpengine", 1, 250.0, 1.0, 1.0)]
+    verdict = goals.verdicts([], set_up)[-1]
+    assert (verdict.ratios, verdict.reached) == ((0.4,), True)
+
+
+# Frames.
+
+
+@given(st.integers(1, 65535), st.integers(1, 65535), st.integers(0, 2**32 - 1))
+def test_the_sum_of_a_head_is_that_of_the_whole_datagram(source: int, to: int, ssrc: int) -> None:
+    value = frames.head(bytes(12), Flow(("192.0.2.1", source), ("192.0.2.2", to)), ssrc)
+    assert len(value) == frames.HEAD_SIZE
+    pseudo = value[26:34] + struct.pack("!HH", 17, 8 + frames.RTP)
+    datagram = value[34:40] + b"\0\0" + value[42:54]
+    (total, sequence) = struct.unpack_from("<II", value, frames.SUM)
+    assert (total, sequence) == (frames.one_complement(pseudo + datagram), 0)
+    assert frames.one_complement(value[14:34]) == 0xFFFF  # RFC 1071: a header with its checksum
+
+
+# Charts and the page.
+
+
+def test_a_chart_is_whole_and_its_bars_are_as_long_as_their_figures() -> None:
+    rows = [charts.Bar("a < b", (50.0, 100.0, 150.0), 100.0, "ours"), charts.Bar("none", (1.0,), 1.0, "limits")]
+    drawing = ElementTree.fromstring(charts.bars("Rates & more", "k", rows))
+    ours, none = [one for one in drawing.iter("{http://www.w3.org/2000/svg}rect") if one.get("rx")]
+    assert float(ours.attrib["width"]) / float(none.attrib["width"]) == pytest.approx(100, rel=0.05)
+    assert "a < b" in [one.text for one in drawing.iter("{http://www.w3.org/2000/svg}text")]
+
+
+def test_the_figures_go_between_their_marks(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(f"before\n\n{report.BEGIN}old\n{report.END}\nafter\n", encoding="utf-8")
+    for text in ("first\n", "second\n"):
+        report.put_into(page, text)
+    assert page.read_text(encoding="utf-8") == f"before\n\n{report.BEGIN}\nsecond\n\n{report.END}\nafter\n"
+
+
+def test_a_page_without_marks_is_not_touched(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("nothing here\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="no marks"):
+        report.put_into(page, "figures")
+    assert page.read_text(encoding="utf-8") == "nothing here\n"
+
+
+def test_the_page_has_the_marks() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "performance.md").read_text(encoding="utf-8")
+    assert page.count(report.BEGIN) == page.count(report.END) == 1
