@@ -69,7 +69,6 @@ class Message:
         "cseq_method",
         "fields",
         "first",
-        "from_tag",
         "from_value",
         "to_tag",
         "to_value",
@@ -93,15 +92,13 @@ class Message:
         self.first = first = dict(reversed(fields))
         try:
             self.call_id = first["call-id"]
-            self.from_value = from_value = first["from"]
+            self.from_value = first["from"]
             self.to_value = to_value = first["to"]
             via = first["via"]
             cseq = first["cseq"]
         except KeyError as missing:
             raise MalformedMessage(f"no {grammar.spell(missing.args[0])}") from None
 
-        tag = from_value.partition(">;tag=")[2]
-        self.from_tag = tag if tag.isalnum() else parameter(from_value, "tag")
         if to_value[-1:] == ">":
             self.to_tag = ""
         else:
@@ -121,6 +118,12 @@ class Message:
         else:
             match = grammar.match_cseq(cseq)
             self.cseq, self.cseq_method = (int(match["number"]), match["method"]) if match else (-1, "")
+
+    @property
+    def from_tag(self) -> str:
+        """Of a response hardly anybody asks for it; a request keeps it."""
+        tag = self.from_value.partition(">;tag=")[2]
+        return tag if tag.isalnum() else parameter(self.from_value, "tag")
 
     def get(self, name: str) -> str | None:
         """The first value of this name, as on the wire."""
@@ -228,13 +231,12 @@ class Message:
 class Request(Message):
     """uri, version: as on the wire; only `request_defect` vouches for them."""
 
-    __slots__ = ("method", "uri", "version")
+    __slots__ = ("from_tag", "method", "uri", "version")
 
-    def __init__(self, method: str, uri: str, version: str, fields: Fields, body: bytes) -> None:
-        self.method = method
-        self.uri = uri
-        self.version = version
-        Message.__init__(self, fields, body)
+    from_tag: str
+    method: str
+    uri: str
+    version: str
 
     @property
     def max_forwards(self) -> int | None:
@@ -260,10 +262,8 @@ class Response(Message):
 
     __slots__ = ("reason", "status")
 
-    def __init__(self, status: int, reason: str, fields: Fields, body: bytes) -> None:
-        self.status = status
-        self.reason = reason
-        Message.__init__(self, fields, body)
+    reason: str
+    status: int
 
     def to_bytes(self) -> bytes:
         """The response in the strict form that we send (PAR-9)."""
@@ -359,7 +359,10 @@ def _message(start: str, fields: Fields, body: bytes, fault: str) -> Request | R
         message = _response(method, rest, fields, body)
     else:
         uri, _, version = rest.rpartition(" ")
-        message = Request(method, uri, version, fields, body)
+        message = Request(fields, body)
+        message.method, message.uri, message.version = method, uri, version
+        tag = message.from_value.partition(">;tag=")[2]
+        message.from_tag = tag if tag.isalnum() else parameter(message.from_value, "tag")
         if not (method.isalpha() and method.isascii()) and not grammar.is_token(method):
             fault = f"bad method {method[:40]!r}"
     if message.cseq < 0:
@@ -380,7 +383,8 @@ def _response(version: str, rest: str, fields: Fields, body: bytes) -> Response:
         raise MalformedMessage(f"bad status line {version[:20]} {rest[:40]!r}")
     if not 100 <= int(code) < 700:
         raise MalformedMessage(f"no such status: {code}")
-    response = Response(int(code), reason, fields, body)
+    response = Response(fields, body)
+    response.status, response.reason = int(code), reason
     if response.cseq >= grammar.MAX_CSEQ:
         raise MalformedMessage("bad CSeq")
     return response

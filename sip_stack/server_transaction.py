@@ -93,7 +93,7 @@ class ServerTransaction:
         self.last_status = 0
         self._last = b""
         self._interval = layer.intervals.t1
-        self._timers: dict[int, Timer] = {}
+        self._timers: list[Timer] = []  # two at the most
         is_invite = request.method == "INVITE"
         self._rows = INVITE if is_invite else NON_INVITE
         self.state = State.PROCEEDING if is_invite else State.TRYING
@@ -141,7 +141,7 @@ class ServerTransaction:
         return self.last_status >= 200
 
     def handle_timer(self, name: int, now: float) -> None:
-        self._timers.pop(name, None)
+        self._timers = [timer for timer in self._timers if timer.name != name]
         self.handle(name, now)
 
     def handle(self, what: int, now: float) -> None:
@@ -155,16 +155,23 @@ class ServerTransaction:
             action(self, now)
 
     def set_timer(self, name: Input, deadline: float) -> None:
-        self._timers[name] = self.layer.wheel.set(self, name, deadline)
+        self._timers.append(self.layer.wheel.set(self, name, deadline))
 
     def _enter(self, after: State) -> None:
         self.state = after
-        rows, timers = self._rows[after], self._timers
-        for name in [name for name in timers if name not in rows]:
-            self.layer.wheel.cancel(timers.pop(name))
+        if self._timers:
+            self._cancel_all_but(self._rows[after])
         if after is State.TERMINATED:
             self.user = None
             self.layer.forget_server(self)
+
+    def _cancel_all_but(self, rows: Rows) -> None:
+        timers, self._timers = self._timers, []
+        for timer in timers:
+            if timer.name in rows:
+                self._timers.append(timer)
+            else:
+                self.layer.wheel.cancel(timer)
 
     # What the rows ask for.
 

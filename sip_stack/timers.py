@@ -11,11 +11,11 @@ deadline is never kept early, and at most one slot late.
 from __future__ import annotations
 
 import heapq
-from collections import deque
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from math import ceil
-from typing import Final, Protocol
+from operator import attrgetter
+from typing import Final, NamedTuple, Protocol
 
 SLOTS_PER_SECOND: Final = 100
 _ROUNDING: Final = 1e-4  # of a slot: 0.1 + 0.2 s falls on slot 30 and not, by an error of 1e-17, on 31
@@ -23,38 +23,45 @@ _ROUNDING: Final = 1e-4  # of a slot: 0.1 + 0.2 s falls on slot 30 and not, by a
 
 @dataclass(frozen=True, slots=True)
 class Intervals:
-    """RFC 3261 Table 4 and the intervals of its extensions, in seconds."""
+    """RFC 3261 Table 4 and the intervals of its extensions, in seconds.
+
+    timeout: 64*T1: Timers B, F, H, J, L, M, and how long a 2xx or a reliable 1xx is repeated.
+    timer_d: §17.1.1.2: "at least 32 seconds for unreliable transports".
+    """
 
     t1: float = 0.5  # round-trip time estimate
     t2: float = 4.0  # the longest pause between retransmissions of non-INVITE requests and 2xx
     t4: float = 5.0  # how long a message may stay in the network
     minute: float = 60.0  # §13.3.1.1: a non-100 provisional is repeated "at least once every minute"
+    timeout: float = field(init=False)
+    timer_d: float = field(init=False)
 
-    @property
-    def timeout(self) -> float:
-        """64*T1: Timers B, F, H, J, L, M, and how long a 2xx or a reliable 1xx is repeated."""
-        return 64 * self.t1
-
-    @property
-    def timer_d(self) -> float:
-        """§17.1.1.2: "at least 32 seconds for unreliable transports"."""
-        return max(32.0, self.timeout) if self.t1 >= 0.5 else self.timeout
+    def __post_init__(self) -> None:
+        timeout = 64 * self.t1
+        object.__setattr__(self, "timeout", timeout)
+        object.__setattr__(self, "timer_d", max(32.0, timeout) if self.t1 >= 0.5 else timeout)
 
 
 class TimerOwner(Protocol):
     def handle_timer(self, name: int, now: float) -> None: ...
 
 
-class Timer:
-    """One deadline of one owner. Made by TimerWheel.set; alive until kept or taken back."""
+class _Fields(NamedTuple):
+    owner: TimerOwner
+    name: int
+    deadline: float
+    slot: int
 
-    __slots__ = ("deadline", "name", "owner", "slot")
 
-    def __init__(self, owner: TimerOwner, name: int, deadline: float, slot: int) -> None:
-        self.owner = owner
-        self.name = name
-        self.deadline = deadline
-        self.slot = slot  # -1 when no longer waiting
+class Timer(_Fields):
+    """One deadline of one owner. Made by TimerWheel.set; each is itself and no other, whatever it holds."""
+
+    __slots__ = ()
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
+
+_new = tuple.__new__  # what Timer(...) comes to, without its call: some thirty are set in a call
 
 
 class TimerWheel:
@@ -63,13 +70,14 @@ class TimerWheel:
     def __init__(self) -> None:
         self._slots: dict[int, dict[Timer, None]] = {}
         self._next: list[int] = []  # heap of the slots that exist
+        self._due: dict[Timer, None] = {}  # those whose slot has come, and their turn not yet
 
     def __len__(self) -> int:
         return sum(len(waiting) for waiting in self._slots.values())
 
     def set(self, owner: TimerOwner, name: int, deadline: float) -> Timer:
         slot = ceil(deadline * SLOTS_PER_SECOND - _ROUNDING)
-        timer = Timer(owner, name, deadline, slot)
+        timer = _new(Timer, (owner, name, deadline, slot))
         try:
             self._slots[slot][timer] = None
         except KeyError:
@@ -82,7 +90,8 @@ class TimerWheel:
         waiting = self._slots.get(timer.slot)
         if waiting is not None:
             waiting.pop(timer, None)
-        timer.slot = -1
+        if self._due:
+            self._due.pop(timer, None)
 
     def next_deadline(self) -> float | None:
         slots, heap = self._slots, self._next
@@ -102,33 +111,32 @@ class TimerWheel:
         found: list[Timer] = []
         while self._next and self._next[0] <= last:
             found.extend(self._slots.pop(heapq.heappop(self._next)))
-        due = deque(sorted(found, key=_deadline))
-        while due:
-            timer = due.popleft()
-            if timer.slot >= 0:
-                timer.slot = -1
-                try:
+        found.sort(key=_deadline)
+        due = self._due = dict.fromkeys(found)
+        try:
+            for timer in found:
+                if timer in due:
+                    del due[timer]
                     timer.owner.handle_timer(timer.name, now)
                     if then is not None:
                         then()
-                except BaseException:
-                    self._put_back(due)
-                    raise
+        finally:
+            if due:
+                self._put_back()
 
-    def _put_back(self, due: Iterable[Timer]) -> None:
+    def _put_back(self) -> None:
         """An owner broke: the deadlines behind its own must not be lost with it."""
+        due, self._due = self._due, {}
         for timer in due:
-            if timer.slot >= 0:
-                waiting = self._slots.get(timer.slot)
-                if waiting is None:
-                    waiting = self._slots[timer.slot] = {}
-                    heapq.heappush(self._next, timer.slot)
-                waiting[timer] = None
+            waiting = self._slots.get(timer.slot)
+            if waiting is None:
+                waiting = self._slots[timer.slot] = {}
+                heapq.heappush(self._next, timer.slot)
+            waiting[timer] = None
 
     def waiting(self) -> list[Timer]:
         """All timers, for the eyes of operators and tests."""
         return [timer for waiting in self._slots.values() for timer in waiting]
 
 
-def _deadline(timer: Timer) -> float:
-    return timer.deadline
+_deadline = attrgetter("deadline")

@@ -67,8 +67,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _look(config: Config, towards: list[str]) -> tuple[MediaFinding, ...]:
     """Whether media can flow here. Raises Failure."""
-    from b2bua.media_check import asking  # what starts processes is loaded by who wants one
+    from b2bua.media_check import asking, nodes  # what starts processes is loaded by who wants one
 
+    if config.media.nodes:
+        return nodes.look(config.media.nodes)
     for host in towards:
         if not numeric(host):
             raise Failure(f"{host} is no numeric address.")
@@ -102,7 +104,8 @@ def summary(config: Config) -> str:
         _counted(recipients, "recipient"),
     )
     flows = f", {_counted(len(config.flows), 'flow')}" if config.flows else ""
-    media = f"relay form {config.media.form}"
+    engines = len(config.media.nodes)
+    media = f"media by {_counted(engines, 'rtpengine')}" if engines else f"relay form {config.media.form}"
     return f"Listens on {listeners}; {', '.join(counts)}{flows}; {media}; version {config.version}."
 
 

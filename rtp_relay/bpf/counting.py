@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from rtp_relay.bpf import layout
 from rtp_relay.bpf.asm import R0, R1, R2, R3, R7, R8, R10, Assembly
-from rtp_relay.bpf.site import AHEAD, ETHERNET, KTIME_GET_NS, LENGTH, TURNS, UDP_HEADER, Layer, Site
+from rtp_relay.bpf.site import AHEAD, ETHERNET, KTIME_GET_NS, LENGTH, TIME, TURNS, UDP_HEADER, Layer, Site
 from rtp_relay.stream import MAX_DROPOUT
 
 
-def count(a: Assembly, site: Site, ip: Layer) -> None:
-    counted = f"counted{ip.version}"
+def take_time(a: Assembly, site: Site) -> None:
+    """The one reading of the clock. Before the flow is looked up: it is not in the cache, and the two waits overlap."""
     if site.clock is None:
         a.call(KTIME_GET_NS)
     else:
         a.load_map_value(R1, site.clock)
         a.load(8, R0, R1, 0)
+    a.store(8, R10, TIME, R0)
+
+
+def count(a: Assembly, site: Site, ip: Layer) -> None:
+    counted = f"counted{ip.version}"
+    a.load(8, R0, R10, TIME)
     count_time(a, ip)
     a.load(4, R1, R8, layout.FLAGS)
     a.jump_if(R1, "&", layout.UNREAD, counted)

@@ -156,9 +156,20 @@ class Pins:
         os.chown(self.directory, user, group)
         self.directory.chmod(0o700)
 
+    def _detach(self, name: str) -> None:
+        link = self.open(name)
+        try:
+            syscall.detach(link)
+        except OSError:
+            pass  # its interface is gone
+        finally:
+            os.close(link)
+
     def remove(self) -> None:
-        """Unpin everything: links that nobody holds otherwise are detached by that, maps are freed."""
+        """Detach what is attached, and unpin everything: maps that nobody has otherwise are freed by that."""
         for name in self.names():
+            if name.startswith("link_"):
+                self._detach(name)
             self.drop(name)
         try:
             self.directory.rmdir()

@@ -31,7 +31,7 @@ import struct
 from rtp_relay.bpf import layout
 from rtp_relay.bpf.asm import R0, R1, R2, R3, R4, R5, R6, R7, R8, R9, R10, Assembly, Register
 from rtp_relay.bpf.copying import copy
-from rtp_relay.bpf.counting import count
+from rtp_relay.bpf.counting import count, take_time
 from rtp_relay.bpf.rewriting import look_for_left_checksum, rewrite, send
 from rtp_relay.bpf.site import (
     AHEAD,
@@ -212,6 +212,9 @@ class Writer:
             a.label(following)
         a.jump("up")
         a.label(ours)
+        a.store(4, R10, KEY, R5)
+        take_time(a, site)
+        a.load(4, R5, R10, KEY)
         self._look_up(site.flows, R5)
         a.calc(R8, "=", R0)
         a.load(4, R9, R8, layout.FLAGS)

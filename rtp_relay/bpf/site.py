@@ -41,7 +41,8 @@ UDP_HEADER: Final = 8
 HOP_LIMIT: Final = 64
 
 # Places on the stack.
-KEY, ADDRESSES, PORTS, CHECKSUM, AHEAD, LENGTH, NEXT_HOP, RECORD, TURNS = -8, -16, -24, -32, -40, -48, -56, -64, -72
+KEY, ADDRESSES, PORTS, CHECKSUM, AHEAD = -8, -16, -24, -32, -40
+LENGTH, NEXT_HOP, RECORD, TURNS, TIME = -48, -56, -64, -72, -80
 
 
 @dataclass(frozen=True, slots=True)

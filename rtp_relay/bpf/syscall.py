@@ -34,6 +34,7 @@ class Command(enum.IntEnum):
     PROG_QUERY = 16
     LINK_CREATE = 28
     LINK_UPDATE = 29
+    LINK_DETACH = 34
 
 
 class MapKind(enum.IntEnum):
@@ -145,6 +146,11 @@ def attach(program: int, interface: int, kind: AttachKind, flags: int = 0) -> in
 def replace(link: int, program: int) -> None:
     """Another program takes the place of the link's, between two packets."""
     _bpf(Command.LINK_UPDATE, struct.pack("<IIIIQ", link, program, 0, 0, 0))
+
+
+def detach(link: int) -> None:
+    """End it now, whoever has descriptors and pins of it; a link that goes with its last pin goes a little later."""
+    _bpf(Command.LINK_DETACH, struct.pack("<I", link))
 
 
 def pin(descriptor: int, path: str) -> None:

@@ -13,11 +13,13 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from rtp_relay import control
+from rtp_relay.errors import ControlError
+from rtp_relay.ng import messages
 from rtp_relay.ng.call import Interfaces
 from rtp_relay.ng.farm import Farm
-from rtp_relay.ng.node import Address, Node
+from rtp_relay.ng.node import PATIENCE, Address, Node
 
-__all__ = ["Address", "FarmClient"]
+__all__ = ["Address", "FarmClient", "trouble_with"]
 
 READ_IN_A_TURN: Final = 64  # datagrams of a node, before the loop's other work has its turn
 DATAGRAM: Final = 65536
@@ -157,3 +159,21 @@ class FarmClient:
             self._on_ready(control.Welcome(control.VERSION, FORM, reason, 0))
         elif was_ready and not self.is_ready:
             self._on_lost()
+
+
+def trouble_with(address: Address) -> str:
+    """Why that rtpengine does not answer a ping, for a person; "" if it does. Waits, a second at most."""
+    with socket.socket(socket.AF_INET6 if ":" in address.host else socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        for patience in PATIENCE:
+            asking.settimeout(patience)
+            try:
+                asking.connect((address.host, address.port))
+                asking.send(messages.datagram("check", messages.ping()))
+                return messages.trouble(messages.read(asking.recv(DATAGRAM))[1])
+            except TimeoutError:
+                continue
+            except OSError as error:
+                return error.strerror or str(error)
+            except ControlError as error:
+                return f"what answers there is no rtpengine ({error})"
+    return "no answer"

@@ -78,6 +78,8 @@ def test_the_full_example_uses_the_directories_that_the_units_make() -> None:
     assert config.service.control_socket.startswith(f"/run/{core['RuntimeDirectory']}/")
     assert config.media.relay_socket.startswith(f"/run/{relay['RuntimeDirectory']}/")
     assert f"////var/lib/{core['StateDirectory']}/" in config.records.database
+    assert console["StateDirectory"] == core["StateDirectory"]
+    assert config.console.prompts.startswith(f"/var/lib/{console['StateDirectory']}/")
 
 
 def test_the_loader_has_two_capabilities_and_the_relay_none() -> None:
@@ -93,8 +95,6 @@ def test_the_loader_has_two_capabilities_and_the_relay_none() -> None:
 def test_all_sockets_of_the_ports_may_be_kept() -> None:
     ports = MediaSettings.model_fields["ports"].default
     assert int(unit(UNITS[1])["FileDescriptorStoreMax"]) >= ports[1] - ports[0] + 1
-    assert console["StateDirectory"] == core["StateDirectory"]
-    assert config.console.prompts.startswith(f"/var/lib/{console['StateDirectory']}/")
 
 
 def test_the_console_needs_nobody_and_nobody_needs_it() -> None:

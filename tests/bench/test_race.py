@@ -84,15 +84,14 @@ def test_few_and_many_calls_are_not_mixed() -> None:
 
 
 def test_an_added_delay_is_beyond_no_relay() -> None:
-    results = [result("none xdp", 1, 1.0, p50=20.0), result("tc", 1, 1.0, p50=21.0), result("rtpengine", 1, 1.0, p50=30.0)]
+    results = [result(name, 1, 1.0, p50=p50) for name, p50 in (("none xdp", 20.0), ("tc", 21.0), ("rtpengine", 30.0))]
     goal = Goal("", "tc", "rtpengine", 0.25, goals.p50, at_most=True, less="none xdp")
     assert goals.ratios(results, goal) == (0.1,)
 
 
 def test_what_is_missed_is_said_with_by_how_much() -> None:
-    (verdict,) = [one for one in goals.verdicts(
-        [result("tc", number, 600.0) for number in (1, 2)] + [result("rtpengine", number, 100.0) for number in (1, 2)], []
-    ) if one.text == "tc: packets/s of rtpengine's"]  # fmt: skip
+    results = [result(name, number, rate) for name, rate in (("tc", 600.0), ("rtpengine", 100.0)) for number in (1, 2)]
+    (verdict,) = [one for one in goals.verdicts(results, []) if one.text == "tc: packets/s of rtpengine's"]
     assert verdict.reached is False
     assert str(verdict).endswith("MISSED by 14%")
     assert "missed by 14%" in report._goal_line(verdict)

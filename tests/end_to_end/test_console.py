@@ -32,6 +32,7 @@ def test_from_the_first_log_in_to_who_answered() -> None:
     async def scene(stage: Stage) -> None:
         await stage.make_owner()
         await make_the_flow(stage)
+        await simulate(stage.page)
         await publish(stage.page, 1)
         await talk(stage)
         await look_at_the_call(stage)
@@ -62,6 +63,21 @@ async def make_the_flow(stage: Stage) -> None:
     await expect(page.locator(".remark.warning")).to_have_count(0)
     await expect(page.locator(".flow-bar")).to_contain_text("No remarks")
     await expect(page.locator(".flow-state")).to_contain_text("saved")
+
+
+async def simulate(page: Page) -> None:
+    """Ben answers after four seconds: the timeline says what everybody hears, and no phone rings."""
+    await page.get_by_role("button", name="Simulate").click()
+    box = page.get_by_role("dialog")
+    await box.get_by_label("What Ana does").select_option("busy")
+    await box.get_by_label("What Ben does").select_option("answers")
+    await box.get_by_label("Seconds until Ben does").fill("4")
+    await box.get_by_role("button", name="Play it through").click()
+    await expect(box.locator(".sentence")).to_contain_text("Ben answered after 4.0 s")
+    await expect(box.locator(".lane strong")).to_have_text(["Caller", "Ana", "Ben", "Carl"])
+    await expect(box.get_by_role("table", name="Second by second")).to_contain_text("ringing")
+    await shoot(page, "simulated")
+    await page.keyboard.press("Escape")
 
 
 async def publish(page: Page, version: int) -> None:

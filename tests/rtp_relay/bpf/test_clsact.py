@@ -5,14 +5,19 @@ from __future__ import annotations
 import errno
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from bench import namespaces
 from rtp_relay.bpf import syscall
 from rtp_relay.bpf.clsact import Filter
+from rtp_relay.bpf.pins import Pins
+from rtp_relay.forms.kernel import KernelForm
 from tests.rtp_relay.conformance.rig import Rig, hindrance, the_wire
 from tests.rtp_relay.packets import rtp
+from tests.rtp_relay.pinned import bpf_file_system
 
 
 def shown(*command: str) -> str:
@@ -94,3 +99,30 @@ def test_what_a_killed_relay_has_left_is_taken_away_by_the_next(monkeypatch: pyt
     assert filters() == ""
     with the_wire().inside(the_wire().relay):
         subprocess.run(("tc", "qdisc", "del", "dev", namespaces.RELAY_LINK, "clsact"), capture_output=True, timeout=10)
+
+
+@pytest.mark.usefixtures("old_kernel")
+@pytest.mark.parametrize("is_upgrade", [False, True], ids=["the same programs", "others"])
+def test_a_filter_is_adopted_with_its_flows(tmp_path: Path, is_upgrade: bool) -> None:
+    with bpf_file_system(tmp_path / "bpf") as mounted:
+        pins = str(mounted / "relay")
+        rig = Rig("tc on a wire", pins=pins)
+        a, b, ports = rig.call()
+        rig.send(a, rtp(1), ports[0])
+        before, held = filters(), rig.kill()
+        record = Pins(pins).record()
+        assert record is not None
+        if is_upgrade:
+            Pins(pins).write(replace(record, digests=dict.fromkeys(record.digests, "older")))
+        a.send(rtp(2), ports[0])
+        rig.start_again(held)
+        assert isinstance(rig.form, KernelForm)
+        assert (rig.form.loaded.is_adopted, bool(rig.form.loaded.kept)) == (True, not is_upgrade)
+        a.send(rtp(3), ports[0])
+        assert rig.form.turn() == 0
+        assert len(b.received()) == 3
+        assert filters().count("direct-action") == 1
+        assert (filters() == before) is not is_upgrade
+        rig.close()
+        assert "rtp_relay" not in filters()
+        assert "clsact" not in qdiscs()

@@ -100,8 +100,8 @@ class MemoryParty:
 class Rig:
     """`now` is the time. Ports are `first` to `first + 2 * pairs - 1`, less what others have.
 
-    both_versions: the relay has an interface "other" too, at an address of the other version of IP. pins: a directory in
-    a bpf file system, for what another relay is to take up.
+    both_versions: the relay has an interface "other" too, at an address of the other version of IP.
+    pins: a directory in a bpf file system, for what another relay is to take up.
     """
 
     def __init__(

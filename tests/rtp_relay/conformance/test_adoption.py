@@ -1,4 +1,4 @@
-"""The relay dies and another takes up what it has left: calls that the core restores, and what nobody wants any more."""
+"""The relay dies and another takes up what it has left: calls that the core restores, and what nobody wants."""
 
 from __future__ import annotations
 

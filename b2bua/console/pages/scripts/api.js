@@ -112,6 +112,7 @@ export const service = {
   saveSettings: (values) => put("/api/settings", values),
   reload: () => post("/api/reload"),
   ringTest: (recipient) => post("/api/ring-test", { recipient }),
+  ringTested: (call) => get(`/api/ring-test/${part(call)}`),
 };
 
 export const people = {

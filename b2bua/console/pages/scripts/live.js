@@ -52,6 +52,7 @@ class Live {
     const call = this.calls.get(event.call);
     if (!call) return;
     if (event.event.startsWith("recipient.")) recipientOf(call, event);
+    if (event.event === "call.step") call.step = event.step;
     if (event.event === "call.answered") Object.assign(call, { answered_at: event.at, answered_by: event.answered_by });
     if (event.event === "call.ended") {
       Object.assign(call, { outcome: event.outcome, answered_by: event.answered_by ?? call.answered_by, ended_at: event.at });
@@ -66,7 +67,7 @@ class Live {
   }
 }
 
-const EVENTS = ["call.started", "call.answered", "call.ended", "recipient.invited", "recipient.ringing", "recipient.answered", "recipient.ended"];
+const EVENTS = ["call.started", "call.answered", "call.ended", "recipient.invited", "recipient.ringing", "recipient.asked", "recipient.answered", "recipient.ended", "call.step", "call.voicemail"];
 
 function started(event) {
   return { ...event, started_at: event.at, answered_at: null, answered_by: null, recipients: [] };

@@ -68,12 +68,13 @@ export const STATUSES = {
   abandoned: ["Abandoned", "wait", "The caller hung up while it rang, before anybody had answered."],
   voicemail: ["Voicemail", "violet", "The caller left a message."],
   problem: ["Problem", "bad", "The call could not be handled: refused, failed, or the service was ended in the middle of it."],
+  served: ["Served", "accent", "The call flow itself spoke to the caller; nobody was to be rung."],
   running: ["Running", "accent", "The call is still going on."],
 };
 
 const STATUS_OF = {
   answered: "answered", abandoned: "abandoned", busy: "missed", declined: "missed", "no answer": "missed",
-  "not reachable": "missed", voicemail: "voicemail", failed: "problem", refused: "problem", interrupted: "problem",
+  "not reachable": "missed", voicemail: "voicemail", served: "served", failed: "problem", refused: "problem", interrupted: "problem",
 };
 
 /** The chip that a call belongs under. */
@@ -97,12 +98,15 @@ const LAMPS = {
   skipped: ["off", "Skipped"],
   "step ended": ["mute", "Stopped"],
   "did not press 1": ["bad", "Did not press 1"],
+  "did not accept": ["bad", "Did not accept"],
+  "pressed 1 too late": ["mute", "Pressed 1 too late"],
 };
 
 /** How a recipient's lamp shines: [tone, word]. Tones: wait rings, good talks, bad could not, mute stopped, off. */
 export function lampOf(recipient) {
   if (recipient.outcome && recipient.outcome !== "answered") return LAMPS[recipient.outcome] ?? ["mute", recipient.outcome];
   if (recipient.state === "ended") return ["mute", recipient.outcome === "answered" ? "Hung up" : "Ended"];
+  if (recipient.state === "asked") return ["ask", "Asked to press 1"];
   if (recipient.state === "answered" || recipient.answered_at || recipient.outcome === "answered") return ["good", "Answered"];
   if (recipient.state === "ringing" || recipient.ringing_at) return ["wait", "Ringing"];
   return ["call", "Calling"];

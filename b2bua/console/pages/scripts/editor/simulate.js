@@ -37,7 +37,7 @@ export function simulateDialog(editor) {
     h("p", { class: "quiet" }, "No phone rings. The same code that carries real calls runs on a clock of its own, with the draft as it is now."),
     h("div", { class: "scene" },
       field({ label: "Caller", value: scene.caller, type: "tel", onInput: (value) => { scene.caller = value; } }),
-      field({ label: "Calls at", type: "datetime-local", value: scene.at, onInput: (value) => { scene.at = value; }, hint: "Empty is now." }),
+      field({ label: "Calls at", type: "datetime-local", value: scene.at, onInput: (value) => { scene.at = value; }, hint: "By your own clock; empty is now." }),
       field({ label: "Hangs up after", type: "number", min: 1, unit: "s", class: "brief", placeholder: "never", onInput: (value) => { scene.patience = value === "" ? null : Number(value); } }),
       hasMenu ? field({ label: "Presses", placeholder: "1 at 8", hint: "A key, and the second: 1 at 8, 2 at 15", onInput: (value) => { scene.keys = value; } }) : null),
     people.length ? h("fieldset", { class: "stack" }, h("legend", { class: "label" }, "What the recipients do"), people.map((each) => sceneRow(each))) : h("p", { class: "remark" }, "Nobody is in this flow yet who could ring."),
@@ -52,7 +52,7 @@ function asked({ caller, at, patience, keys }, people) {
     return `${does === "silent" ? "answers" : does}${usual === null ? "" : `:${after ?? usual}`}${behind}`;
   };
   const pressed = [...keys.matchAll(/([0-9*#])\s*(?:at|@|:)\s*(\d+(?:\.\d+)?)/g)].map(([, key, second]) => [Number(second), key]);
-  return { caller, at, ...(patience && { hangs_up_after: patience }), ...(pressed.length && { keys: pressed }), recipients: Object.fromEntries(people.map((each) => [each.name, told(each)])) };
+  return { caller, at: at && new Date(at).toISOString(), ...(patience && { hangs_up_after: patience }), ...(pressed.length && { keys: pressed }), recipients: Object.fromEntries(people.map((each) => [each.name, told(each)])) };
 }
 
 function sceneRow(person) {

@@ -6,6 +6,7 @@ import { quality } from "../call/quality.js";
 import { race } from "../call/race.js";
 import { recipientsTable } from "../call/recipients.js";
 import { calmed, fill, h } from "../dom.js";
+import { titleOf } from "../editor/model.js";
 import { icon } from "../icons.js";
 import { live } from "../live.js";
 import { confirm, copy, dialog, toast } from "../parts/dialog.js";
@@ -70,6 +71,7 @@ function verdict(call) {
       fact("Caller", call.caller_name ? `${call.caller_name}, ${call.caller}` : call.caller || "Anonymous"),
       fact("Number", call.number_name ? `${call.number_name} (${call.dialled})` : call.dialled),
       call.flow && call.flow !== call.dialled ? fact("Call flow", h("a", { href: `/flows/${encodeURIComponent(call.flow)}` }, call.flow_version ? `${call.flow}, version ${call.flow_version}` : call.flow)) : null,
+      call.steps?.length ? fact("Steps", call.steps.map(titleOf).join(" → ")) : null,
       fact("Rang", until ? interval(until - call.started_at) : "still ringing"),
       call.answered_at ? fact("Talked", call.ended_at ? interval(call.ended_at - call.answered_at) : "still talking") : null,
       fact("Trunk", call.trunk || "none"),

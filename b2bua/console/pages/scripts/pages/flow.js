@@ -47,7 +47,7 @@ async function leadingTo(name) {
 
 async function vocabulary() {
   const [words, recipients, files] = await Promise.all([service.vocabulary(), service.recipients().catch(() => ({ recipients: [] })), prompts.list().catch(() => ({ prompts: [] }))]);
-  return { ...words, recipients: recipients.recipients, prompts: files.prompts };
+  return { ...words, trunks: words.trunks.map((each) => each.name), recipients: recipients.recipients, prompts: files.prompts };
 }
 
 class Editor {

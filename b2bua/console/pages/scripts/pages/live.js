@@ -2,6 +2,7 @@
 
 import { calls as api } from "../api.js";
 import { fill, h, say } from "../dom.js";
+import { titleOf } from "../editor/model.js";
 import { icon } from "../icons.js";
 import { live } from "../live.js";
 import { confirm, toast } from "../parts/dialog.js";
@@ -131,13 +132,14 @@ function legend() {
 
 function ringingRow(call) {
   return h("li", { class: "board-row", data: { call: call.call } },
-    h("div", { class: "board-who" }, h("a", { href: `/calls/${call.call}` }, callerOf(call)), h("span", { class: "quiet small cut" }, `to ${numberOf(call)}`)), since(call.started_at),
+    h("div", { class: "board-who" }, h("a", { href: `/calls/${call.call}` }, callerOf(call)), h("span", { class: "quiet small cut board-to" })), since(call.started_at),
     h("ul", { class: "board-lamps", "aria-label": "Recipients" }));
 }
 
 /** One lamp a recipient; an element that is there is changed, so that only what is new moves. */
 function lamps(row, call) {
   const list = row.querySelector(".board-lamps");
+  row.querySelector(".board-to").textContent = `to ${numberOf(call)}${call.step ? `, at “${titleOf(call.step)}”` : ""}`;
   for (const recipient of call.recipients) {
     const [tone, word] = lampOf(recipient);
     let lamp = list.querySelector(`[data-leg="${recipient.recipient}"]`);
