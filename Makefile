@@ -26,7 +26,7 @@ run: $(INSTALLED)
 
 # Tests with real processes have the machine to themselves; the others share it, one to a core. Both parts run even
 # if the first one fails.
-test: $(INSTALLED) sipp rtpengine
+test: $(INSTALLED) sipp rtpengine chromium
 	@failed=0; \
 	$(PYTHON) -m pytest -m "sipp or phones" || failed=1; \
 	$(PYTHON) -m pytest -m "not sipp and not phones" -n 2 --dist loadgroup || failed=1; \
@@ -60,6 +60,11 @@ $(INSTALLED): pyproject.toml
 .PHONY: sipp
 sipp:
 	@$(call need,command -v sipp,sip-tester)
+
+# For the tests of the console: a browser, and what reads the pcap files that it downloads.
+.PHONY: chromium
+chromium:
+	@$(call need,command -v chromium && command -v tshark,chromium tshark)
 
 # What needs it is left out where it cannot be had, and says so. Debian's package may start a service of its own, on
 # the loopback; ours starts the daemon by hand.

@@ -266,7 +266,8 @@ class Branch:
     def _on_late_answer(self, event: LateAnswer, now: float) -> None:
         if event.client is self.client and self.record.outcome is not RecipientOutcome.ANSWERED:
             self.record.status = event.response.status
-            self.record.answered_at = self.call.microseconds(now)
+            if self.record.answered_at is None:  # a phone of his that answers second does not move when he did
+                self.record.answered_at = self.call.microseconds(now)
             self.fork.answered_late(self, now)
 
     def _on_failed(self, event: Failed, now: float) -> None:

@@ -193,6 +193,7 @@ class Fork:
         record = branch.record
         if self._claimant is not None and record.outcome is RecipientOutcome.STOPPED:
             record.outcome = RecipientOutcome.PRESSED_TOO_LATE
+            record.lost_to = self._claimant.recipient.name
             record.late_by = round((now - self._claimed_at) * 1_000_000)
 
     def answered_late(self, branch: Branch, now: float) -> None:
@@ -328,6 +329,8 @@ class Fork:
         losers = [branch for branch in self.branches if branch is not winner]
         reason = self._stop_reason()
         for branch in losers:
+            if branch.is_open:
+                branch.record.lost_to = winner.recipient.name
             branch.stop(RecipientOutcome.STOPPED, reason, now)
             if self.winner is None:  # the caller is left to ringing for a while
                 self._call.early.branch_ended(branch, now)
@@ -345,6 +348,7 @@ class Fork:
     def _note_late(self, branch: Branch, now: float) -> None:
         if self._claimant is not None and self._claimant is not branch:
             branch.record.late_by = round((now - self._claimed_at) * 1_000_000)
+            branch.record.lost_to = self._claimant.recipient.name
             branch.lose(RecipientOutcome.TOO_LATE, Final(200), now)
 
     def _stop_ring_timer(self) -> None:

@@ -161,9 +161,12 @@ class Media:
 
     def release(self, legs: Iterable[Leg]) -> None:
         """Give back the endpoints of legs that lost; those of the others stay."""
-        numbers = tuple([leg.number for leg in legs if leg.ends])
-        if numbers:
-            self._commands.append(Release(self.call_id, numbers))
+        given_back = [leg for leg in legs if leg.ends]
+        if given_back:
+            self._commands.append(Release(self.call_id, tuple([leg.number for leg in given_back])))
+        for leg in given_back:  # a relay that is started anew is not to lend them again
+            leg.ends = []
+            self._listens.pop(leg.number, None)
 
     def release_all(self) -> None:
         self._commands.append(Release(self.call_id))

@@ -165,6 +165,7 @@ class RecipientRecord:
     answered_at: int | None = None
     ended_at: int | None = None
     late_by: int | None = None  # microseconds after the winner, of a recipient who answered too late
+    lost_to: str = ""  # who had the call instead, in the same step
 
 
 @dataclass(slots=True)

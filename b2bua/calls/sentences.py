@@ -29,7 +29,7 @@ _DID: Final[dict[RecipientOutcome, tuple[str, str]]] = {
 
 def recipient_sentence(recipient: RecipientRecord, record: CallRecord) -> str:
     """What became of one recipient: "Stopped: Ana answered"; "No answer (rang 20 s)"."""
-    winner = record.answered_by or "somebody"
+    winner = recipient.lost_to or record.answered_by or "somebody"
     match recipient.outcome:
         case None:
             return _so_far(recipient)

@@ -68,8 +68,9 @@ class EngineNode:
 class MediaSettings:
     """ports: first and last, both lent. starts_relay: the supervisor owns the relay at relay_socket.
 
-    tones: the country whose ringing tone we play. form: how the relay forwards. kernel_pins: "" leaves the directory to the relay.
-    late_offer_codecs: keys of sip_stack.sdp_rewriting.CODECS. nodes: of rtpengine, which forwards in our relay's place.
+    tones: the country whose ringing tone we play. form: how the relay forwards. kernel_pins: "" leaves the directory
+    to the relay. late_offer_codecs: keys of sip_stack.sdp_rewriting.CODECS. nodes: of rtpengine, which forwards in our
+    relay's place.
     """
 
     interfaces: tuple[Interface, ...]

@@ -19,6 +19,9 @@ _NUMBER = re.compile(
     r"|(?<=sip:)\+?\d{3,20}(?=[@;])|(?<=sips:)\+?\d{3,20}(?=[@;])|(?<=tel:)\+?[\d.()-]{3,24}"
 )
 _PRIVATE: Final = frozenset({"caller", "caller_name"})
+_NOBODY: Final = frozenset(
+    {"", "anonymous", "unavailable", "restricted", "unknown"}
+)  # says nothing of anybody
 # What is no text for people: masking would only break it.
 _KEPT: Final = frozenset({"id", "call", "event", "outcome", "sip_call_id", "configuration", "far", "source"})
 
@@ -36,7 +39,9 @@ class Mask:
 
     def name(self, text: str) -> str:
         """A caller's number or name, whatever it looks like."""
-        return text if not self.is_on or text in self._own else masked(text)
+        if not self.is_on or text in self._own or text.lower() in _NOBODY:
+            return text
+        return masked(text)
 
     def value(self, value: Any) -> Any:
         """A JSON value with all of its texts masked; keys as they are."""

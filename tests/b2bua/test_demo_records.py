@@ -1,4 +1,4 @@
-"""b2bua.demo.records: what the records of the three calls must say."""
+"""b2bua.demo.records: what the records of the calls must say."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ GOOD: list[records.Record] = [
     {"outcome": "answered", "answered_by": "Ana"},
     {"outcome": "abandoned", "answered_by": None},
     {"outcome": "declined", "answered_by": None},
+    {"outcome": "answered", "answered_by": "Ben"},
+    {"outcome": "answered", "answered_by": "Carl"},
+    {"outcome": "answered", "answered_by": "Ben"},
 ]
 
 
@@ -32,6 +35,9 @@ def test_the_records_as_they_must_be() -> None:
         (1, {"outcome": "answered"}),
         (1, {"answered_by": "Ana"}),
         (2, {"outcome": "busy"}),
+        (3, {"answered_by": "Ana"}),
+        (4, {"answered_by": "Ana"}),
+        (5, {"outcome": "no answer"}),
     ],
 )
 def test_any_other_word_fails(number: int, changed: records.Record) -> None:
@@ -41,6 +47,6 @@ def test_any_other_word_fails(number: int, changed: records.Record) -> None:
 
 
 def test_a_call_too_few_or_too_many_fails() -> None:
-    assert failures(GOOD[:2]) == ["there are records of three calls"]
-    assert failures([*GOOD, GOOD[0]]) == ["there are records of three calls"]
-    assert failures([]) == ["there are records of three calls"]
+    assert failures(GOOD[:2]) == ["there are records of 6 calls"]
+    assert failures([*GOOD, GOOD[0]]) == ["there are records of 6 calls"]
+    assert failures([]) == ["there are records of 6 calls"]

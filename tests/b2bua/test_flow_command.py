@@ -149,7 +149,7 @@ def test_a_flow_of_the_configuration_file_can_only_be_looked_at(desk: Desk) -> N
     assert desk("lint", "main") == "main, of the configuration file: good.\n"
     assert desk("show", "main").startswith("main, of the configuration file\n")
     assert main(["check", str(desk.config)]) == 0
-    assert "1 trunk, 1 number, 1 recipient, 1 flow; version" in desk.capsys.readouterr().out
+    assert "1 trunk, 1 number, 1 recipient, 1 flow; relay form auto; version" in desk.capsys.readouterr().out
     for arguments in (("import", str(desk.file)), ("publish", "main"), ("restore", "main", "1")):
         assert f"main stands in {desk.config}" in desk(*arguments, status=1)
     assert "which has no versions" in desk("export", "main", "--version", "1", status=1)

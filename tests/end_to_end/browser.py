@@ -85,6 +85,11 @@ class Stage:
         await expect(self.page.get_by_role("heading", name="Calls", level=1)).to_be_visible()
 
 
+def script(name: str) -> str:
+    """A function of JavaScript that stands beside this file, for `Page.evaluate`."""
+    return Path(__file__).with_name(name).read_text(encoding="utf-8").rstrip("\n;")
+
+
 async def stands(page: Page) -> None:
     """Returns when a page has its heading and nothing in it is still loading."""
     await page.locator("h1").first.wait_for()

@@ -8,11 +8,11 @@ from typing import Final
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.end_to_end.browser import Stage, play
+from tests.end_to_end.browser import Stage, play, script
 
 pytestmark = [pytest.mark.phones, pytest.mark.xdist_group("phones"), pytest.mark.timeout(240)]
 
-FOCUS: Final = Path(__file__).with_name("focus.js").read_text(encoding="utf-8")
+FOCUS: Final = script("focus.js")
 STOPS: Final = 150  # no page has more places that take the focus
 
 

@@ -9,12 +9,12 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.end_to_end import console_records
-from tests.end_to_end.browser import HEIGHTS, Scheme, Stage, play, shoot, stands
+from tests.end_to_end.browser import HEIGHTS, Scheme, Stage, play, script, shoot, stands
 
 pytestmark = [pytest.mark.phones, pytest.mark.xdist_group("phones"), pytest.mark.timeout(400)]
 
-CHECK: Final = Path(__file__).with_name("accessibility.js").read_text(encoding="utf-8")
-FOCUS: Final = Path(__file__).with_name("focus.js").read_text(encoding="utf-8")
+CHECK: Final = script("accessibility.js")
+FOCUS: Final = script("focus.js")
 PAGES: Final = {
     "calls": "/calls",
     "call": "/calls/last",

@@ -22,7 +22,7 @@ TRIED_ON_A_WIRE = {"user": "", "tc": "tc on a wire", "xdp": "xdp"}
 A_FEW = 25
 PACKETS = 100  # of RTP that two phones send in a second
 ROUNDS = 40  # of the attack: a packet to every port
-CLEAR = 0.8  # of the windows; phones in a hurry for a processor leave gaps
+CLEAR = 0.6  # of the windows; phones in a hurry for a processor leave gaps
 
 
 @pytest.fixture(scope="module")

@@ -42,12 +42,14 @@ def _rule(table: str, words: list[str], text: str) -> Rule:
     index = 0
     while index < len(words):
         word = words[index]
+        index += 1
         if word == "!":
             is_denied = True
-            index += 1
             continue
-        value = words[index + 1] if index + 1 < len(words) else ""
-        index += 2
+        value = ""
+        if index < len(words) and not words[index].startswith("-") and words[index] != "!":
+            value = words[index]
+            index += 1
         if word in ("-j", "-g"):
             jump: Verdict = "jump" if word == "-j" else "goto"
             verdict, target = VERDICTS.get(value, jump), f"{table} {value}"

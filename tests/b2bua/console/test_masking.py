@@ -36,10 +36,9 @@ def test_numbers_are_masked_wherever_they_stand(text: str, seen: str) -> None:
 
 
 def test_names_of_callers_keep_their_initial() -> None:
-    assert MASK.value({"caller": "anonymous", "caller_name": "Jo Doe"}) == {
-        "caller": "a…",
-        "caller_name": "J…",
-    }
+    assert MASK.value({"caller": "alice", "caller_name": "Jo Doe"}) == {"caller": "a…", "caller_name": "J…"}
+    nobody = {"caller": "Anonymous", "caller_name": ""}
+    assert MASK.value(nobody) == nobody
 
 
 def test_what_is_no_text_stays_as_it_is() -> None:

@@ -14,10 +14,14 @@ let token = "";
 let signedOut = () => {};
 
 /** The token against forged requests, which every change carries. */
-export function useToken(csrf) { token = csrf ?? ""; }
+export function useToken(csrf) {
+  token = csrf ?? "";
+}
 
 /** Whom to tell when the session has ended. */
-export function whenSignedOut(listener) { signedOut = listener; }
+export function whenSignedOut(listener) {
+  signedOut = listener;
+}
 
 async function ask(method, path, { body, query, form, signal } = {}) {
   const headers = { Accept: "application/json" };
@@ -26,10 +30,19 @@ async function ask(method, path, { body, query, form, signal } = {}) {
   let answer;
   try {
     const content = form ?? (body === undefined ? undefined : JSON.stringify(body));
-    answer = await fetch(path + written(query), { method, headers, body: content, credentials: "same-origin", signal });
+    answer = await fetch(path + written(query), {
+      method,
+      headers,
+      body: content,
+      credentials: "same-origin",
+      signal,
+    });
   } catch (problem) {
     if (problem.name === "AbortError") throw problem;
-    throw new ApiError(0, "The console does not answer. Calls go on without it. Is its service running, and this machine on the network?");
+    throw new ApiError(
+      0,
+      "The console does not answer. Calls go on without it. Is its service running, and this machine on the network?",
+    );
   }
   if (answer.status === 204) return null;
   const isJson = (answer.headers.get("content-type") ?? "").includes("json");
@@ -43,12 +56,17 @@ function refused(answer, said, path) {
   const fields = said?.errors ?? [];
   const again = answer.headers.get("retry-after");
   const text = fields.map((each) => (each.field ? `${each.field}: ${each.reason}` : each.reason)).join(" ");
-  const fallback = answer.status === 429 ? `Too many tries. Wait ${again ?? "some"} seconds.` : `The console could not do that (${answer.status}). Its log says why.`;
+  const fallback =
+    answer.status === 429
+      ? `Too many tries. Wait ${again ?? "some"} seconds.`
+      : `The console could not do that (${answer.status}). Its log says why.`;
   return new ApiError(answer.status, text || fallback, fields);
 }
 
 function written(query) {
-  const pairs = Object.entries(query ?? {}).filter(([, value]) => value !== "" && value !== null && value !== undefined);
+  const pairs = Object.entries(query ?? {}).filter(
+    ([, value]) => value !== "" && value !== null && value !== undefined,
+  );
   return pairs.length ? `?${new URLSearchParams(pairs)}` : "";
 }
 

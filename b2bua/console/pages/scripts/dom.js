@@ -21,9 +21,11 @@ function filled(element, properties, children) {
 
 function set(element, name, value) {
   if (value === null || value === undefined || value === false) return;
-  if (name === "on") for (const [event, listener] of Object.entries(value)) element.addEventListener(event, listener);
+  if (name === "on")
+    for (const [event, listener] of Object.entries(value)) element.addEventListener(event, listener);
   // Through the object model, since the page's policy forbids style attributes.
-  else if (name === "style") for (const [key, each] of Object.entries(value)) element.style.setProperty(key, each);
+  else if (name === "style")
+    for (const [key, each] of Object.entries(value)) element.style.setProperty(key, each);
   else if (name === "data") Object.assign(element.dataset, value);
   else if (name === "value" && element.tagName !== "LI") element.value = value;
   else element.setAttribute(name, value === true ? "" : String(value));
@@ -32,7 +34,8 @@ function set(element, name, value) {
 function* nodes(children) {
   for (const child of children) {
     if (Array.isArray(child)) yield* nodes(child);
-    else if (child !== null && child !== undefined && child !== false && child !== "") yield child instanceof Node ? child : String(child);
+    else if (child !== null && child !== undefined && child !== false && child !== "")
+      yield child instanceof Node ? child : String(child);
   }
 }
 
@@ -47,7 +50,9 @@ export function say(sentence, urgent = false) {
   const place = document.getElementById(urgent ? "alarm" : "said");
   place.textContent = "";
   // A region is read again only when its text has been another one for a moment.
-  setTimeout(() => { place.textContent = sentence; }, 30);
+  setTimeout(() => {
+    place.textContent = sentence;
+  }, 30);
 }
 
 let last = 0;

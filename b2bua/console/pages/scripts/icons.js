@@ -9,8 +9,10 @@ const PATHS = {
   statistics: "M3.5 16.5h13M6 13.5v-4M10 13.5v-8M14 13.5v-6",
   trunks: "M3.5 6.5h13M3.5 13.5h13M6.5 4v5M13.5 11v5",
   numbers: "M7.5 3.5l-1.5 13M14 3.5l-1.5 13M4 7.5h13M3 12.5h13",
-  settings: "M10 7.4a2.6 2.6 0 1 0 0 5.2 2.6 2.6 0 0 0 0-5.2M10 2.8v2M10 15.2v2M2.8 10h2M15.2 10h2M4.9 4.9l1.4 1.4M13.7 13.7l1.4 1.4M4.9 15.1l1.4-1.4M13.7 6.3l1.4-1.4",
-  people: "M7.5 9.5a3 3 0 1 0 0-6 3 3 0 0 0 0 6M2.5 16.5a5 5 0 0 1 10 0M13 4a2.8 2.8 0 0 1 0 5.2M14.5 11.8a5 5 0 0 1 3 4.7",
+  settings:
+    "M10 7.4a2.6 2.6 0 1 0 0 5.2 2.6 2.6 0 0 0 0-5.2M10 2.8v2M10 15.2v2M2.8 10h2M15.2 10h2M4.9 4.9l1.4 1.4M13.7 13.7l1.4 1.4M4.9 15.1l1.4-1.4M13.7 6.3l1.4-1.4",
+  people:
+    "M7.5 9.5a3 3 0 1 0 0-6 3 3 0 0 0 0 6M2.5 16.5a5 5 0 0 1 10 0M13 4a2.8 2.8 0 0 1 0 5.2M14.5 11.8a5 5 0 0 1 3 4.7",
   more: "M4 6h12M4 10h12M4 14h12",
   plus: "M10 4v12M4 10h12",
   close: "M5 5l10 10M15 5L5 15",
@@ -48,8 +50,24 @@ const PATHS = {
 /** A picture by its name, hidden from screen readers. */
 export function icon(name, label = "") {
   const heavy = name === "grip";
-  const picture = s("svg", { class: "icon", viewBox: "0 0 20 20", width: 20, height: 20, fill: "none", stroke: "currentColor",
-    "stroke-width": heavy ? 2.6 : 1.6, "stroke-linecap": "round", "stroke-linejoin": "round", "aria-hidden": label ? null : "true",
-    role: label ? "img" : null, "aria-label": label || null, focusable: "false" }, s("path", { d: PATHS[name] ?? PATHS.note }));
+  const picture = s(
+    "svg",
+    {
+      class: "icon",
+      viewBox: "0 0 20 20",
+      width: 20,
+      height: 20,
+      fill: "none",
+      stroke: "currentColor",
+      "stroke-width": heavy ? 2.6 : 1.6,
+      "stroke-linecap": "round",
+      "stroke-linejoin": "round",
+      "aria-hidden": label ? null : "true",
+      role: label ? "img" : null,
+      "aria-label": label || null,
+      focusable: "false",
+    },
+    s("path", { d: PATHS[name] ?? PATHS.note }),
+  );
   return picture;
 }

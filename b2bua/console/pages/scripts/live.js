@@ -7,7 +7,7 @@ const ENDED_KEPT = 12;
 class Live {
   constructor() {
     this.calls = new Map();
-    this.ended = [];  // the last ones, newest first
+    this.ended = []; // the last ones, newest first
     this.core = { there: false, reason: "Connecting to the console …" };
     this.watchers = new Set();
     this.source = null;
@@ -29,14 +29,17 @@ class Live {
       if (!this.core.there) this.calls.clear();
       this.tell(null);
     });
-    for (const name of EVENTS) this.source.addEventListener(name, (message) => this.apply(JSON.parse(message.data)));
+    for (const name of EVENTS)
+      this.source.addEventListener(name, (message) => this.apply(JSON.parse(message.data)));
     // The browser connects again by itself; until then nothing is known.
     this.source.addEventListener("error", () => {
       this.core = { there: false, reason: "The console does not answer. Calls go on without it." };
       this.tell(null);
       if (this.source.readyState === EventSource.CLOSED) {
         this.source = null;
-        setTimeout(() => { if (!this.source) this.open(); }, 3000);
+        setTimeout(() => {
+          if (!this.source) this.open();
+        }, 3000);
       }
     });
   }
@@ -53,9 +56,14 @@ class Live {
     if (!call) return;
     if (event.event.startsWith("recipient.")) recipientOf(call, event);
     if (event.event === "call.step") call.step = event.step;
-    if (event.event === "call.answered") Object.assign(call, { answered_at: event.at, answered_by: event.answered_by });
+    if (event.event === "call.answered")
+      Object.assign(call, { answered_at: event.at, answered_by: event.answered_by });
     if (event.event === "call.ended") {
-      Object.assign(call, { outcome: event.outcome, answered_by: event.answered_by ?? call.answered_by, ended_at: event.at });
+      Object.assign(call, {
+        outcome: event.outcome,
+        answered_by: event.answered_by ?? call.answered_by,
+        ended_at: event.at,
+      });
       this.calls.delete(event.call);
       this.ended = [call, ...this.ended].slice(0, ENDED_KEPT);
     }
@@ -67,7 +75,18 @@ class Live {
   }
 }
 
-const EVENTS = ["call.started", "call.answered", "call.ended", "recipient.invited", "recipient.ringing", "recipient.asked", "recipient.answered", "recipient.ended", "call.step", "call.voicemail"];
+const EVENTS = [
+  "call.started",
+  "call.answered",
+  "call.ended",
+  "recipient.invited",
+  "recipient.ringing",
+  "recipient.asked",
+  "recipient.answered",
+  "recipient.ended",
+  "call.step",
+  "call.voicemail",
+];
 
 function started(event) {
   return { ...event, started_at: event.at, answered_at: null, answered_by: null, recipients: [] };

@@ -29,22 +29,54 @@ function form({ title, lead, fields, action, submit }) {
       event.target.querySelector("input[type=password]")?.select();
     }
   };
-  const brand = h("span", { class: "brand" }, h("img", { src: "/style/mark.svg", alt: "" }), h("span", {}, "Multiring"));
-  fill(gate, h("form", { class: "card gate-card", on: { submit: send }, "aria-labelledby": "title" },
-    brand, h("div", { class: "stack tight" }, h("h1", { id: "title" }, title), h("p", { class: "quiet" }, lead)),
-    h("div", { class: "stack" }, fields), problem, button));
+  const brand = h(
+    "span",
+    { class: "brand" },
+    h("img", { src: "/style/mark.svg", alt: "" }),
+    h("span", {}, "Multiring"),
+  );
+  fill(
+    gate,
+    h(
+      "form",
+      { class: "card gate-card", on: { submit: send }, "aria-labelledby": "title" },
+      brand,
+      h("div", { class: "stack tight" }, h("h1", { id: "title" }, title), h("p", { class: "quiet" }, lead)),
+      h("div", { class: "stack" }, fields),
+      problem,
+      button,
+    ),
+  );
   document.title = `${title} · Multiring`;
   gate.querySelector("input:not([readonly])").focus();
 }
 
-const name = (autocomplete, hint) => field({ label: "Name", name: "name", required: true, autocomplete, hint, autocapitalize: "none", spellcheck: "false" });
+const name = (autocomplete, hint) =>
+  field({
+    label: "Name",
+    name: "name",
+    required: true,
+    autocomplete,
+    hint,
+    autocapitalize: "none",
+    spellcheck: "false",
+  });
 
 function logIn() {
   form({
     title: "Log in",
     lead: "See every call, change every flow.",
     action: "Log in",
-    fields: [name("username"), field({ label: "Password", name: "password", type: "password", required: true, autocomplete: "current-password" })],
+    fields: [
+      name("username"),
+      field({
+        label: "Password",
+        name: "password",
+        type: "password",
+        required: true,
+        autocomplete: "current-password",
+      }),
+    ],
     submit: (values) => session.begin(values.name, values.password),
   });
 }
@@ -56,9 +88,24 @@ function setUp() {
     lead: "Nobody can log in yet. The owner may do everything, and lets others in.",
     action: "Make owner and log in",
     fields: [
-      field({ label: "Code", name: "code", required: true, value: code, autocomplete: "off", hint: "Printed in the log of the service when it started, so that only who can read it may do this." }),
-      name("username", "What you will log in with: \"ana\"."),
-      field({ label: "Password", name: "password", type: "password", required: true, minlength: 10, autocomplete: "new-password", hint: "Ten characters at least; several words are good." }),
+      field({
+        label: "Code",
+        name: "code",
+        required: true,
+        value: code,
+        autocomplete: "off",
+        hint: "Printed in the log of the service when it started, so that only who can read it may do this.",
+      }),
+      name("username", 'What you will log in with: "ana".'),
+      field({
+        label: "Password",
+        name: "password",
+        type: "password",
+        required: true,
+        minlength: 10,
+        autocomplete: "new-password",
+        hint: "Ten characters at least; several words are good.",
+      }),
     ],
     submit: (values) => session.setup(values.code, values.name, values.password),
   });
@@ -66,8 +113,17 @@ function setUp() {
 
 try {
   const { needed } = await session.needsSetup();
-  if (needed) setUp(); else logIn();
+  if (needed) setUp();
+  else logIn();
 } catch (problem) {
-  fill(gate, h("div", { class: "card gate-card" }, h("h1", {}, "The console does not answer"), h("p", { class: "quiet" }, problem.message),
-    h("button", { class: "button", on: { click: () => location.reload() } }, "Try again")));
+  fill(
+    gate,
+    h(
+      "div",
+      { class: "card gate-card" },
+      h("h1", {}, "The console does not answer"),
+      h("p", { class: "quiet" }, problem.message),
+      h("button", { class: "button", on: { click: () => location.reload() } }, "Try again"),
+    ),
+  );
 }

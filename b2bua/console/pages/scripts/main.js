@@ -1,6 +1,6 @@
 // Who is here, then the page that the address names. Pages are loaded when they are first wanted.
 
-import { session, useToken, whenSignedOut } from "./api.js";
+import { service, session, useToken, whenSignedOut } from "./api.js";
 import { fill, h, say } from "./dom.js";
 import { failed, loading } from "./parts/page.js";
 import { mark, shell } from "./shell.js";
@@ -19,7 +19,7 @@ const ROUTES = [
   [/^\/people$/, () => import("./pages/people.js")],
 ];
 
-let leave = () => {};  // what the page on show wants done before it goes
+let leave = () => {}; // what the page on show wants done before it goes
 let mayLeave = () => true;
 let turn = 0;
 
@@ -47,13 +47,18 @@ async function show() {
   for (const [pattern, load] of ROUTES) {
     const found = location.pathname.match(pattern);
     if (!found) continue;
-    const parameters = Object.fromEntries(Object.entries(found.groups ?? {}).map(([key, value]) => [key, decodeURIComponent(value)]));
+    const parameters = Object.fromEntries(
+      Object.entries(found.groups ?? {}).map(([key, value]) => [key, decodeURIComponent(value)]),
+    );
     try {
       const page = await load();
       if (mine !== turn) return;
       const query = Object.fromEntries(new URLSearchParams(location.search));
       const shown = await page.show({ place, parameters, query, user, go, isCurrent: () => mine === turn });
-      if (mine !== turn) { shown?.leave?.(); return; }
+      if (mine !== turn) {
+        shown?.leave?.();
+        return;
+      }
       leave = shown?.leave ?? leave;
       mayLeave = shown?.mayLeave ?? mayLeave;
     } catch (problem) {
@@ -64,14 +69,17 @@ async function show() {
     settle(place);
     return;
   }
-  fill(place, failed(new Error(`There is no page ${location.pathname} here.`), () => go("/calls")));
+  fill(
+    place,
+    failed(new Error(`There is no page ${location.pathname} here.`), () => go("/calls")),
+  );
 }
 
 /** Title of the window, focus on the heading, so that readers of the screen know where they are. */
 function settle(place) {
   const heading = place.querySelector("h1");
   if (!heading) return;
-  document.title = `${heading.textContent} · Multiring`;
+  document.title = `${heading.textContent} · ${title}`;
   if (settle.before) heading.focus({ preventScroll: true });
   if (settle.before) say(heading.textContent);
   settle.before = true;
@@ -79,14 +87,29 @@ function settle(place) {
 
 function follow(event) {
   const anchor = event.target.closest?.("a[href]");
-  const isOurs = anchor && anchor.origin === location.origin && !anchor.target && !anchor.hasAttribute("download") && !anchor.pathname.startsWith("/api");
-  if (!isOurs || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey || event.defaultPrevented) return;
+  const isOurs =
+    anchor &&
+    anchor.origin === location.origin &&
+    !anchor.target &&
+    !anchor.hasAttribute("download") &&
+    !anchor.pathname.startsWith("/api");
+  if (
+    !isOurs ||
+    event.button ||
+    event.ctrlKey ||
+    event.metaKey ||
+    event.shiftKey ||
+    event.altKey ||
+    event.defaultPrevented
+  )
+    return;
   if (anchor.hash && anchor.pathname === location.pathname) return;
   event.preventDefault();
   go(anchor.pathname + anchor.search);
 }
 
 let user = null;
+let title = "Multiring"; // as the owner calls this console
 
 async function begin() {
   whenSignedOut(toLogIn);
@@ -94,13 +117,28 @@ async function begin() {
     const there = await session.get();
     useToken(there.csrf);
     user = there.user;
-    user.may = (role) => ["viewer", "editor", "owner"].indexOf(user.role) >= ["viewer", "editor", "owner"].indexOf(role);
+    user.may = (role) =>
+      ["viewer", "editor", "owner"].indexOf(user.role) >= ["viewer", "editor", "owner"].indexOf(role);
   } catch (problem) {
-    if (problem.status === 401) { toLogIn(); return; }
-    fill(document.getElementById("app"), h("main", { id: "main", class: "gate" }, failed(problem, () => location.reload())));
+    if (problem.status === 401) {
+      toLogIn();
+      return;
+    }
+    fill(
+      document.getElementById("app"),
+      h(
+        "main",
+        { id: "main", class: "gate" },
+        failed(problem, () => location.reload()),
+      ),
+    );
     return;
   }
-  fill(document.getElementById("app"), shell(user, go));
+  title = await service.settings().then(
+    ({ settings }) => settings.find((each) => each.name === "title")?.value || title,
+    () => title,
+  );
+  fill(document.getElementById("app"), shell(user, go, title));
   document.addEventListener("click", follow);
   window.addEventListener("popstate", show);
   if (location.pathname === "/") await go("/calls", { replace: true });

@@ -24,7 +24,12 @@ export function clock(microseconds) {
   return hours ? `${hours}:${pad(minutes)}:${pad(seconds % 60)}` : `${minutes}:${pad(seconds % 60)}`;
 }
 
-const time = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+const time = new Intl.DateTimeFormat(undefined, {
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+  hourCycle: "h23",
+});
 const minute = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 const day = new Intl.DateTimeFormat(undefined, { weekday: "short", day: "numeric", month: "short" });
 const dayOfYear = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", year: "numeric" });
@@ -38,7 +43,8 @@ export function moment(at, now = Date.now()) {
   const then = new Date(at / 1000);
   const today = new Date(now);
   if (then.toDateString() === today.toDateString()) return `Today, ${minute.format(then)}`;
-  if (then.toDateString() === new Date(now - 86_400_000).toDateString()) return `Yesterday, ${minute.format(then)}`;
+  if (then.toDateString() === new Date(now - 86_400_000).toDateString())
+    return `Yesterday, ${minute.format(then)}`;
   return `${then.getFullYear() === today.getFullYear() ? day.format(then) : dayOfYear.format(then)}, ${minute.format(then)}`;
 }
 
@@ -54,7 +60,8 @@ export function offset(at, start) {
 }
 
 export const percent = (part, all) => (all ? `${Math.round((part / all) * 100)} %` : "–");
-export const count = (number, one, many = `${one}s`) => `${number.toLocaleString()} ${number === 1 ? one : many}`;
+export const count = (number, one, many = `${one}s`) =>
+  `${number.toLocaleString()} ${number === 1 ? one : many}`;
 
 /** Words joined as in a sentence: a, b and c. */
 export function joined(words) {
@@ -64,22 +71,39 @@ export function joined(words) {
 // What the chips of the log say: status → [word, tone, what it means].
 export const STATUSES = {
   answered: ["Answered", "good", "A recipient took the call and was connected."],
-  missed: ["Missed", "bad", "The caller waited to the end, and nobody took the call: no answer, busy, declined or not reachable."],
+  missed: [
+    "Missed",
+    "bad",
+    "The caller waited to the end, and nobody took the call: no answer, busy, declined or not reachable.",
+  ],
   abandoned: ["Abandoned", "wait", "The caller hung up while it rang, before anybody had answered."],
   voicemail: ["Voicemail", "violet", "The caller left a message."],
-  problem: ["Problem", "bad", "The call could not be handled: refused, failed, or the service was ended in the middle of it."],
+  problem: [
+    "Problem",
+    "bad",
+    "The call could not be handled: refused, failed, or the service was ended in the middle of it.",
+  ],
   served: ["Served", "accent", "The call flow itself spoke to the caller; nobody was to be rung."],
   running: ["Running", "accent", "The call is still going on."],
 };
 
 const STATUS_OF = {
-  answered: "answered", abandoned: "abandoned", busy: "missed", declined: "missed", "no answer": "missed",
-  "not reachable": "missed", voicemail: "voicemail", served: "served", failed: "problem", refused: "problem", interrupted: "problem",
+  answered: "answered",
+  abandoned: "abandoned",
+  busy: "missed",
+  declined: "missed",
+  "no answer": "missed",
+  "not reachable": "missed",
+  voicemail: "voicemail",
+  served: "served",
+  failed: "problem",
+  refused: "problem",
+  interrupted: "problem",
 };
 
 /** The chip that a call belongs under. */
 export function statusOf(call) {
-  return call.status_word ?? (call.outcome ? STATUS_OF[call.outcome] ?? "problem" : "running");
+  return call.status_word ?? (call.outcome ? (STATUS_OF[call.outcome] ?? "problem") : "running");
 }
 
 // The lamp of a recipient: outcome → [tone, word].
@@ -104,15 +128,24 @@ const LAMPS = {
 
 /** How a recipient's lamp shines: [tone, word]. Tones: wait rings, good talks, bad could not, mute stopped, off. */
 export function lampOf(recipient) {
-  if (recipient.outcome && recipient.outcome !== "answered") return LAMPS[recipient.outcome] ?? ["mute", recipient.outcome];
+  if (recipient.outcome && recipient.outcome !== "answered")
+    return LAMPS[recipient.outcome] ?? ["mute", recipient.outcome];
   if (recipient.state === "ended") return ["mute", recipient.outcome === "answered" ? "Hung up" : "Ended"];
   if (recipient.state === "asked") return ["ask", "Asked to press 1"];
-  if (recipient.state === "answered" || recipient.answered_at || recipient.outcome === "answered") return ["good", "Answered"];
+  if (recipient.state === "answered" || recipient.answered_at || recipient.outcome === "answered")
+    return ["good", "Answered"];
   if (recipient.state === "ringing" || recipient.ringing_at) return ["wait", "Ringing"];
   return ["call", "Calling"];
 }
 
 /** The first letters of a name, for its round picture. */
 export function initials(name) {
-  return name.split(/[\s._-]+/).filter(Boolean).slice(0, 2).map((word) => word[0].toUpperCase()).join("") || "?";
+  return (
+    name
+      .split(/[\s._-]+/)
+      .filter(Boolean)
+      .slice(0, 2)
+      .map((word) => word[0].toUpperCase())
+      .join("") || "?"
+  );
 }

@@ -48,6 +48,8 @@ def test_a_closed_host_that_does_not(rule: str) -> None:
     "-A INPUT -p udp ! --dport 20000:29999 -j ACCEPT",
     "-A INPUT -p udp -m udp --dport media -j ACCEPT",
     "-A INPUT -i eth0 -p udp -j ACCEPT",
+    "-A INPUT -f -p udp -j ACCEPT",
+    "-A INPUT -p udp -m limit --limit 5/sec ! -f -j ACCEPT",
 ])  # fmt: skip
 def test_what_cannot_be_known_is_a_doubt(rule: str) -> None:
     (stopped,) = found(rule, policy="DROP")

@@ -17,7 +17,13 @@ export function titleOf(name) {
 
 /** The name that a step is kept under, of what a person wrote. */
 export function nameOf(title) {
-  return title.normalize("NFKD").replace(/[\u0300-\u036f]/g, "").toLowerCase().replace(/[^a-z0-9_]+/g, "-").replace(/^-+|-+$/g, "").slice(0, 32);
+  return title
+    .normalize("NFKD")
+    .replace(/[\u0300-\u036f]/g, "")
+    .toLowerCase()
+    .replace(/[^a-z0-9_]+/g, "-")
+    .replace(/^-+|-+$/g, "")
+    .slice(0, 32);
 }
 
 export function kindOf(flow, name) {
@@ -32,7 +38,14 @@ export const keyOf = (flow, name) => `${kindOf(flow, name)}.${name}`;
  *  they lead (beneath the step), where that is, and what happens where nothing is written. */
 export function exitsOf(flow, name) {
   const step = stepOf(flow, name);
-  const plain = (exit, title, otherwise = "") => ({ exit, title, setting: exit, to: step[exit] ?? "", otherwise, lead: (to) => lead(step, exit, to, otherwise) });
+  const plain = (exit, title, otherwise = "") => ({
+    exit,
+    title,
+    setting: exit,
+    to: step[exit] ?? "",
+    otherwise,
+    lead: (to) => lead(step, exit, to, otherwise),
+  });
   switch (kindOf(flow, name)) {
     case "dial":
       return [
@@ -40,25 +53,50 @@ export function exitsOf(flow, name) {
         plain("all_busy_or_declined", "All busy or declined", "as when nobody answered"),
         plain("answered", "Answered, then the recipient hangs up", "the call ends"),
       ];
-    case "play": return [plain("played", "Then")];
+    case "play":
+      return [plain("played", "Then")];
     case "menu":
       return [
-        ...Object.keys(step.choices ?? {}).sort().map((digit) => ({ exit: digit, title: `Pressed ${digit}`, digit, setting: `choices.${digit}`, to: step.choices[digit], otherwise: "", lead: (to) => { step.choices[digit] = to; } })),
+        ...Object.keys(step.choices ?? {})
+          .sort()
+          .map((digit) => ({
+            exit: digit,
+            title: `Pressed ${digit}`,
+            digit,
+            setting: `choices.${digit}`,
+            to: step.choices[digit],
+            otherwise: "",
+            lead: (to) => {
+              step.choices[digit] = to;
+            },
+          })),
         plain("no_choice", "Pressed nothing on offer"),
       ];
     case "schedule":
       return [
-        ...(step.branches ?? []).map((branch, index) => ({ exit: branch.name, title: branch.name || `Hours ${index + 1}`, setting: `branches.${index}.then`, to: branch.then ?? "", otherwise: "", lead: (to) => { branch.then = to; } })),
+        ...(step.branches ?? []).map((branch, index) => ({
+          exit: branch.name,
+          title: branch.name || `Hours ${index + 1}`,
+          setting: `branches.${index}.then`,
+          to: branch.then ?? "",
+          otherwise: "",
+          lead: (to) => {
+            branch.then = to;
+          },
+        })),
         plain("holiday", "On a holiday", "as at any other time"),
         plain("otherwise", "At any other time"),
       ];
-    case "voicemail": return [plain("recorded", "After the message", "the call ends")];
-    default: return [];
+    case "voicemail":
+      return [plain("recorded", "After the message", "the call ends")];
+    default:
+      return [];
   }
 }
 
 function lead(step, exit, to, otherwise) {
-  if (!to && otherwise) delete step[exit]; else step[exit] = to;
+  if (!to && otherwise) delete step[exit];
+  else step[exit] = to;
 }
 
 /** Where an exit leads to in the end: the step, or "" where the call ends (or nowhere, if it must be written). */
@@ -87,14 +125,33 @@ const STARTS = {
   dial: () => ({ mode: "everyone", recipients: [freshRecipient()], nobody_answered: "" }),
   play: () => ({ prompt: { say: "Thank you for calling." }, played: "" }),
   menu: () => ({ prompt: { say: "For sales, press 1." }, choices: { 1: "" }, no_choice: "" }),
-  schedule: (zone) => ({ time_zone: zone, branches: [{ name: "open", hours: { "mon-fri": ["9:00-17:00"] }, then: "" }], otherwise: "" }),
-  voicemail: () => ({ mailbox: "main", greeting: { say: "Nobody can take your call now. Please leave a message after the tone." } }),
+  schedule: (zone) => ({
+    time_zone: zone,
+    branches: [{ name: "open", hours: { "mon-fri": ["9:00-17:00"] }, then: "" }],
+    otherwise: "",
+  }),
+  voicemail: () => ({
+    mailbox: "main",
+    greeting: { say: "Nobody can take your call now. Please leave a message after the tone." },
+  }),
   hang_up: () => ({}),
 };
 
-const NAMES = { dial: "ring", play: "message", menu: "menu", schedule: "hours", voicemail: "voicemail", hang_up: "end" };
+const NAMES = {
+  dial: "ring",
+  play: "message",
+  menu: "menu",
+  schedule: "hours",
+  voicemail: "voicemail",
+  hang_up: "end",
+};
 
-export const freshRecipient = (trunk = "") => ({ name: "", type: "sip", destination: "", ...(trunk && { trunk }) });
+export const freshRecipient = (trunk = "") => ({
+  name: "",
+  type: "sip",
+  destination: "",
+  ...(trunk && { trunk }),
+});
 
 /** Adds a step of a kind; gives its name. zone: the time zone of a schedule. */
 export function add(flow, kind, zone = "UTC") {
@@ -116,7 +173,9 @@ export function rename(flow, name, title) {
   const wanted = nameOf(title);
   if (!wanted || wanted === name || namesOf(flow).includes(wanted)) return name;
   const kind = kindOf(flow, name);
-  flow[kind] = Object.fromEntries(Object.entries(flow[kind]).map(([key, step]) => [key === name ? wanted : key, step]));
+  flow[kind] = Object.fromEntries(
+    Object.entries(flow[kind]).map(([key, step]) => [key === name ? wanted : key, step]),
+  );
   redirect(flow, name, wanted);
   return wanted;
 }
@@ -129,12 +188,17 @@ export function remove(flow, name) {
 
 function redirect(flow, from, to) {
   if (flow.first === from) flow.first = to || namesOf(flow)[0] || "";
-  for (const each of namesOf(flow)) for (const exit of exitsOf(flow, each)) if (exit.to === from) exit.lead(to);
+  for (const each of namesOf(flow))
+    for (const exit of exitsOf(flow, each)) if (exit.to === from) exit.lead(to);
 }
 
 /** A flow to begin with: ring somebody, then hang up. */
 export function starter() {
-  return { first: "ring", dial: { ring: { ...STARTS.dial(), nobody_answered: "end" } }, hang_up: { end: {} } };
+  return {
+    first: "ring",
+    dial: { ring: { ...STARTS.dial(), nobody_answered: "end" } },
+    hang_up: { end: {} },
+  };
 }
 
 /** What a step does, in a few words, until the server has said it. */
@@ -143,14 +207,25 @@ export function does(flow, name) {
   switch (kindOf(flow, name)) {
     case "dial": {
       const people = (step.recipients ?? []).filter((each) => each.enabled !== false).length;
-      const way = { one: "one recipient", everyone: `${people} at once`, turns: `${people} in turns` }[step.mode ?? "everyone"];
+      const way = { one: "one recipient", everyone: `${people} at once`, turns: `${people} in turns` }[
+        step.mode ?? "everyone"
+      ];
       return `Rings ${way}, ${step.ring_time ?? 30} s`;
     }
-    case "play": return heard(step.prompt);
-    case "menu": return `Offers ${Object.keys(step.choices ?? {}).sort().join(", ") || "no digit yet"}`;
-    case "schedule": return (step.branches ?? []).map((branch) => branch.name).join(", ");
-    case "voicemail": return `Records for ${step.mailbox || "…"}`;
-    default: return step.status ? `With ${step.status}` : "Ends the call";
+    case "play":
+      return heard(step.prompt);
+    case "menu":
+      return `Offers ${
+        Object.keys(step.choices ?? {})
+          .sort()
+          .join(", ") || "no digit yet"
+      }`;
+    case "schedule":
+      return (step.branches ?? []).map((branch) => branch.name).join(", ");
+    case "voicemail":
+      return `Records for ${step.mailbox || "…"}`;
+    default:
+      return step.status ? `With ${step.status}` : "Ends the call";
   }
 }
 

@@ -10,9 +10,12 @@ import { freshRecipient } from "./model.js";
 /** key: of the list, "dial.team.recipients". */
 export function recipientRows({ step, key, words, changed, user }) {
   const list = h("ol", { class: "rows" });
-  const opened = new Set();  // recipients whose "More" is open, over a drawing
+  const opened = new Set(); // recipients whose "More" is open, over a drawing
   const draw = (focus) => {
-    fill(list, step.recipients.map((each, index) => row(each, index)));
+    fill(
+      list,
+      step.recipients.map((each, index) => row(each, index)),
+    );
     if (focus) list.querySelector(focus)?.focus();
   };
   const moved = (from, to) => {
@@ -36,71 +39,269 @@ export function recipientRows({ step, key, words, changed, user }) {
 
   function row(recipient, index) {
     const own = `${key}.${index}`;
-    const element = h("li", { class: `recipient ${recipient.enabled === false ? "is-off" : ""}`, data: { row: index } });
+    const element = h("li", {
+      class: `recipient ${recipient.enabled === false ? "is-off" : ""}`,
+      data: { row: index },
+    });
     const names = freshId("known");
     const set = (setting, value, absent) => {
-      if (value === absent) delete recipient[setting]; else recipient[setting] = value;
+      if (value === absent) delete recipient[setting];
+      else recipient[setting] = value;
       changed();
     };
     const who = `recipient ${index + 1}`;
-    const destination = field({ label: `Destination of ${who}`, hideLabel: true, key: `${own}.destination`, value: recipient.destination, placeholder: recipient.type === "phone" ? "+1 555 0102" : "sip:ana@192.0.2.7", inputmode: recipient.type === "phone" ? "tel" : "text", autocapitalize: "none", spellcheck: "false", onInput: (value) => { recipient.destination = value; changed(); } });
-    const name = field({ label: `Name of ${who}`, hideLabel: true, key: `${own}.name`, value: recipient.name, placeholder: "Name", list: names, autocomplete: "off", onInput: (value) => { recipient.name = value; known(value); call(); changed(); } });
+    const destination = field({
+      label: `Destination of ${who}`,
+      hideLabel: true,
+      key: `${own}.destination`,
+      value: recipient.destination,
+      placeholder: recipient.type === "phone" ? "+1 555 0102" : "sip:ana@192.0.2.7",
+      inputmode: recipient.type === "phone" ? "tel" : "text",
+      autocapitalize: "none",
+      spellcheck: "false",
+      onInput: (value) => {
+        recipient.destination = value;
+        changed();
+      },
+    });
+    const name = field({
+      label: `Name of ${who}`,
+      hideLabel: true,
+      key: `${own}.name`,
+      value: recipient.name,
+      placeholder: "Name",
+      list: names,
+      autocomplete: "off",
+      onInput: (value) => {
+        recipient.name = value;
+        known(value);
+        call();
+        changed();
+      },
+    });
     const known = (value) => {
       const found = words.recipients.find((each) => each.name === value);
       if (!found || recipient.destination) return;
-      for (const setting of ["type", "destination", "trunk", "extension"]) if (found[setting]) recipient[setting] = found[setting];
+      for (const setting of ["type", "destination", "trunk", "extension"])
+        if (found[setting]) recipient[setting] = found[setting];
       draw(`[data-row="${index}"] [data-more]`);
     };
-    const type = select({ label: `Type of ${who}`, hideLabel: true, key: `${own}.type`, value: recipient.type ?? "sip", options: [["sip", "SIP"], ["phone", "Phone"]], onChange: (value) => {
-      recipient.type = value;
-      if (value === "phone" && !recipient.trunk && words.trunks.length) recipient.trunk = words.trunks[0];
-      if (value === "sip") delete recipient.trunk;
-      draw(`[data-row="${index}"] select`);
-      changed();
-    } });
-    const extension = field({ label: `Extension of ${who}`, hideLabel: true, key: `${own}.extension`, value: recipient.extension ?? "", placeholder: "Ext.", title: "Digits sent once the line has answered; each w waits for half a second", onInput: (value) => set("extension", value, "") });
+    const type = select({
+      label: `Type of ${who}`,
+      hideLabel: true,
+      key: `${own}.type`,
+      value: recipient.type ?? "sip",
+      options: [
+        ["sip", "SIP"],
+        ["phone", "Phone"],
+      ],
+      onChange: (value) => {
+        recipient.type = value;
+        if (value === "phone" && !recipient.trunk && words.trunks.length) recipient.trunk = words.trunks[0];
+        if (value === "sip") delete recipient.trunk;
+        draw(`[data-row="${index}"] select`);
+        changed();
+      },
+    });
+    const extension = field({
+      label: `Extension of ${who}`,
+      hideLabel: true,
+      key: `${own}.extension`,
+      value: recipient.extension ?? "",
+      placeholder: "Ext.",
+      title: "Digits sent once the line has answered; each w waits for half a second",
+      onInput: (value) => set("extension", value, ""),
+    });
     /** Buttons are called by the name that the recipient has now. */
     const call = () => {
-      for (const each of element.querySelectorAll("[data-called]")) each.setAttribute("aria-label", each.dataset.called.replace("…", recipient.name || who));
+      for (const each of element.querySelectorAll("[data-called]"))
+        each.setAttribute("aria-label", each.dataset.called.replace("…", recipient.name || who));
     };
-    const figures = words.recipients.find((each) => each.destination && each.destination === recipient.destination)?.figures;
-    fill(element,
-      h("button", { class: "grip", type: "button", data: { grip: index, called: "Move …: arrow keys up and down" },  title: "Drag, or press the arrow keys", on: { keydown: (event) => byKey(event, index), pointerdown: (event) => drag(event, element) } }, icon("grip")),
-      h("div", { class: "cell-name" }, name, h("datalist", { id: names }, words.recipients.map((each) => h("option", { value: each.name })))),
-      h("div", { class: "cell-type" }, type), h("div", { class: "cell-destination" }, destination), h("div", { class: "cell-extension" }, extension),
-      h("div", { class: "cell-tools" }, moreButton(recipient, element), h("button", { class: "button plain square small", type: "button", disabled: step.recipients.length < 2, data: { called: "Take … off the list" }, title: "Take off the list", on: { click: () => drop(index) } }, icon("bin"))),
+    const figures = words.recipients.find(
+      (each) => each.destination && each.destination === recipient.destination,
+    )?.figures;
+    fill(
+      element,
+      h(
+        "button",
+        {
+          class: "grip",
+          type: "button",
+          data: { grip: index, called: "Move …: arrow keys up and down" },
+          title: "Drag, or press the arrow keys",
+          on: { keydown: (event) => byKey(event, index), pointerdown: (event) => drag(event, element) },
+        },
+        icon("grip"),
+      ),
+      h(
+        "div",
+        { class: "cell-name" },
+        name,
+        h(
+          "datalist",
+          { id: names },
+          words.recipients.map((each) => h("option", { value: each.name })),
+        ),
+      ),
+      h("div", { class: "cell-type" }, type),
+      h("div", { class: "cell-destination" }, destination),
+      h("div", { class: "cell-extension" }, extension),
+      h(
+        "div",
+        { class: "cell-tools" },
+        moreButton(recipient, element),
+        h(
+          "button",
+          {
+            class: "button plain square small",
+            type: "button",
+            disabled: step.recipients.length < 2,
+            data: { called: "Take … off the list" },
+            title: "Take off the list",
+            on: { click: () => drop(index) },
+          },
+          icon("bin"),
+        ),
+      ),
       h("div", { class: "cell-notes" }, notes(recipient, figures), place(own)),
-      more(recipient, index, own, set, draw));
+      more(recipient, index, own, set, draw),
+    );
     call();
     return element;
   }
 
   function moreButton(recipient, element) {
-    const button = h("button", { class: "button small", type: "button", data: { more: "", called: "More about …" }, "aria-expanded": String(opened.has(recipient)), on: { click: () => {
-      const isOpen = !opened.has(recipient);
-      if (isOpen) opened.add(recipient); else opened.delete(recipient);
-      element.querySelector(".recipient-more").hidden = !isOpen;
-      button.setAttribute("aria-expanded", String(isOpen));
-    } } }, "More", icon("chevron"));
+    const button = h(
+      "button",
+      {
+        class: "button small",
+        type: "button",
+        data: { more: "", called: "More about …" },
+        "aria-expanded": String(opened.has(recipient)),
+        on: {
+          click: () => {
+            const isOpen = !opened.has(recipient);
+            if (isOpen) opened.add(recipient);
+            else opened.delete(recipient);
+            element.querySelector(".recipient-more").hidden = !isOpen;
+            button.setAttribute("aria-expanded", String(isOpen));
+          },
+        },
+      },
+      "More",
+      icon("chevron"),
+    );
     return button;
   }
 
   function more(recipient, index, own, set, redraw) {
     const pressOne = recipient.press_one === undefined ? "" : String(recipient.press_one);
     const isPhone = recipient.type === "phone";
-    return h("div", { class: "recipient-more", hidden: !opened.has(recipient) },
-      seconds({ label: "Start after", key: `${own}.start_after`, value: recipient.start_after ?? 0, placeholder: "0", onSeconds: (value) => set("start_after", value, 0), hint: "Joins later than the others." }),
-      seconds({ label: "Stop after", key: `${own}.stop_after`, value: recipient.stop_after ?? 0, placeholder: "end", onSeconds: (value) => set("stop_after", value, 0), hint: "Empty rings to the end." }),
-      select({ label: "Press 1", key: `${own}.press_one`, value: pressOne, options: [["", `As the step (${step.press_one ? "on" : "off"})`], ["true", "Must press 1"], ["false", "Need not"]], onChange: (value) => set("press_one", value === "" ? undefined : value === "true", undefined), hint: "Keeps voicemail from answering." }),
-      seconds({ label: "Own voicemail answers at", key: `${own}.voicemail_after`, value: recipient.voicemail_after ?? 0, placeholder: "not known", onSeconds: (value) => set("voicemail_after", value, 0), hint: "Only the check looks at it." }),
-      isPhone || recipient.trunk ? select({ label: "Trunk", key: `${own}.trunk`, value: recipient.trunk ?? "", options: [["", "None"], ...words.trunks.map((each) => [each, each])], onChange: (value) => set("trunk", value, "") }) : null,
-      seconds({ label: "Give up without a reply", key: `${own}.unreachable_after`, value: recipient.unreachable_after ?? 4, absent: null, placeholder: "4", onSeconds: (value) => set("unreachable_after", value ?? 4, 4) }),
-      h("div", { class: "row tight wide-cell" },
-        toggle({ label: "On: rings with the others", value: recipient.enabled !== false, onChange: (value) => { set("enabled", value, true); redraw(`[data-row="${index}"] [role=switch]`); } }),
-        user.may("editor") ? h("button", { class: "button small", type: "button", on: { click: () => ringTest(recipient) } }, icon("ring"), "Ring test") : null,
-        h("span", { class: "row tight" },
-          h("button", { class: "button plain square small", type: "button", disabled: index === 0, "aria-label": "Move up", title: "Move up", on: { click: () => moved(index, index - 1) } }, icon("up")),
-          h("button", { class: "button plain square small", type: "button", disabled: index === step.recipients.length - 1, "aria-label": "Move down", title: "Move down", on: { click: () => moved(index, index + 1) } }, icon("down")))));
+    return h(
+      "div",
+      { class: "recipient-more", hidden: !opened.has(recipient) },
+      seconds({
+        label: "Start after",
+        key: `${own}.start_after`,
+        value: recipient.start_after ?? 0,
+        placeholder: "0",
+        onSeconds: (value) => set("start_after", value, 0),
+        hint: "Joins later than the others.",
+      }),
+      seconds({
+        label: "Stop after",
+        key: `${own}.stop_after`,
+        value: recipient.stop_after ?? 0,
+        placeholder: "end",
+        onSeconds: (value) => set("stop_after", value, 0),
+        hint: "Empty rings to the end.",
+      }),
+      select({
+        label: "Press 1",
+        key: `${own}.press_one`,
+        value: pressOne,
+        options: [
+          ["", `As the step (${step.press_one ? "on" : "off"})`],
+          ["true", "Must press 1"],
+          ["false", "Need not"],
+        ],
+        onChange: (value) => set("press_one", value === "" ? undefined : value === "true", undefined),
+        hint: "Keeps voicemail from answering.",
+      }),
+      seconds({
+        label: "Own voicemail answers at",
+        key: `${own}.voicemail_after`,
+        value: recipient.voicemail_after ?? 0,
+        placeholder: "not known",
+        onSeconds: (value) => set("voicemail_after", value, 0),
+        hint: "Only the check looks at it.",
+      }),
+      isPhone || recipient.trunk
+        ? select({
+            label: "Trunk",
+            key: `${own}.trunk`,
+            value: recipient.trunk ?? "",
+            options: [["", "None"], ...words.trunks.map((each) => [each, each])],
+            onChange: (value) => set("trunk", value, ""),
+          })
+        : null,
+      seconds({
+        label: "Give up without a reply",
+        key: `${own}.unreachable_after`,
+        value: recipient.unreachable_after ?? 4,
+        absent: null,
+        placeholder: "4",
+        onSeconds: (value) => set("unreachable_after", value ?? 4, 4),
+      }),
+      h(
+        "div",
+        { class: "row tight wide-cell" },
+        toggle({
+          label: "On: rings with the others",
+          value: recipient.enabled !== false,
+          onChange: (value) => {
+            set("enabled", value, true);
+            redraw(`[data-row="${index}"] [role=switch]`);
+          },
+        }),
+        user.may("editor")
+          ? h(
+              "button",
+              { class: "button small", type: "button", on: { click: () => ringTest(recipient) } },
+              icon("ring"),
+              "Ring test",
+            )
+          : null,
+        h(
+          "span",
+          { class: "row tight" },
+          h(
+            "button",
+            {
+              class: "button plain square small",
+              type: "button",
+              disabled: index === 0,
+              "aria-label": "Move up",
+              title: "Move up",
+              on: { click: () => moved(index, index - 1) },
+            },
+            icon("up"),
+          ),
+          h(
+            "button",
+            {
+              class: "button plain square small",
+              type: "button",
+              disabled: index === step.recipients.length - 1,
+              "aria-label": "Move down",
+              title: "Move down",
+              on: { click: () => moved(index, index + 1) },
+            },
+            icon("down"),
+          ),
+        ),
+      ),
+    );
   }
 
   function byKey(event, index) {
@@ -118,26 +319,58 @@ export function recipientRows({ step, key, words, changed, user }) {
     element.classList.add("is-dragged");
     const from = [...list.children].indexOf(element);
     const move = ({ clientY }) => {
-      const after = [...list.children].filter((each) => each !== element).find((each) => {
-        const box = each.getBoundingClientRect();
-        return clientY < box.top + box.height / 2;
-      });
+      const after = [...list.children]
+        .filter((each) => each !== element)
+        .find((each) => {
+          const box = each.getBoundingClientRect();
+          return clientY < box.top + box.height / 2;
+        });
       if (after !== element.nextElementSibling) list.insertBefore(element, after ?? null);
     };
     const end = () => {
       // The row is taken out and put in again as it moves, which ends any capture: so the window listens.
-      for (const [name, listener] of [["pointermove", move], ["pointerup", end], ["pointercancel", end]]) window.removeEventListener(name, listener);
+      for (const [name, listener] of [
+        ["pointermove", move],
+        ["pointerup", end],
+        ["pointercancel", end],
+      ])
+        window.removeEventListener(name, listener);
       element.classList.remove("is-dragged");
       moved(from, [...list.children].indexOf(element));
     };
-    for (const [name, listener] of [["pointermove", move], ["pointerup", end], ["pointercancel", end]]) window.addEventListener(name, listener);
+    for (const [name, listener] of [
+      ["pointermove", move],
+      ["pointerup", end],
+      ["pointercancel", end],
+    ])
+      window.addEventListener(name, listener);
   }
 
   draw();
-  return { redraw: draw, element: h("div", { class: "stack tight" },
-    h("div", { class: "recipient recipient-headings", "aria-hidden": "true" }, ["", "Name", "Type", "Destination", "Extension", ""].map((text) => h("span", {}, text))),
-    list, place(key),
-    h("div", {}, h("button", { class: "button", type: "button", data: { add: "recipient" }, on: { click: add } }, icon("plus"), "Add recipient"))) };
+  return {
+    redraw: draw,
+    element: h(
+      "div",
+      { class: "stack tight" },
+      h(
+        "div",
+        { class: "recipient recipient-headings", "aria-hidden": "true" },
+        ["", "Name", "Type", "Destination", "Extension", ""].map((text) => h("span", {}, text)),
+      ),
+      list,
+      place(key),
+      h(
+        "div",
+        {},
+        h(
+          "button",
+          { class: "button", type: "button", data: { add: "recipient" }, on: { click: add } },
+          icon("plus"),
+          "Add recipient",
+        ),
+      ),
+    ),
+  };
 }
 
 function notes(recipient, figures) {
@@ -146,33 +379,82 @@ function notes(recipient, figures) {
   if (recipient.start_after) words.push(h("span", { class: "chip" }, `starts at ${recipient.start_after} s`));
   if (recipient.stop_after) words.push(h("span", { class: "chip" }, `stops at ${recipient.stop_after} s`));
   if (recipient.press_one) words.push(h("span", { class: "chip" }, "must press 1"));
-  if (recipient.type === "phone" && recipient.trunk) words.push(h("span", { class: "chip" }, `through ${recipient.trunk}`));
+  if (recipient.type === "phone" && recipient.trunk)
+    words.push(h("span", { class: "chip" }, `through ${recipient.trunk}`));
   const suspicion = figures?.probably_voicemail;
-  if (suspicion) words.push(h("span", { class: "chip wait", title: `${suspicion.answers} of ${suspicion.of} answers came after the same interval` }, icon("voicemail"), `probably voicemail (${suspicion.after < 1_500_000 ? "at once" : `${Math.round(suspicion.after / 1e6)} s`})`));
-  else if (figures?.offered) words.push(h("span", { class: "chip" }, `answered ${figures.answered} of ${figures.offered} in 30 days`));
+  if (suspicion)
+    words.push(
+      h(
+        "span",
+        {
+          class: "chip wait",
+          title: `${suspicion.answers} of ${suspicion.of} answers came after the same interval`,
+        },
+        icon("voicemail"),
+        `probably voicemail (${suspicion.after < 1_500_000 ? "at once" : `${Math.round(suspicion.after / 1e6)} s`})`,
+      ),
+    );
+  else if (figures?.offered)
+    words.push(h("span", { class: "chip" }, `answered ${figures.answered} of ${figures.offered} in 30 days`));
   return words.length ? h("div", { class: "row tight" }, words) : null;
 }
 
 /** Rings one recipient now, and says what came of it once it is over. */
 async function ringTest(recipient) {
-  const body = h("div", { class: "stack", "aria-live": "polite" }, h("p", {}, `${recipient.name || recipient.destination} rings now. Answer the phone, and press 1 if you can hear the voice.`));
+  const body = h(
+    "div",
+    { class: "stack", "aria-live": "polite" },
+    h(
+      "p",
+      {},
+      `${recipient.name || recipient.destination} rings now. Answer the phone, and press 1 if you can hear the voice.`,
+    ),
+  );
   let isOpen = true;
-  dialog({ title: `Ring test: ${recipient.name || recipient.destination}`, size: "narrow", body, onClose: () => { isOpen = false; } });
+  dialog({
+    title: `Ring test: ${recipient.name || recipient.destination}`,
+    size: "narrow",
+    body,
+    onClose: () => {
+      isOpen = false;
+    },
+  });
   try {
     const { call } = await service.ringTest(recipient);
     let report = await service.ringTested(call);
     while (isOpen && !report.outcome) {
-      await new Promise((resume) => { setTimeout(resume, RING_TEST_LOOK); });
+      await new Promise((resume) => {
+        setTimeout(resume, RING_TEST_LOOK);
+      });
       report = await service.ringTested(call);
     }
-    fill(body, h("p", { class: "sentence" }, report.sentence), h("dl", { class: "facts" }, REPORT.flatMap(([key, name, told]) => (report[key] === null || report[key] === undefined || report[key] === "" ? [] : [h("dt", {}, name), h("dd", {}, told(report[key]))]))),
-      h("p", {}, h("a", { href: `/calls/${encodeURIComponent(call)}` }, "See the whole call")));
-  } catch (problem) { fill(body, h("p", { class: "remark error" }, problem.message)); }
+    fill(
+      body,
+      h("p", { class: "sentence" }, report.sentence),
+      h(
+        "dl",
+        { class: "facts" },
+        REPORT.flatMap(([key, name, told]) =>
+          report[key] === null || report[key] === undefined || report[key] === ""
+            ? []
+            : [h("dt", {}, name), h("dd", {}, told(report[key]))],
+        ),
+      ),
+      h("p", {}, h("a", { href: `/calls/${encodeURIComponent(call)}` }, "See the whole call")),
+    );
+  } catch (problem) {
+    fill(body, h("p", { class: "remark error" }, problem.message));
+  }
 }
 
-const RING_TEST_LOOK = 700;  // milliseconds between two looks at how far it is
+const RING_TEST_LOOK = 700; // milliseconds between two looks at how far it is
 const milliseconds = (value) => `after ${value.toLocaleString()} ms`;
 const REPORT = [
-  ["rang_after", "Rang", milliseconds], ["answered_after", "Answered", milliseconds], ["pressed_after", "Pressed 1", milliseconds],
-  ["codec", "Codec", String], ["shown", "Number shown", String], ["asserted", "Number asserted", String], ["keys", "Digits come as", String],
+  ["rang_after", "Rang", milliseconds],
+  ["answered_after", "Answered", milliseconds],
+  ["pressed_after", "Pressed 1", milliseconds],
+  ["codec", "Codec", String],
+  ["shown", "Number shown", String],
+  ["asserted", "Number asserted", String],
+  ["keys", "Digits come as", String],
 ];

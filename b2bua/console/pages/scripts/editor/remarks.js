@@ -13,12 +13,18 @@ const IN_OUR_WORDS = [
   [/^Install espeak-ng, or write play = .*$/, "Install espeak-ng on this machine, or play a file."],
   [/^Write caller_id = "tracking"\.$/, "Show the number dialled instead."],
   [/^Name one of: .*$/, "Choose where it leads."],
-  [/^Write "everyone" or "turns", or turn the others off\.$/, "Choose “Everyone at once” or “Take turns”, or turn the others off."],
+  [
+    /^Write "everyone" or "turns", or turn the others off\.$/,
+    "Choose “Everyone at once” or “Take turns”, or turn the others off.",
+  ],
   [/^Set stop_after = ([\d.]+) for (.+), or press_one = true\.$/, "Stop $2 at $1 s, or ask for a key press."],
 ];
 
-const said = (text) => IN_OUR_WORDS.reduce((words, [pattern, ours]) => words.replace(pattern, ours), text ?? "")
-  .replaceAll("ring_time", "the ring time").replaceAll("stop_after", "“Stop after”").replaceAll("start_after", "“Start after”");
+const said = (text) =>
+  IN_OUR_WORDS.reduce((words, [pattern, ours]) => words.replace(pattern, ours), text ?? "")
+    .replaceAll("ring_time", "the ring time")
+    .replaceAll("stop_after", "“Stop after”")
+    .replaceAll("start_after", "“Start after”");
 
 export const inOurWords = (each) => ({ ...each, text: said(each.text), remedy: said(each.remedy) });
 
@@ -36,7 +42,8 @@ export function showRemarks(root, remarks, step, mend) {
     const place = placeOf(places, each.field);
     if (!place) continue;
     place.append(withButtons(inOurWords(each), each, mend));
-    if (each.severity === "error" && place.dataset.remarks === each.field) place.markedInput?.setAttribute("aria-invalid", "true");
+    if (each.severity === "error" && place.dataset.remarks === each.field)
+      place.markedInput?.setAttribute("aria-invalid", "true");
   }
 }
 
@@ -54,9 +61,26 @@ function withButtons(ours, each, mend) {
   const shown = remark(ours);
   const stop = each.remedy?.match(/^Set stop_after = ([\d.]+) for/);
   if (stop && mend) {
-    shown.lastElementChild.append(h("span", { class: "row tight mend" },
-      h("button", { class: "button small", type: "button", on: { click: () => mend(each, { stop_after: Number(stop[1]) }) } }, `Stop at ${stop[1]} s`),
-      h("button", { class: "button small", type: "button", on: { click: () => mend(each, { press_one: true }) } }, "Must press 1")));
+    shown.lastElementChild.append(
+      h(
+        "span",
+        { class: "row tight mend" },
+        h(
+          "button",
+          {
+            class: "button small",
+            type: "button",
+            on: { click: () => mend(each, { stop_after: Number(stop[1]) }) },
+          },
+          `Stop at ${stop[1]} s`,
+        ),
+        h(
+          "button",
+          { class: "button small", type: "button", on: { click: () => mend(each, { press_one: true }) } },
+          "Must press 1",
+        ),
+      ),
+    );
   }
   return shown;
 }

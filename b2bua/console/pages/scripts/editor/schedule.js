@@ -6,23 +6,65 @@ import { field, place } from "../parts/field.js";
 import { question } from "./dial.js";
 
 const DAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
-const NAMES = { mon: "Monday", tue: "Tuesday", wed: "Wednesday", thu: "Thursday", fri: "Friday", sat: "Saturday", sun: "Sunday" };
+const NAMES = {
+  mon: "Monday",
+  tue: "Tuesday",
+  wed: "Wednesday",
+  thu: "Thursday",
+  fri: "Friday",
+  sat: "Saturday",
+  sun: "Sunday",
+};
 
 export function scheduleStep({ step, key, words, changed, now, redraw }) {
   const zones = freshId("zones");
   step.branches ??= [];
   const add = () => {
-    step.branches.push({ name: `hours ${step.branches.length + 1}`, hours: { "mon-fri": ["9:00-17:00"] }, then: "" });
+    step.branches.push({
+      name: `hours ${step.branches.length + 1}`,
+      hours: { "mon-fri": ["9:00-17:00"] },
+      then: "",
+    });
     redraw();
     changed();
   };
   return [
-    question("Whose clock?", now ? `Now: ${now}` : null,
-      h("div", {}, field({ label: "Time zone", key: `${key}.time_zone`, value: step.time_zone ?? "", list: zones, placeholder: "Europe/Berlin", onInput: (value) => { step.time_zone = value.trim(); changed(); }, hint: "Nine is nine on the day after the clocks have changed, too." }),
-        h("datalist", { id: zones }, words.time_zones.map((each) => h("option", { value: each }))))),
-    question("Which hours?", "The first that fit count. Any other time has an exit of its own, below.",
+    question(
+      "Whose clock?",
+      now ? `Now: ${now.replaceAll("otherwise", "any other time")}` : null,
+      h(
+        "div",
+        {},
+        field({
+          label: "Time zone",
+          key: `${key}.time_zone`,
+          value: step.time_zone ?? "",
+          list: zones,
+          placeholder: "Europe/Berlin",
+          onInput: (value) => {
+            step.time_zone = value.trim();
+            changed();
+          },
+          hint: "Nine is nine on the day after the clocks have changed, too.",
+        }),
+        h(
+          "datalist",
+          { id: zones },
+          words.time_zones.map((each) => h("option", { value: each })),
+        ),
+      ),
+    ),
+    question(
+      "Which hours?",
+      "The first that fit count. Any other time has an exit of its own, below.",
       step.branches.map((branch, index) => branchCard(step, branch, index, key, changed, redraw)),
-      h("div", {}, h("button", { class: "button", type: "button", on: { click: add } }, icon("plus"), "Add hours")), place(`${key}.branches`)),
+      h(
+        "div",
+        {},
+        h("button", { class: "button", type: "button", on: { click: add } }, icon("plus"), "Add hours"),
+      ),
+      place(`${key}.branches`),
+    ),
     question("Holidays", "On these days no hours count.", holidays(step, key, changed)),
   ];
 }
@@ -30,34 +72,159 @@ export function scheduleStep({ step, key, words, changed, now, redraw }) {
 function branchCard(step, branch, index, key, changed, redraw) {
   const own = `${key}.branches.${index}`;
   const byDay = spread(branch.hours ?? {});
-  const keep = () => { branch.hours = gathered(byDay); changed(); };
-  return h("div", { class: "branch" },
-    h("div", { class: "row top" }, h("div", { class: "grow" }, field({ label: "Called", key: `${own}.name`, value: branch.name, onInput: (value) => { branch.name = value; changed(); } })),
-      step.branches.length > 1 ? h("button", { class: "button plain square", type: "button", "aria-label": `Remove the hours ${branch.name}`, on: { click: () => { step.branches.splice(index, 1); redraw(); changed(); } } }, icon("bin")) : null),
-    week(branch, byDay, keep), place(`${own}.hours`), place(own));
+  const keep = () => {
+    branch.hours = gathered(byDay);
+    changed();
+  };
+  return h(
+    "div",
+    { class: "branch" },
+    h(
+      "div",
+      { class: "row top" },
+      h(
+        "div",
+        { class: "grow" },
+        field({
+          label: "Called",
+          key: `${own}.name`,
+          value: branch.name,
+          onInput: (value) => {
+            branch.name = value;
+            changed();
+          },
+        }),
+      ),
+      step.branches.length > 1
+        ? h(
+            "button",
+            {
+              class: "button plain square",
+              type: "button",
+              "aria-label": `Remove the hours ${branch.name}`,
+              on: {
+                click: () => {
+                  step.branches.splice(index, 1);
+                  redraw();
+                  changed();
+                },
+              },
+            },
+            icon("bin"),
+          )
+        : null,
+    ),
+    week(branch, byDay, keep),
+    place(`${own}.hours`),
+    place(own),
+  );
 }
 
 function week(branch, byDay, keep) {
   const table = h("div", { class: "week", role: "group", "aria-label": `Hours of ${branch.name}` });
   const draw = (focus) => {
-    fill(table, DAYS.map((day) => h("div", { class: "week-day" },
-      h("span", { class: "week-name" }, NAMES[day]),
-      h("div", { class: "row tight" },
-        byDay[day].length ? byDay[day].map((hours, index) => span(day, hours, index)) : h("span", { class: "faint" }, "closed"),
-        h("button", { class: "button plain square small", type: "button", "aria-label": `Add hours on ${NAMES[day]}`, title: "Add hours", data: { add: day }, on: { click: () => { byDay[day].push(["9:00", "17:00"]); draw(`[data-add=${day}]`); keep(); } } }, icon("plus")),
-        day === "mon" ? h("button", { class: "button plain small", type: "button", on: { click: () => { for (const other of DAYS.slice(1, 5)) byDay[other] = structuredClone(byDay.mon); draw(); keep(); } } }, "Same to Friday") : null))));
+    fill(
+      table,
+      DAYS.map((day) =>
+        h(
+          "div",
+          { class: "week-day" },
+          h("span", { class: "week-name" }, NAMES[day]),
+          h(
+            "div",
+            { class: "row tight" },
+            byDay[day].length
+              ? byDay[day].map((hours, index) => span(day, hours, index))
+              : h("span", { class: "faint" }, "closed"),
+            h(
+              "button",
+              {
+                class: "button plain square small",
+                type: "button",
+                "aria-label": `Add hours on ${NAMES[day]}`,
+                title: "Add hours",
+                data: { add: day },
+                on: {
+                  click: () => {
+                    byDay[day].push(["9:00", "17:00"]);
+                    draw(`[data-add=${day}]`);
+                    keep();
+                  },
+                },
+              },
+              icon("plus"),
+            ),
+            day === "mon"
+              ? h(
+                  "button",
+                  {
+                    class: "button plain small",
+                    type: "button",
+                    on: {
+                      click: () => {
+                        for (const other of DAYS.slice(1, 5)) byDay[other] = structuredClone(byDay.mon);
+                        draw();
+                        keep();
+                      },
+                    },
+                  },
+                  "Same to Friday",
+                )
+              : null,
+          ),
+        ),
+      ),
+    );
     if (focus) table.querySelector(focus)?.focus();
   };
-  const span = (day, hours, index) => h("span", { class: "week-span" },
-    time(`${NAMES[day]}, from`, hours[0], (value) => { hours[0] = value; keep(); }), h("span", { class: "faint" }, "to"),
-    time(`${NAMES[day]}, to`, hours[1], (value) => { hours[1] = value; keep(); }),
-    h("button", { class: "button plain square small", type: "button", "aria-label": `Remove ${hours.join(" to ")} on ${NAMES[day]}`, on: { click: () => { byDay[day].splice(index, 1); draw(`[data-add=${day}]`); keep(); } } }, icon("close")));
+  const span = (day, hours, index) =>
+    h(
+      "span",
+      { class: "week-span" },
+      time(`${NAMES[day]}, from`, hours[0], (value) => {
+        hours[0] = value;
+        keep();
+      }),
+      h("span", { class: "faint" }, "to"),
+      time(`${NAMES[day]}, to`, hours[1], (value) => {
+        hours[1] = value;
+        keep();
+      }),
+      h(
+        "button",
+        {
+          class: "button plain square small",
+          type: "button",
+          "aria-label": `Remove ${hours.join(" to ")} on ${NAMES[day]}`,
+          on: {
+            click: () => {
+              byDay[day].splice(index, 1);
+              draw(`[data-add=${day}]`);
+              keep();
+            },
+          },
+        },
+        icon("close"),
+      ),
+    );
   draw();
   return table;
 }
 
 function time(label, value, onTime) {
-  const input = h("input", { class: "input time", "aria-label": label, inputmode: "numeric", pattern: "[0-9]{1,2}:[0-9]{2}", maxlength: 5, value, on: { input: () => { if (/^\d{1,2}:\d{2}$/.test(input.value)) onTime(input.value); } } });
+  const input = h("input", {
+    class: "input time",
+    "aria-label": label,
+    inputmode: "numeric",
+    pattern: "[0-9]{1,2}:[0-9]{2}",
+    maxlength: 5,
+    value,
+    on: {
+      input: () => {
+        if (/^\d{1,2}:\d{2}$/.test(input.value)) onTime(input.value);
+      },
+    },
+  });
   return input;
 }
 
@@ -93,15 +260,77 @@ function holidays(step, key, changed) {
   const days = Object.entries(step.holidays ?? {});
   const keep = () => {
     const kept = days.filter(([day]) => day);
-    if (kept.length) step.holidays = Object.fromEntries(kept); else delete step.holidays;
+    if (kept.length) step.holidays = Object.fromEntries(kept);
+    else delete step.holidays;
     changed();
   };
-  const draw = () => fill(list, days.map((each, index) => h("div", { class: "holiday" },
-    field({ label: `Holiday ${index + 1}: day`, hideLabel: true, value: each[0], placeholder: "12-25 or 2027-03-26", onInput: (value) => { each[0] = value.trim(); keep(); } }),
-    field({ label: `Holiday ${index + 1}: name`, hideLabel: true, value: each[1], placeholder: "Christmas", onInput: (value) => { each[1] = value; keep(); } }),
-    h("button", { class: "button plain square", type: "button", "aria-label": `Remove ${each[1] || "holiday"}`, on: { click: () => { days.splice(index, 1); draw(); keep(); } } }, icon("bin")))),
-  h("div", {}, h("button", { class: "button", type: "button", on: { click: () => { days.push(["", ""]); draw(); list.querySelectorAll("input")[days.length * 2 - 2]?.focus(); } } }, icon("plus"), "Add a holiday")),
-  place(`${key}.holidays`));
+  const draw = () =>
+    fill(
+      list,
+      days.map((each, index) =>
+        h(
+          "div",
+          { class: "holiday" },
+          field({
+            label: `Holiday ${index + 1}: day`,
+            hideLabel: true,
+            value: each[0],
+            placeholder: "12-25 or 2027-03-26",
+            onInput: (value) => {
+              each[0] = value.trim();
+              keep();
+            },
+          }),
+          field({
+            label: `Holiday ${index + 1}: name`,
+            hideLabel: true,
+            value: each[1],
+            placeholder: "Christmas",
+            onInput: (value) => {
+              each[1] = value;
+              keep();
+            },
+          }),
+          h(
+            "button",
+            {
+              class: "button plain square",
+              type: "button",
+              "aria-label": `Remove ${each[1] || "holiday"}`,
+              on: {
+                click: () => {
+                  days.splice(index, 1);
+                  draw();
+                  keep();
+                },
+              },
+            },
+            icon("bin"),
+          ),
+        ),
+      ),
+      h(
+        "div",
+        {},
+        h(
+          "button",
+          {
+            class: "button",
+            type: "button",
+            on: {
+              click: () => {
+                days.push(["", ""]);
+                draw();
+                list.querySelectorAll("input")[days.length * 2 - 2]?.focus();
+              },
+            },
+          },
+          icon("plus"),
+          "Add a holiday",
+        ),
+      ),
+      place(`${key}.holidays`),
+    );
   draw();
   return list;
 }

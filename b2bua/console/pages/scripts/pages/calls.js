@@ -6,14 +6,36 @@ import { icon } from "../icons.js";
 import { live } from "../live.js";
 import { button, empty, failed, head, link } from "../parts/page.js";
 import { field, select } from "../parts/field.js";
-import { STATUSES, count, initials, interval, lampOf, moment, percent, statusOf, wholeMoment } from "../words.js";
+import {
+  STATUSES,
+  count,
+  initials,
+  interval,
+  lampOf,
+  moment,
+  percent,
+  statusOf,
+  wholeMoment,
+} from "../words.js";
 
 const PAGE = 50;
 const DAY = 86_400_000_000;
-const SPANS = [["", "Any time"], ["1", "Last 24 hours"], ["7", "Last 7 days"], ["30", "Last 30 days"], ["90", "Last 90 days"]];
+const SPANS = [
+  ["", "Any time"],
+  ["1", "Last 24 hours"],
+  ["7", "Last 7 days"],
+  ["30", "Last 30 days"],
+  ["90", "Last 90 days"],
+];
 
 export async function show({ place, query, isCurrent }) {
-  const wanted = { outcome: query.outcome ?? "", q: query.q ?? "", number: query.number ?? "", span: query.span ?? "", answered_by: query.answered_by ?? "" };
+  const wanted = {
+    outcome: query.outcome ?? "",
+    q: query.q ?? "",
+    number: query.number ?? "",
+    span: query.span ?? "",
+    answered_by: query.answered_by ?? "",
+  };
   const list = new List(wanted, isCurrent);
   const csv = link("Export CSV", "", { picture: "download", download: "" });
   const refresh = () => {
@@ -21,13 +43,21 @@ export async function show({ place, query, isCurrent }) {
     history.replaceState({}, "", `/calls${addressOf(wanted)}`);
     return list.reload();
   };
-  fill(place,
-    head({ title: "Calls", lead: "One row a call. Open one to see who answered, and how it came to that.", actions: [csv] }),
+  fill(
+    place,
+    head({
+      title: "Calls",
+      lead: "One row a call. Open one to see who answered, and how it came to that.",
+      actions: [csv],
+    }),
     summaryTiles(),
-    h("section", { class: "card" }, filters(wanted, refresh, list), list.element));
+    h("section", { class: "card" }, filters(wanted, refresh, list), list.element),
+  );
   csv.href = calls.csv(list.query());
   await list.reload();
-  const stop = live.watch((_, event) => { if (event?.event === "call.ended" || event?.event === "call.started") list.renew(); });
+  const stop = live.watch((_, event) => {
+    if (event?.event === "call.ended" || event?.event === "call.started") list.renew();
+  });
   return { leave: stop };
 }
 
@@ -42,12 +72,22 @@ function summaryTiles() {
     try {
       const today = await calls.summary();
       const median = today.time_to_answer;
-      fill(tiles,
-        tile("Calls today", today.calls.toLocaleString(), live.calls.size ? `${live.calls.size} running now` : "none running now"),
+      fill(
+        tiles,
+        tile(
+          "Calls today",
+          today.calls.toLocaleString(),
+          live.calls.size ? `${live.calls.size} running now` : "none running now",
+        ),
         tile("Answered", percent(today.answered, today.calls), count(today.answered, "call")),
         tile("Missed", today.missed.toLocaleString(), "waited to the end"),
         tile("Abandoned", today.abandoned.toLocaleString(), "hung up while it rang"),
-        tile("Time to answer", median ? interval(median.median) : "–", median ? `95 of 100 within ${interval(median.p95)}` : "no call answered yet"));
+        tile(
+          "Time to answer",
+          median ? interval(median.median) : "–",
+          median ? `95 of 100 within ${interval(median.p95)}` : "no call answered yet",
+        ),
+      );
     } catch (problem) {
       fill(tiles, h("p", { class: "remark" }, problem.message));
     }
@@ -56,33 +96,118 @@ function summaryTiles() {
   return tiles;
 }
 
-const tile = (name, figure, note) => h("div", { class: "card tile" }, h("div", { class: "tile-name" }, name), h("div", { class: "tile-figure" }, figure), h("div", { class: "tile-note" }, note));
+const tile = (name, figure, note) =>
+  h(
+    "div",
+    { class: "card tile" },
+    h("div", { class: "tile-name" }, name),
+    h("div", { class: "tile-figure" }, figure),
+    h("div", { class: "tile-note" }, note),
+  );
 
 function filters(wanted, refresh, list) {
   const soon = calmed(250, refresh);
-  const chips = ["", "answered", "missed", "abandoned", "voicemail", "problem"].map((status) => h("button", {
-    class: "filter", type: "button", "aria-pressed": String(wanted.outcome === status), title: status ? STATUSES[status][2] : "Every call",
-    on: { click: (event) => {
-      wanted.outcome = status;
-      for (const chip of event.currentTarget.parentElement.children) chip.setAttribute("aria-pressed", String(chip === event.currentTarget));
+  const chips = ["", "answered", "missed", "abandoned", "voicemail", "problem"].map((status) =>
+    h(
+      "button",
+      {
+        class: "filter",
+        type: "button",
+        "aria-pressed": String(wanted.outcome === status),
+        title: status ? STATUSES[status][2] : "Every call",
+        on: {
+          click: (event) => {
+            wanted.outcome = status;
+            for (const chip of event.currentTarget.parentElement.children)
+              chip.setAttribute("aria-pressed", String(chip === event.currentTarget));
+            refresh();
+          },
+        },
+      },
+      status ? h("span", { class: `lamp ${STATUSES[status][1]}` }) : null,
+      status ? STATUSES[status][0] : "All",
+    ),
+  );
+  const numbers = select({
+    label: "Number",
+    hideLabel: true,
+    options: [["", "All numbers"]],
+    value: "",
+    onChange: (value) => {
+      wanted.number = value;
       refresh();
-    } },
-  }, status ? h("span", { class: `lamp ${STATUSES[status][1]}` }) : null, status ? STATUSES[status][0] : "All"));
-  const numbers = select({ label: "Number", hideLabel: true, options: [["", "All numbers"]], value: "", onChange: (value) => { wanted.number = value; refresh(); } });
-  service.numbers().then(({ numbers: known }) => {
-    const input = numbers.querySelector("select");
-    fill(input, [["", "All numbers"], ...known.map((each) => [each.dialled, each.name ? `${each.name} · ${each.dialled}` : each.dialled])]
-      .map(([value, text]) => h("option", { value, selected: value === wanted.number }, text)));
-  }, () => {});
-  const by = wanted.answered_by ? h("button", { class: "filter", type: "button", "aria-pressed": "true", on: { click: (event) => { wanted.answered_by = ""; event.currentTarget.remove(); refresh(); } } },
-    `Answered by ${wanted.answered_by}`, icon("close"), h("span", { class: "hidden-but-read" }, "Show everybody's")) : null;
-  return h("div", { class: "log-filters" },
+    },
+  });
+  service.numbers().then(
+    ({ numbers: known }) => {
+      const input = numbers.querySelector("select");
+      fill(
+        input,
+        [
+          ["", "All numbers"],
+          ...known.map((each) => [each.dialled, each.name ? `${each.name} · ${each.dialled}` : each.dialled]),
+        ].map(([value, text]) => h("option", { value, selected: value === wanted.number }, text)),
+      );
+    },
+    () => {},
+  );
+  const by = wanted.answered_by
+    ? h(
+        "button",
+        {
+          class: "filter",
+          type: "button",
+          "aria-pressed": "true",
+          on: {
+            click: (event) => {
+              wanted.answered_by = "";
+              event.currentTarget.remove();
+              refresh();
+            },
+          },
+        },
+        `Answered by ${wanted.answered_by}`,
+        icon("close"),
+        h("span", { class: "hidden-but-read" }, "Show everybody's"),
+      )
+    : null;
+  return h(
+    "div",
+    { class: "log-filters" },
     h("div", { class: "filters", role: "group", "aria-label": "How it came out" }, chips, by),
-    h("div", { class: "log-search" },
-      h("div", { class: "search-field" }, icon("search"), field({ label: "Search numbers, names and sentences", hideLabel: true, type: "search", placeholder: "Search", value: wanted.q, onInput: (text) => { wanted.q = text; soon(); } })),
+    h(
+      "div",
+      { class: "log-search" },
+      h(
+        "div",
+        { class: "search-field" },
+        icon("search"),
+        field({
+          label: "Search numbers, names and sentences",
+          hideLabel: true,
+          type: "search",
+          placeholder: "Search",
+          value: wanted.q,
+          onInput: (text) => {
+            wanted.q = text;
+            soon();
+          },
+        }),
+      ),
       numbers,
-      select({ label: "When", hideLabel: true, options: SPANS, value: wanted.span, onChange: (value) => { wanted.span = value; refresh(); } })),
-    list.news);
+      select({
+        label: "When",
+        hideLabel: true,
+        options: SPANS,
+        value: wanted.span,
+        onChange: (value) => {
+          wanted.span = value;
+          refresh();
+        },
+      }),
+    ),
+    list.news,
+  );
 }
 
 class List {
@@ -114,12 +239,19 @@ class List {
       this.shown.clear();
       this.element.firstChild.hidden = !page.calls.length;
       this.add(page);
-      say(page.calls.length ? `${page.next ? "More than " : ""}${count(page.calls.length, "call")}` : "No calls");
+      say(
+        page.calls.length
+          ? `${page.next ? "More than " : ""}${count(page.calls.length, "call")}`
+          : "No calls",
+      );
       if (!page.calls.length && !page.next) fill(this.foot, this.nothing());
     } catch (problem) {
       if (problem.name === "AbortError") return;
       fill(this.rows);
-      fill(this.foot, failed(problem, () => this.reload()));
+      fill(
+        this.foot,
+        failed(problem, () => this.reload()),
+      );
     } finally {
       this.element.removeAttribute("aria-busy");
     }
@@ -133,7 +265,17 @@ class List {
       this.rows.append(row);
     }
     const searched = page.searched_back_to ? `Searched back to ${moment(page.searched_back_to)}. ` : "";
-    fill(this.foot, this.next ? h("div", { class: "row apart more-calls" }, h("span", { class: "faint small" }, searched), button(searched ? "Search on" : "Show older calls", () => this.older())) : null);
+    fill(
+      this.foot,
+      this.next
+        ? h(
+            "div",
+            { class: "row apart more-calls" },
+            h("span", { class: "faint small" }, searched),
+            button(searched ? "Search on" : "Show older calls", () => this.older()),
+          )
+        : null,
+    );
   }
 
   async older() {
@@ -141,7 +283,12 @@ class List {
     try {
       this.add(await calls.list({ ...this.query(), cursor: this.next }));
       (last?.nextElementSibling ?? last)?.querySelector("a")?.focus();
-    } catch (problem) { fill(this.foot, failed(problem, () => this.older())); }
+    } catch (problem) {
+      fill(
+        this.foot,
+        failed(problem, () => this.older()),
+      );
+    }
   }
 
   /** Puts calls that began or ended in the meantime at the top, without moving anything else. */
@@ -152,11 +299,20 @@ class List {
       for (const call of page.calls.toReversed()) {
         const row = rowOf(call);
         const old = this.shown.get(call.id);
-        if (old) { if (!old.contains(document.activeElement)) old.replaceWith(row); else continue; } else if (this.isNewer(call)) this.rows.prepend(row); else continue;
+        if (old) {
+          if (!old.contains(document.activeElement)) old.replaceWith(row);
+          else continue;
+        } else if (this.isNewer(call)) this.rows.prepend(row);
+        else continue;
         this.shown.set(call.id, row);
       }
-      if (page.calls.length) { this.element.firstChild.hidden = false; if (!page.next) fill(this.foot); }
-    } catch { /* The next event, or the person, asks again; what is on show stays right. */ }
+      if (page.calls.length) {
+        this.element.firstChild.hidden = false;
+        if (!page.next) fill(this.foot);
+      }
+    } catch {
+      /* The next event, or the person, asks again; what is on show stays right. */
+    }
   }
 
   isNewer(call) {
@@ -167,12 +323,29 @@ class List {
   nothing() {
     const isFiltered = Object.values(this.wanted).some(Boolean);
     return isFiltered
-      ? empty({ picture: "search", title: "No call fits", text: "Choose another status or time, or search for less.", action: link("Show all calls", "/calls") })
-      : empty({ picture: "calls", title: "No calls yet", text: "As soon as somebody calls one of your numbers, the call is here, with who answered.", action: link("See your numbers", "/numbers") });
+      ? empty({
+          picture: "search",
+          title: "No call fits",
+          text: "Choose another status or time, or search for less.",
+          action: link("Show all calls", "/calls"),
+        })
+      : empty({
+          picture: "calls",
+          title: "No calls yet",
+          text: "As soon as somebody calls one of your numbers, the call is here, with who answered.",
+          action: link("See your numbers", "/numbers"),
+        });
   }
 }
 
-const headings = () => h("div", { class: "log-row log-headings", "aria-hidden": "true" }, ["When", "Caller", "Number", "Answered by", "Recipients", "Rang", "Talked"].map((text) => h("span", {}, text)));
+const headings = () =>
+  h(
+    "div",
+    { class: "log-row log-headings", "aria-hidden": "true" },
+    ["When", "Caller", "Number", "Answered by", "Recipients", "Rang", "Talked"].map((text) =>
+      h("span", {}, text),
+    ),
+  );
 
 function rowOf(call) {
   const status = statusOf(call);
@@ -180,20 +353,61 @@ function rowOf(call) {
   const until = call.answered_at ?? call.ended_at;
   const caller = call.caller_name || call.caller || "Anonymous";
   const answered = call.answered_by
-    ? h("span", { class: "row tight answered" }, h("span", { class: "face", "aria-hidden": "true" }, initials(call.answered_by)), h("strong", { class: "cut" }, call.answered_by))
+    ? h(
+        "span",
+        { class: "row tight answered" },
+        h("span", { class: "face", "aria-hidden": "true" }, initials(call.answered_by)),
+        h("strong", { class: "cut" }, call.answered_by),
+      )
     : h("span", { class: `chip ${tone}`, title: meaning }, word);
-  return h("li", { class: `log-row ${status}`, data: { at: call.started_at } },
-    h("span", { class: "log-when" }, h("a", { href: `/calls/${call.id}`, title: wholeMoment(call.started_at) }, moment(call.started_at))),
-    h("span", { class: "log-caller" }, h("span", { class: "cut" }, caller), call.caller_name && call.caller ? h("span", { class: "faint small cut" }, call.caller) : null),
-    h("span", { class: "log-number cut" }, call.number_name || call.dialled, call.number_name ? h("span", { class: "faint small cut" }, call.dialled) : null),
-    h("span", { class: "log-answered" }, answered, status === "running" && call.answered_by ? h("span", { class: "chip accent" }, "Talking") : null),
+  return h(
+    "li",
+    { class: `log-row ${status}`, data: { at: call.started_at } },
+    h(
+      "span",
+      { class: "log-when" },
+      h("a", { href: `/calls/${call.id}`, title: wholeMoment(call.started_at) }, moment(call.started_at)),
+    ),
+    h(
+      "span",
+      { class: "log-caller" },
+      h("span", { class: "cut" }, caller),
+      call.caller_name && call.caller ? h("span", { class: "faint small cut" }, call.caller) : null,
+    ),
+    h(
+      "span",
+      { class: "log-number cut" },
+      call.number_name || call.dialled,
+      call.number_name ? h("span", { class: "faint small cut" }, call.dialled) : null,
+    ),
+    h(
+      "span",
+      { class: "log-answered" },
+      answered,
+      status === "running" && call.answered_by ? h("span", { class: "chip accent" }, "Talking") : null,
+    ),
     h("span", { class: "log-lamps" }, lamps(call)),
-    h("span", { class: "log-rang" }, h("span", { class: "log-name" }, "Rang "), until ? interval(until - call.started_at) : "–"),
-    h("span", { class: "log-talked" }, h("span", { class: "log-name" }, "Talked "), call.answered_at && call.ended_at ? interval(call.ended_at - call.answered_at) : "–"));
+    h(
+      "span",
+      { class: "log-rang" },
+      h("span", { class: "log-name" }, "Rang "),
+      until ? interval(until - call.started_at) : "–",
+    ),
+    h(
+      "span",
+      { class: "log-talked" },
+      h("span", { class: "log-name" }, "Talked "),
+      call.answered_at && call.ended_at ? interval(call.ended_at - call.answered_at) : "–",
+    ),
+  );
 }
 
 function lamps(call) {
   const recipients = call.recipients ?? [];
   const words = recipients.map((each) => `${each.name}: ${lampOf(each)[1]}`).join(", ");
-  return h("span", { class: "lamps", role: "img", "aria-label": words || "Nobody was rung", title: words }, recipients.map((each) => h("span", { class: `lamp ${lampOf(each)[0]}` })));
+  return h(
+    "span",
+    { class: "lamps", role: "img", "aria-label": words || "Nobody was rung", title: words },
+    recipients.map((each) => h("span", { class: `lamp ${lampOf(each)[0]}` })),
+  );
 }

@@ -5,7 +5,18 @@ import { calmed, fill, freshId, h, say } from "../dom.js";
 import { dialStep } from "../editor/dial.js";
 import { exits } from "../editor/exits.js";
 import { flowMap } from "../editor/map.js";
-import { KINDS, add, keyOf, kindOf, namesOf, remove, rename, starter, stepOf, titleOf } from "../editor/model.js";
+import {
+  KINDS,
+  add,
+  keyOf,
+  kindOf,
+  namesOf,
+  remove,
+  rename,
+  starter,
+  stepOf,
+  titleOf,
+} from "../editor/model.js";
 import { hangUpStep, menuStep, playStep, voicemailStep } from "../editor/others.js";
 import { publishDialog, remarksDialog, versionsDialog } from "../editor/publish.js";
 import { showRemarks } from "../editor/remarks.js";
@@ -16,14 +27,24 @@ import { confirm, toast } from "../parts/dialog.js";
 import { place } from "../parts/field.js";
 import { button } from "../parts/page.js";
 
-const STEPS = { dial: dialStep, play: playStep, menu: menuStep, schedule: scheduleStep, voicemail: voicemailStep, hang_up: hangUpStep };
-const LINT_AFTER = 250;  // milliseconds without a change
+const STEPS = {
+  dial: dialStep,
+  play: playStep,
+  menu: menuStep,
+  schedule: scheduleStep,
+  voicemail: voicemailStep,
+  hang_up: hangUpStep,
+};
+const LINT_AFTER = 250; // milliseconds without a change
 const SAVE_AFTER = 700;
 
 export async function show({ place: place_, parameters, query, user, go }) {
   const words = await vocabulary();
-  const isNew = query.new !== undefined && !(await flows.list()).flows.some((each) => each.name === parameters.name);
-  const kept = isNew ? { ...fresh(parameters.name), numbers: await leadingTo(parameters.name) } : await flows.one(parameters.name);
+  const isNew =
+    query.new !== undefined && !(await flows.list()).flows.some((each) => each.name === parameters.name);
+  const kept = isNew
+    ? { ...fresh(parameters.name), numbers: await leadingTo(parameters.name) }
+    : await flows.one(parameters.name);
   const editor = new Editor(kept, words, user, go, place_);
   editor.draw();
   editor.check.now();
@@ -31,23 +52,49 @@ export async function show({ place: place_, parameters, query, user, go }) {
   const narrow = matchMedia("(max-width: 900px)");
   const redraw = () => editor.drawMap();
   narrow.addEventListener("change", redraw);
-  const warn = (event) => { if (editor.isUnsaved) event.preventDefault(); };
+  const warn = (event) => {
+    if (editor.isUnsaved) event.preventDefault();
+  };
   window.addEventListener("beforeunload", warn);
   return {
-    leave: () => { narrow.removeEventListener("change", redraw); window.removeEventListener("beforeunload", warn); },
+    leave: () => {
+      narrow.removeEventListener("change", redraw);
+      window.removeEventListener("beforeunload", warn);
+    },
     mayLeave: () => editor.mayLeave(),
   };
 }
 
-const fresh = (name) => ({ name, flow: starter(), version: 0, is_draft: true, published_version: null, revision: null, numbers: [], versions: [], remarks: [], steps: [], problem: "" });
+const fresh = (name) => ({
+  name,
+  flow: starter(),
+  version: 0,
+  is_draft: true,
+  published_version: null,
+  revision: null,
+  numbers: [],
+  versions: [],
+  remarks: [],
+  steps: [],
+  problem: "",
+});
 
 async function leadingTo(name) {
   return (await service.numbers()).numbers.filter((each) => each.flow === name);
 }
 
 async function vocabulary() {
-  const [words, recipients, files] = await Promise.all([service.vocabulary(), service.recipients().catch(() => ({ recipients: [] })), prompts.list().catch(() => ({ prompts: [] }))]);
-  return { ...words, trunks: words.trunks.map((each) => each.name), recipients: recipients.recipients, prompts: files.prompts };
+  const [words, recipients, files] = await Promise.all([
+    service.vocabulary(),
+    service.recipients().catch(() => ({ recipients: [] })),
+    prompts.list().catch(() => ({ prompts: [] })),
+  ]);
+  return {
+    ...words,
+    trunks: words.trunks.map((each) => each.name),
+    recipients: recipients.recipients,
+    prompts: files.prompts,
+  };
 }
 
 class Editor {
@@ -58,7 +105,7 @@ class Editor {
     this.go = go;
     this.place = place_;
     this.selected = this.firstDial() ?? this.flow.first;
-    this.changes = 0;  // how many there were; and how many of them the server has
+    this.changes = 0; // how many there were; and how many of them the server has
     this.saved = 0;
     this.saving = Promise.resolve(true);
     this.check = calmed(LINT_AFTER, () => this.lint());
@@ -67,13 +114,28 @@ class Editor {
   }
 
   take(kept) {
-    Object.assign(this, { name: kept.name, flow: kept.flow, revision: kept.revision, version: kept.published_version, isDraft: kept.is_draft, numbers: kept.numbers ?? [], versions: kept.versions ?? [], remarks: kept.remarks ?? [], inFile: kept.in_file, problem: kept.problem });
+    Object.assign(this, {
+      name: kept.name,
+      flow: kept.flow,
+      revision: kept.revision,
+      version: kept.published_version,
+      isDraft: kept.is_draft,
+      numbers: kept.numbers ?? [],
+      versions: kept.versions ?? [],
+      remarks: kept.remarks ?? [],
+      inFile: kept.in_file,
+      problem: kept.problem,
+    });
     this.said = new Map((kept.steps ?? []).map((each) => [each.name, each]));
   }
 
-  get isUnsaved() { return this.saved !== this.changes; }
+  get isUnsaved() {
+    return this.saved !== this.changes;
+  }
 
-  get mayEdit() { return this.user.may("editor") && !this.inFile; }
+  get mayEdit() {
+    return this.user.may("editor") && !this.inFile;
+  }
 
   firstDial() {
     return namesOf(this.flow).find((name) => kindOf(this.flow, name) === "dial");
@@ -85,18 +147,51 @@ class Editor {
     this.mapPlace = h("section", { class: "card path-card", "aria-label": "Path of a call" });
     this.stepPlace = h("section", { class: "card", "aria-label": "Step" });
     this.state = h("div", { class: "flow-state", role: "status" });
-    this.checks = h("button", { class: "filter", type: "button", on: { click: () => remarksDialog(this.remarks, (step) => this.choose(step, true)) } });
+    this.checks = h("button", {
+      class: "filter",
+      type: "button",
+      on: { click: () => remarksDialog(this.remarks, (step) => this.choose(step, true)) },
+    });
     this.publishButton = button("Publish", () => this.publish(), { kind: "main" });
-    const bar = h("header", { class: "flow-bar" },
-      h("div", {}, h("a", { class: "crumb", href: "/flows" }, icon("left"), "Call flows"), h("h1", { tabindex: "-1" }, titleOf(this.name)), this.state),
-      h("div", { class: "row tight" }, this.checks,
+    const bar = h(
+      "header",
+      { class: "flow-bar" },
+      h(
+        "div",
+        {},
+        h("a", { class: "crumb", href: "/flows" }, icon("left"), "Call flows"),
+        h("h1", { tabindex: "-1" }, titleOf(this.name)),
+        this.state,
+      ),
+      h(
+        "div",
+        { class: "row tight" },
+        this.checks,
         button("Versions", () => versionsDialog(this), { picture: "history" }),
         button("Simulate", () => simulateDialog(this), { picture: "start" }),
-        this.mayEdit ? this.publishButton : null));
-    fill(this.place, bar,
-      this.inFile ? h("p", { class: "remark note" }, icon("note"), h("span", {}, "This flow stands in the configuration file, and is changed there. You can look at it and simulate it here.")) : null,
+        this.mayEdit ? this.publishButton : null,
+      ),
+    );
+    fill(
+      this.place,
+      bar,
+      this.inFile
+        ? h(
+            "p",
+            { class: "remark note" },
+            icon("note"),
+            h(
+              "span",
+              {},
+              "This flow stands in the configuration file, and is changed there. You can look at it and simulate it here.",
+            ),
+          )
+        : null,
       this.problem ? h("p", { class: "remark error" }, icon("error"), h("span", {}, this.problem)) : null,
-      place(""), this.mapPlace, this.stepPlace);
+      place(""),
+      this.mapPlace,
+      this.stepPlace,
+    );
     this.drawMap();
     this.drawStep();
     this.drawState();
@@ -109,9 +204,23 @@ class Editor {
       if (!counts.has(each.step)) counts.set(each.step, { error: 0, warning: 0 });
       counts.get(each.step)[each.severity] += 1;
     }
-    const said = new Map([...this.said].filter(([name, each]) => stepOf(this.flow, name) && each.kind === kindOf(this.flow, name)).map(([name, each]) => [name, capital(each.does)]));
+    const said = new Map(
+      [...this.said]
+        .filter(([name, each]) => stepOf(this.flow, name) && each.kind === kindOf(this.flow, name))
+        .map(([name, each]) => [name, capital(each.does)]),
+    );
     const scrolled = this.mapPlace.firstElementChild?.scrollLeft ?? 0;
-    fill(this.mapPlace, flowMap({ flow: this.flow, selected: this.selected, said, counts, choose: (name) => this.choose(name, false), numbers: this.numbers }));
+    fill(
+      this.mapPlace,
+      flowMap({
+        flow: this.flow,
+        selected: this.selected,
+        said,
+        counts,
+        choose: (name) => this.choose(name, false),
+        numbers: this.numbers,
+      }),
+    );
     this.mapPlace.firstElementChild.scrollLeft = scrolled;
     if (focused) this.mapPlace.querySelector(`[data-step="${CSS.escape(focused)}"]`)?.focus();
   }
@@ -120,13 +229,33 @@ class Editor {
   drawStep(focus = null) {
     const name = this.selected;
     const step = stepOf(this.flow, name);
-    if (!step) { fill(this.stepPlace, h("p", { class: "card-body quiet" }, "Choose a step above.")); return; }
+    if (!step) {
+      fill(this.stepPlace, h("p", { class: "card-body quiet" }, "Choose a step above."));
+      return;
+    }
     const kind = kindOf(this.flow, name);
     const key = keyOf(this.flow, name);
     const redraw = (where) => this.drawStep(where);
-    const body = h("fieldset", { class: "step-body", disabled: !this.mayEdit }, place(key),
-      STEPS[kind]({ step, key, words: this.words, changed: () => this.changed(), user: this.user, now: this.said.get(name)?.now, redraw }),
-      exits({ flow: this.flow, name, lead: (exit, to, fresh) => this.lead(exit, to, fresh), goTo: (next) => this.choose(next, true) }));
+    const body = h(
+      "fieldset",
+      { class: "step-body", disabled: !this.mayEdit },
+      place(key),
+      STEPS[kind]({
+        step,
+        key,
+        words: this.words,
+        changed: () => this.changed(),
+        user: this.user,
+        now: this.said.get(name)?.now,
+        redraw,
+      }),
+      exits({
+        flow: this.flow,
+        name,
+        lead: (exit, to, fresh) => this.lead(exit, to, fresh),
+        goTo: (next) => this.choose(next, true),
+      }),
+    );
     fill(this.stepPlace, this.stepHead(name, kind), body);
     this.showRemarks();
     if (focus) this.stepPlace.querySelector(focus)?.focus();
@@ -134,26 +263,78 @@ class Editor {
 
   stepHead(name, kind) {
     const id = freshId("step");
-    const input = h("input", { class: "input step-name", id, value: titleOf(name), disabled: !this.mayEdit, maxlength: 32, on: { change: () => this.rename(input.value) } });
+    const input = h("input", {
+      class: "input step-name",
+      id,
+      value: titleOf(name),
+      disabled: !this.mayEdit,
+      maxlength: 32,
+      on: { change: () => this.rename(input.value) },
+    });
     const isFirst = this.flow.first === name;
-    return h("header", { class: `step-head node ${kind} flat-node` }, h("span", { class: "node-picture" }, icon(KINDS[kind].picture)),
-      h("div", { class: "field" }, h("label", { for: id, class: "faint small" }, `${KINDS[kind].title} · name of the step`), input),
-      this.mayEdit ? h("div", { class: "row tight push" },
-        isFirst ? h("span", { class: "chip accent" }, "Calls begin here") : button("Begin here", () => { this.flow.first = name; this.changed(); this.drawStep(); }, { kind: "small", title: "Calls begin with this step" }),
-        h("button", { class: "button plain square", type: "button", "aria-label": `Remove the step ${titleOf(name)}`, title: "Remove this step", disabled: namesOf(this.flow).length < 2, on: { click: () => this.remove(name) } }, icon("bin"))) : null);
+    return h(
+      "header",
+      { class: `step-head node ${kind} flat-node` },
+      h("span", { class: "node-picture" }, icon(KINDS[kind].picture)),
+      h(
+        "div",
+        { class: "field" },
+        h("label", { for: id, class: "faint small" }, `${KINDS[kind].title} · name of the step`),
+        input,
+      ),
+      this.mayEdit
+        ? h(
+            "div",
+            { class: "row tight push" },
+            isFirst
+              ? h("span", { class: "chip accent" }, "Calls begin here")
+              : button(
+                  "Begin here",
+                  () => {
+                    this.flow.first = name;
+                    this.changed();
+                    this.drawStep();
+                  },
+                  { kind: "small", title: "Calls begin with this step" },
+                ),
+            h(
+              "button",
+              {
+                class: "button plain square",
+                type: "button",
+                "aria-label": `Remove the step ${titleOf(name)}`,
+                title: "Remove this step",
+                disabled: namesOf(this.flow).length < 2,
+                on: { click: () => this.remove(name) },
+              },
+              icon("bin"),
+            ),
+          )
+        : null,
+    );
   }
 
   showRemarks() {
     // Of a recipient who is yet to be written nothing is said: everybody sees that.
     const isEmpty = (each) => {
       const [kind, step, , index] = (each.field ?? "").split(".");
-      const recipient = kind === "dial" && index !== undefined ? this.flow.dial?.[step]?.recipients?.[Number(index)] : null;
+      const recipient =
+        kind === "dial" && index !== undefined ? this.flow.dial?.[step]?.recipients?.[Number(index)] : null;
       return recipient && !recipient.name && !recipient.destination;
     };
-    showRemarks(this.place, this.remarks.filter((each) => !isEmpty(each)), this.selected, (each, change) => this.mend(each, change));
+    showRemarks(
+      this.place,
+      this.remarks.filter((each) => !isEmpty(each)),
+      this.selected,
+      (each, change) => this.mend(each, change),
+    );
     const errors = this.remarks.filter((each) => each.severity === "error").length;
     const warnings = this.remarks.length - errors;
-    fill(this.checks, icon(errors ? "error" : warnings ? "warning" : "check"), errors ? plural(errors, "error") : warnings ? plural(warnings, "warning") : "No remarks");
+    fill(
+      this.checks,
+      icon(errors ? "error" : warnings ? "warning" : "check"),
+      errors ? plural(errors, "error") : warnings ? plural(warnings, "warning") : "No remarks",
+    );
     this.checks.dataset.tone = errors ? "bad" : warnings ? "wait" : "good";
     this.checks.disabled = !this.remarks.length;
     this.publishButton.disabled = errors > 0 || (!this.isDraft && !this.isUnsaved);
@@ -161,10 +342,30 @@ class Editor {
   }
 
   drawState(saving = "") {
-    const live = this.inFile ? "in the configuration file" : this.version ? `Version ${this.version} is live` : "Nothing is published yet";
-    const draft = saving || (this.isDraft ? "the draft differs and is saved" : "");
-    const numbers = this.numbers.length ? null : h("span", { class: "chip wait", title: "In the configuration, [numbers.\"+1555…\"] with flow = \"…\" lets a number use it" }, "no number uses it yet");
-    fill(this.state, h("span", { class: `chip ${this.version ? "good" : ""}` }, live), draft ? h("span", {}, draft) : null, numbers);
+    const live = this.inFile
+      ? "in the configuration file"
+      : this.version
+        ? `Version ${this.version} is live`
+        : "Nothing is published yet";
+    const draft =
+      saving ||
+      (this.isDraft ? (this.version ? "the draft differs and is saved" : "the draft is saved") : "");
+    const numbers = this.numbers.length
+      ? null
+      : h(
+          "span",
+          {
+            class: "chip wait",
+            title: 'In the configuration, [numbers."+1555…"] with flow = "…" lets a number use it',
+          },
+          "no number uses it yet",
+        );
+    fill(
+      this.state,
+      h("span", { class: `chip ${this.version ? "good" : ""}` }, live),
+      draft ? h("span", {}, draft) : null,
+      numbers,
+    );
     fill(this.publishButton, `Publish ${this.version ? `version ${this.version + 1}` : ""}`.trim());
   }
 
@@ -182,7 +383,11 @@ class Editor {
     this.selected = name;
     this.drawMap();
     this.drawStep();
-    if (scroll || matchMedia("(max-width: 900px)").matches) this.stepPlace.scrollIntoView({ block: "start", behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
+    if (scroll || matchMedia("(max-width: 900px)").matches)
+      this.stepPlace.scrollIntoView({
+        block: "start",
+        behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth",
+      });
     say(`${titleOf(name)} is open below.`);
   }
 
@@ -201,7 +406,12 @@ class Editor {
   }
 
   async remove(name) {
-    const yes = await confirm({ title: `Remove “${titleOf(name)}”?`, text: "What leads to it leads nowhere then, until you choose another step. Calls hear of it only when you publish.", yes: "Remove", danger: true });
+    const yes = await confirm({
+      title: `Remove “${titleOf(name)}”?`,
+      text: "What leads to it leads nowhere then, until you choose another step. Calls hear of it only when you publish.",
+      yes: "Remove",
+      danger: true,
+    });
     if (!yes) return;
     remove(this.flow, name);
     this.selected = this.flow.first;
@@ -232,7 +442,9 @@ class Editor {
       this.showRemarks();
       if (before && !remarks.length) say("No remarks any more.");
       else if (remarks.length > before) say(`${remarks.at(-1).text} ${remarks.at(-1).remedy}`);
-    } catch (problem) { toast(problem.message, "bad"); }
+    } catch (problem) {
+      toast(problem.message, "bad");
+    }
   }
 
   /** Saves what is not saved, one after the other; true when the server has everything. */
@@ -243,28 +455,42 @@ class Editor {
 
   async send() {
     if (!this.isUnsaved) return true;
-    if (Object.values(this.flow.dial ?? {}).some((step) => step.recipients.some((each) => !each.name || !each.destination))) {
+    if (
+      Object.values(this.flow.dial ?? {}).some((step) =>
+        step.recipients.some((each) => !each.name || !each.destination),
+      )
+    ) {
       this.drawState("not saved yet: a recipient has no name or destination");
       return false;
     }
     this.drawState("saving …");
-    const upTo = this.changes;  // more may come while this is on its way
+    const upTo = this.changes; // more may come while this is on its way
     try {
       const answer = await flows.save(this.name, this.flow, this.revision);
       Object.assign(this, { revision: answer.revision, isDraft: true, saved: upTo });
       if (!this.isUnsaved) this.drawState();
       this.showRemarks();
-      if (location.search) history.replaceState({}, "", location.pathname);  // it is there now
+      if (location.search) history.replaceState({}, "", location.pathname); // it is there now
       return true;
     } catch (problem) {
-      if (problem.status === 409) { this.drawState("not saved"); await this.conflict(problem); return false; }
-      this.drawState(problem.status === 422 ? "not saved yet: something is missing" : `not saved: ${problem.message}`);
+      if (problem.status === 409) {
+        this.drawState("not saved");
+        await this.conflict(problem);
+        return false;
+      }
+      this.drawState(
+        problem.status === 422 ? "not saved yet: something is missing" : `not saved: ${problem.message}`,
+      );
       return false;
     }
   }
 
   async conflict(problem) {
-    const yes = await confirm({ title: "Somebody else changed this draft", text: `${problem.message} Load what they saved? What you changed since is lost.`, yes: "Load it" });
+    const yes = await confirm({
+      title: "Somebody else changed this draft",
+      text: `${problem.message} Load what they saved? What you changed since is lost.`,
+      yes: "Load it",
+    });
     if (yes) await this.reload();
   }
 
@@ -282,7 +508,12 @@ class Editor {
 
   async mayLeave() {
     if (!this.isUnsaved || (await this.keep())) return true;
-    return confirm({ title: "Leave without saving?", text: "The draft cannot be saved as it is; what you changed last would be lost.", yes: "Leave", danger: true });
+    return confirm({
+      title: "Leave without saving?",
+      text: "The draft cannot be saved as it is; what you changed last would be lost.",
+      yes: "Leave",
+      danger: true,
+    });
   }
 }
 

@@ -6,37 +6,102 @@ import { confirm, toast } from "../parts/dialog.js";
 import { field, toggle } from "../parts/field.js";
 import { button, card, head } from "../parts/page.js";
 
+const TITLES = { mask_for_viewers: "Mask numbers for viewers", learn_days: "Days to learn from" };
+
 export async function show({ place, user }) {
   const { settings } = await service.settings();
   const mayChange = user.may("owner");
   const values = Object.fromEntries(settings.map((each) => [each.name, each.value]));
   const problem = h("div", { class: "remarks" });
-  const save = button("Save", async () => {
-    fill(problem);
-    try {
-      await service.saveSettings(values);
-      toast("Settings are saved, and in use.");
-    } catch (refused) { fill(problem, h("p", { class: "remark error" }, refused.message)); }
-  }, { kind: "main" });
-  fill(place, head({ title: "Settings", lead: mayChange ? "What can be changed while calls run. Everything else stands in the configuration file." : "Only owners change settings; you can read them." }),
-    card("Console", h("fieldset", { disabled: !mayChange }, settings.map((each) => row(each, values)), mayChange ? h("div", { class: "card-body stack tight" }, problem, h("div", {}, save)) : null)),
-    mayChange ? card("Configuration file", h("div", { class: "card-body stack" }, h("p", {}, "Numbers, trunks and addresses stand in the file. After it was changed, let the service read it again. A file with a mistake changes nothing, and calls that run keep what they began with."),
-      h("div", {}, button("Read it again", reload, { picture: "history" })))) : null);
+  const save = button(
+    "Save",
+    async () => {
+      fill(problem);
+      try {
+        await service.saveSettings(values);
+        toast("Settings are saved, and in use.");
+      } catch (refused) {
+        fill(problem, h("p", { class: "remark error" }, refused.message));
+      }
+    },
+    { kind: "main" },
+  );
+  fill(
+    place,
+    head({
+      title: "Settings",
+      lead: mayChange
+        ? "What can be changed while calls run. Everything else stands in the configuration file."
+        : "Only owners change settings; you can read them.",
+    }),
+    card(
+      "Console",
+      h(
+        "fieldset",
+        { disabled: !mayChange },
+        settings.map((each) => row(each, values)),
+        mayChange ? h("div", { class: "card-body stack tight" }, problem, h("div", {}, save)) : null,
+      ),
+    ),
+    mayChange
+      ? card(
+          "Configuration file",
+          h(
+            "div",
+            { class: "card-body stack" },
+            h(
+              "p",
+              {},
+              "Numbers, trunks and addresses stand in the file. After it was changed, let the service read it again. A file with a mistake changes nothing, and calls that run keep what they began with.",
+            ),
+            h("div", {}, button("Read it again", reload, { picture: "history" })),
+          ),
+        )
+      : null,
+  );
 }
 
 function row(setting, values) {
-  const title = setting.name.replaceAll("_", " ").replace(/^./, (letter) => letter.toUpperCase());
-  const input = setting.type === "boolean"
-    ? toggle({ label: title, hideLabel: true, value: setting.value, onChange: (value) => { values[setting.name] = value; } })
-    : field({ label: title, hideLabel: true, type: setting.type === "number" ? "number" : "text", value: setting.value, onInput: (value) => { values[setting.name] = setting.type === "number" ? Number(value) : value; } });
-  return h("div", { class: "setting" }, h("div", {}, h("h3", {}, title), h("p", { class: "quiet small" }, setting.explained)), input);
+  const title =
+    TITLES[setting.name] ?? setting.name.replaceAll("_", " ").replace(/^./, (letter) => letter.toUpperCase());
+  const input =
+    setting.type === "boolean"
+      ? toggle({
+          label: title,
+          hideLabel: true,
+          value: setting.value,
+          onChange: (value) => {
+            values[setting.name] = value;
+          },
+        })
+      : field({
+          label: title,
+          hideLabel: true,
+          type: setting.type === "number" ? "number" : "text",
+          value: setting.value,
+          onInput: (value) => {
+            values[setting.name] = setting.type === "number" ? Number(value) : value;
+          },
+        });
+  return h(
+    "div",
+    { class: "setting" },
+    h("div", {}, h("h3", {}, title), h("p", { class: "quiet small" }, setting.explained)),
+    input,
+  );
 }
 
 async function reload() {
-  const yes = await confirm({ title: "Read the configuration again?", text: "New calls use it at once. Calls that run keep what they began with.", yes: "Read it again" });
+  const yes = await confirm({
+    title: "Read the configuration again?",
+    text: "New calls use it at once. Calls that run keep what they began with.",
+    yes: "Read it again",
+  });
   if (!yes) return;
   try {
     const { configuration } = await service.reload();
     toast(`The configuration is in use${configuration ? ` (${configuration})` : ""}.`);
-  } catch (problem) { toast(problem.message, "bad"); }
+  } catch (problem) {
+    toast(problem.message, "bad");
+  }
 }

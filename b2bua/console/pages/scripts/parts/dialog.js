@@ -8,11 +8,26 @@ export function dialog({ title, body, foot = [], size = "", onClose }) {
   const id = freshId("title");
   const window_ = h("dialog", { class: size, "aria-labelledby": id });
   window_.shut = () => window_.close();
-  fill(window_,
-    h("header", { class: "dialog-head" }, h("h2", { id }, title),
-      h("button", { class: "button plain square small", type: "button", "aria-label": "Close", on: { click: window_.shut } }, icon("close"))),
+  fill(
+    window_,
+    h(
+      "header",
+      { class: "dialog-head" },
+      h("h2", { id }, title),
+      h(
+        "button",
+        {
+          class: "button plain square small",
+          type: "button",
+          "aria-label": "Close",
+          on: { click: window_.shut },
+        },
+        icon("close"),
+      ),
+    ),
     h("div", { class: "dialog-body" }, body),
-    foot.length ? h("footer", { class: "dialog-foot" }, foot) : null);
+    foot.length ? h("footer", { class: "dialog-foot" }, foot) : null,
+  );
   const before = document.activeElement;
   window_.addEventListener("close", () => {
     window_.remove();
@@ -29,11 +44,26 @@ export function confirm({ title, text, yes, danger = false }) {
   return new Promise((resolve) => {
     let answer = false;
     const box = dialog({
-      title, size: "narrow", body: h("p", {}, text),
+      title,
+      size: "narrow",
+      body: h("p", {}, text),
       onClose: () => resolve(answer),
       foot: [
         h("button", { class: "button", type: "button", on: { click: () => box.shut() } }, "Cancel"),
-        h("button", { class: `button ${danger ? "danger" : "main"}`, type: "button", on: { click: () => { answer = true; box.shut(); } } }, yes),
+        h(
+          "button",
+          {
+            class: `button ${danger ? "danger" : "main"}`,
+            type: "button",
+            on: {
+              click: () => {
+                answer = true;
+                box.shut();
+              },
+            },
+          },
+          yes,
+        ),
       ],
     });
   });
