@@ -141,7 +141,11 @@ def _xdp_hindrance(link: Link, is_ours: bool) -> str:
 
 def _reservation(facts: Facts) -> str:
     others = [link.name for link in facts.links if link.kind == "other"]
-    return f"what goes by {', '.join(others)} stays in user space: that is no Ethernet" if others else ""
+    if others:
+        return f"what goes by {', '.join(others)} stays in user space: that is no Ethernet"
+    loopback = [host for link in facts.links if link.kind == "loopback" for host in link.hosts]
+    routed = [host for host in loopback if not ipaddress.ip_address(host).is_loopback]
+    return f"{', '.join(routed)} is at the loopback: what comes by a wire stays in user space" if routed else ""
 
 
 def _judge_possible(possible: dict[Form, Possible]) -> Iterator[MediaFinding]:

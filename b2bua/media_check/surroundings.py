@@ -148,12 +148,12 @@ def _judge_firewall(needs: Needs, firewall: Firewall) -> Iterator[MediaFinding]:
     certain = [one for one in firewall.obstacles if one.certain]
     for one in certain[:SHOWN]:
         yield error(
-            subject, f"keeps media from {_ports(one)}: {one.rule}",
+            subject, f"keeps media from {_ports(one)}: {one.rule}.",
             f"Accept UDP to ports {needs.first_port}-{needs.last_port} before it.",
         )  # fmt: skip
     for one in [one for one in firewall.obstacles if not one.certain][:SHOWN]:
         yield warning(
-            subject, f"perhaps keeps media from {_ports(one)}: {one.rule}", "See whether it means the far ends."
+            subject, f"perhaps keeps media from {_ports(one)}: {one.rule}.", "See whether it means the far ends."
         )
     if certain:
         yield note(subject, "media of confirmed calls goes past it in the kernel's forms; their first packets do not.")

@@ -120,6 +120,12 @@ def test_a_link_that_is_no_ethernet_stays_in_user_space() -> None:
     assert "tun0 stays in user space" in one(found(links=(LINK, tunnel)), "tc form").saying
 
 
+def test_an_address_at_the_loopback_that_others_reach_stays_in_user_space() -> None:
+    loopback = Link("lo", ("127.0.0.1", HOST), "loopback", 65536, True)
+    assert f"{HOST} is at the loopback" in one(found(links=(loopback,)), "tc form").saying
+    assert about(found(links=(msgspec.structs.replace(loopback, hosts=("127.0.0.1",)), LINK)), "tc form") == []
+
+
 def test_without_privilege_nobody_knows() -> None:
     unseen = ("the kernel's forms: not permitted",)
     findings = found(trials=(trial("user", network="here"),), is_root=False, unseen=unseen)

@@ -94,9 +94,9 @@ def test_the_reverse_path_filter(reverse_path: int | None, returns_by: str, is_t
 def test_a_packet_filter_that_keeps_media_out() -> None:
     wall = Firewall(4, "nft", (Obstacle(20000, 29999, "policy drop", True), Obstacle(25000, 25000, "a set", False)))
     certain, perhaps, past = about(found(firewalls=(wall,)), "packet filter, IPv4")
-    assert (certain.verdict, certain.saying) == (Verdict.ERROR, "keeps media from ports 20000 to 29999: policy drop")
+    assert (certain.verdict, certain.saying) == (Verdict.ERROR, "keeps media from ports 20000 to 29999: policy drop.")
     assert certain.remedy == "Accept UDP to ports 20000-29999 before it."
-    assert (perhaps.verdict, perhaps.saying) == (Verdict.WARNING, "perhaps keeps media from port 25000: a set")
+    assert (perhaps.verdict, perhaps.saying) == (Verdict.WARNING, "perhaps keeps media from port 25000: a set.")
     assert past.verdict is Verdict.NOTE
 
 
