@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 Then = Callable[[float], None]
 
+RELAY_PATIENCE = 10.0  # seconds for a relay that is gone to be back, before what it was to play counts as over
 LONGEST_SOUND = 600.0  # seconds after which a sound that was to be heard once counts as over
 FIRST_PACKET_PATIENCE = (
     1.0  # seconds that a prompt waits for the far end's first packet, where it may be behind NAT
@@ -46,13 +47,17 @@ class Announcer:
     description: what the caller was told, once he was told anything of ours; b"" before.
     """
 
-    __slots__ = ("_call", "_kept", "_playing", "_then", "_timers", "_waiting", "description", "voice")
+    __slots__ = (
+        "_call", "_kept", "_playing", "_repeat", "_sound", "_then", "_timers", "_waiting", "description", "voice",
+    )  # fmt: skip
 
     def __init__(self, call: Call) -> None:
         self._call = call
         self.description = b""
         self.voice: Narrowed | None = None  # how to speak to him
         self._playing = 0  # the play_id of what sounds, 0 for nothing
+        self._sound: Sound | None = None  # which that is, and how often
+        self._repeat = 1
         self._then: Then | None = None
         self._kept: Callable[[control.Recorded, float], None] | None = None
         self._waiting: list[Then] = []  # for the answer in his ACK
@@ -94,6 +99,7 @@ class Announcer:
         said = parse(exchange.local)
         mine = narrowed(said, SPOKEN) or narrowed(said, names_in(said))
         voice = narrowed(exchange.remote, (mine.codec.name,)) if mine is not None else None
+        self.voice = None
         if voice is None:
             return False
         if voice.codec.name in SPOKEN:
@@ -112,9 +118,10 @@ class Announcer:
         voice = narrowed(answer, SPOKEN)
         if voice is not None:
             self._take(voice)
-        waiting, self._waiting = self._waiting, []
-        for then in waiting:
-            then(now)
+        else:
+            call = self._call
+            call.note_trouble("the caller took no codec that prompts could be played in")
+        self.go_on(now)
 
     def agree_again(self, offer: Description) -> bytes:
         """The answer to a re-INVITE that reaches nobody but us; b"" when it has nothing that we speak."""
@@ -131,11 +138,17 @@ class Announcer:
     # Speaking.
 
     def when_ready(self, then: Then, now: float) -> None:
-        """Go on at once, or when the caller's ACK has said where he listens."""
-        if self._call.offer is not None:
+        """Go on at once, or when the caller's PRACK has let our 200 go and his ACK has said where he listens."""
+        self._waiting.append(then)
+        self.go_on(now)
+
+    def go_on(self, now: float) -> None:
+        """Something that was waited for may be there."""
+        if self._call.offer is None or not self._call.is_told_so:
+            return
+        waiting, self._waiting = self._waiting, []
+        for then in waiting:
             then(now)
-        else:
-            self._waiting.append(then)
 
     def play(self, sound: Sound, now: float, *, repeat: int = 1, then: Then | None = None) -> None:
         """Let the caller hear something, in place of what sounds. repeat 0: until it is stopped.
@@ -148,15 +161,19 @@ class Announcer:
             if then is not None:
                 then(now)
             return
-        call, voice = self._call, self.voice
+        self._sound, self._repeat, self._then = sound, repeat, then
+        self._play()
+        if then is not None:
+            self._set(_Timers.SOUND, now + LONGEST_SOUND)
+
+    def _play(self) -> None:
+        call, voice, sound = self._call, self.voice, self._sound
+        assert voice is not None and sound is not None
         codec = control.Codec(voice.codec.payload_type, voice.codec.name, voice.codec.clock_rate)
         patience = FIRST_PACKET_PATIENCE if call.caller.latch and call.is_answered else 0.0
         self._playing = call.media.play(
-            call.caller, sound, codec, medium=voice.medium, repeat=repeat, patience=patience
+            call.caller, sound, codec, medium=voice.medium, repeat=self._repeat, patience=patience
         )
-        self._then = then
-        if then is not None:
-            self._set(_Timers.SOUND, now + LONGEST_SOUND)
 
     def stop(self) -> None:
         """Silence, whatever sounds."""
@@ -235,11 +252,18 @@ class Announcer:
             self._over(now)
 
     def relay_lost(self, now: float) -> None:
-        """Nothing sounds any more, and no file will be told of."""
+        """Nothing sounds any more, and no file will be told of. A relay that is soon back begins a sound anew."""
         if self._kept is not None:
             self.relay_event(control.Recorded(self._call.id, 0, "", 0.0, "failed", "the relay is gone"), now)
-        if self._playing:
-            self._over(now)
+        if self._playing and self._then is not None:
+            self._set(_Timers.SOUND, now + RELAY_PATIENCE)
+
+    def relay_is_back(self, now: float) -> None:
+        """It has forgotten what it played."""
+        if self._playing and self.voice is not None:
+            self._play()
+            if self._then is not None:
+                self._set(_Timers.SOUND, now + LONGEST_SOUND)
 
     def _over(self, now: float) -> None:
         then, self._playing, self._then = self._then, 0, None

@@ -107,6 +107,7 @@ class Call:
         self.branches: list[Branch] = []  # of every dial step so far
         self.walk = Walk(self)
         self._when_lent: Callable[[float], None] | None = None
+        self._awaited: list[Leg] = []  # until these have endpoints
         self._spent: Fork | None = None  # a fork that has failed, and still has its endpoints
         self.max_forwards = (request.max_forwards if request.max_forwards is not None else 70) - 1
         self.offer: Description | None = None
@@ -170,7 +171,7 @@ class Call:
 
     def _reserve(self, legs: list[Leg], then: Callable[[float], None], now: float) -> None:
         """Ask for endpoints of all these legs, in one message; go on when they are lent."""
-        self.state, self._when_lent = State.PREPARING, then
+        self.state, self._when_lent, self._awaited = State.PREPARING, then, legs
         self.media.reserve(legs, len(self.offer.media) if self.offer is not None else 1)
         self.await_relay(now)
 
@@ -190,7 +191,7 @@ class Call:
         if branch.record.ended_at is None:
             branch.record.ended_at = self.microseconds(now)
         self._cancel(_Timers.DURATION)
-        self.crossing.abandon(now)
+        self.crossing.part(now)
         self.fork.finish()
         self.fork = Fork(self, _NOBODY, len(self.branches) + 1)
         self.media.release([branch.leg])
@@ -243,14 +244,17 @@ class Call:
         if isinstance(event, control.Reserved):
             legs = {leg.number: leg for leg in self.legs}
             self.media.accept(event, legs)
-            self._cancel(_Timers.RELAY)
             if self.state is State.PREPARING:
+                if not all(leg.ends for leg in self._awaited):  # it answers what a new relay was to lend again
+                    return
+                self._cancel(_Timers.RELAY)
                 then, self._when_lent = self._when_lent, None
+                self._awaited = []
                 self.state = State.RINGING
                 assert then is not None
                 then(now)
-            else:
-                self.crossing.lent(now)
+            elif self.crossing.lent(now):
+                self._cancel(_Timers.RELAY)
         elif isinstance(event, control.Refused):
             if self.state is State.PREPARING:
                 self._refuse(503, now, fields=(("Retry-After", "5"),), detail=f"relay: {event.reason}")
@@ -275,8 +279,8 @@ class Call:
     ) -> None:
         """What is told of something played to a leg, or heard of it."""
         if event.leg != self.caller.number:
-            if not isinstance(event, control.Recorded):
-                self.fork.relay_event(event, now)
+            if not isinstance(event, control.Recorded) and 0 < event.leg <= len(self.branches):
+                self.branches[event.leg - 1].fork.relay_event(event, now)  # maybe of an earlier step
         elif isinstance(event, control.Digit):
             if self.state is State.RINGING:
                 self.walk.key(event.digit, now)
@@ -461,10 +465,12 @@ class Call:
         )
 
     def _on_received(self, event: Received, now: float) -> None:
-        return
+        if event.server is self.server:
+            self.announcer.go_on(now)
 
     def _on_never_received(self, event: NeverReceived, now: float) -> None:
         # RFC 3262 §3: no PRACK in 64*T1: the request SHOULD be rejected with a 5xx.
+        self._take_back_the_answer()
         self.fork.stop(RecipientOutcome.CALLER_HUNG_UP, "", now)
         self._refuse(504, now, detail="the caller never sent PRACK")
 
@@ -482,12 +488,13 @@ class Call:
         if self.is_over:
             return
         if leg is not self.caller and (self.winner is None or leg is not self.winner.leg):
-            self.fork.leg_ended(leg, event, now)
+            self.branches[leg.number - 1].fork.leg_ended(leg, event, now)
+            return
+        if leg is self.caller and (self.state is not State.CONNECTED or not self.is_told_so):
+            values = event.request.get_all("reason") if event.request is not None else []
+            self._abandoned(values, now, "hung up" if event.request is not None else f"lost: {event.cause}")
             return
         if self.state is not State.CONNECTED:
-            if leg is self.caller:
-                values = event.request.get_all("reason") if event.request is not None else []
-                self._abandoned(values, now)
             return
         if leg is not self.caller and self.walk.recipient_left(now):
             return
@@ -498,17 +505,26 @@ class Call:
 
     # Ending.
 
-    def _abandoned(self, reason_values: Sequence[str], now: float) -> None:
+    @property
+    def is_told_so(self) -> bool:
+        """Our 200 has left for the caller. One that was decided on may still wait for his PRACK (RFC 3262 §5)."""
+        return self.caller.session is not None and self.caller.session.is_confirmed
+
+    def _take_back_the_answer(self) -> None:
+        """Somebody has answered, but the caller was never told: to him nobody has."""
+        if self.winner is not None:
+            self.winner.record.outcome = RecipientOutcome.CALLER_HUNG_UP
+        self.record.answered_by = self.record.answered_leg = self.record.answered_at = None
+
+    def _abandoned(self, reason_values: Sequence[str], now: float, how: str = "hung up") -> None:
         """The caller hung up while it rang: every phone stops, and shows a missed call unless he says otherwise."""
         if self.state is State.OVER:
             return
-        if self.is_answered and self.winner is None:
-            self._left_the_flow(reason_values, now)
+        if self.is_told_so:
+            self._left_the_flow(reason_values, how, now)
             return
         if self.winner is not None:
-            # Somebody has answered, but the caller's 200 waited for his PRACK: to him nobody has.
-            self.winner.record.outcome = RecipientOutcome.CALLER_HUNG_UP
-            self.record.answered_by = self.record.answered_leg = self.record.answered_at = None
+            self._take_back_the_answer()
             self.record.status = 487
             fields = reasons.passed_on(list(reason_values)) or reasons.HUNG_UP
             self.end(CallOutcome.ABANDONED, now, by="caller", reason="hung up while it rang", fields=fields)
@@ -517,20 +533,20 @@ class Call:
         self.record.status = 487
         self.end(CallOutcome.ABANDONED, now, by="caller", reason="hung up while it rang")
 
-    def _left_the_flow(self, reason_values: Sequence[str], now: float) -> None:
+    def _left_the_flow(self, reason_values: Sequence[str], how: str, now: float) -> None:
         """A caller whom the flow has answered hangs up with nobody connected."""
-        outcome = CallOutcome.ABANDONED if self.fork.is_ringing else self.walk.outcome
         self.fork.stop(RecipientOutcome.CALLER_HUNG_UP, reasons.passed_on(list(reason_values)), now)
-        self.end(outcome, now, by="caller", reason="hung up")
+        self.end(self.walk.outcome_if_left, now, by="caller", reason=how)
 
     def fork_failed(self, outcome: CallOutcome, status: int, final: Final, now: float) -> None:
         """Nobody has answered: the flow goes on, or the caller is told the best of it (FRK-8)."""
         outcomes = [branch.record.outcome for branch in self.fork.branches]
         self._spent = self.fork
+        self.early.step_is_over()
         self.walk.dial_failed(Result(outcome, status, final, f"nobody answered ({final.status})"), outcomes, now)
 
     def _outcome_now(self) -> CallOutcome:
-        return CallOutcome.ANSWERED if self.winner is not None else CallOutcome.FAILED
+        return CallOutcome.ANSWERED if self.record.answered_by is not None else CallOutcome.FAILED
 
     def _refuse(
         self,
@@ -541,6 +557,9 @@ class Call:
         detail: str = "",
     ) -> None:
         """End a call that never rang, or that we cannot go on with."""
+        if self.is_told_so:
+            self.end(self._outcome_now(), now, by="service", reason=detail or reason, fields=reasons.FAILED)
+            return
         self.server.reject(status, now, reason=reason, fields=fields)
         self.record.status = status
         outcome = CallOutcome.FAILED if status >= 500 else CallOutcome.REFUSED
@@ -554,7 +573,8 @@ class Call:
         self.walk.finish()
         self.announcer.call_ends()
         self.fork.finish()
-        self.fork.stop(RecipientOutcome.FAILED, fields, now)
+        for branch in self.branches:  # those of earlier steps too, who may be told still that they were too late
+            branch.stop(RecipientOutcome.FAILED, fields, now)
         if not self.server.is_over:
             self.server.reject(500, now)
         self.crossing.abandon(now)
@@ -582,16 +602,13 @@ class Call:
 
     def hang_up(self, now: float) -> None:
         """End the call from our side, whatever it is doing."""
-        if self.state in (State.PREPARING, State.RINGING):
-            self._refuse(480, now, detail="ended by the operator")
+        reason = "ended by the operator"
+        if not self.is_told_so:
+            self._take_back_the_answer()
+            self._refuse(480, now, detail=reason)
         else:
-            self.end(
-                CallOutcome.ANSWERED,
-                now,
-                by="service",
-                reason="ended by the operator",
-                fields=reasons.HUNG_UP,
-            )
+            outcome = CallOutcome.REFUSED if self.record.answered_by is None else CallOutcome.ANSWERED
+            self.end(outcome, now, by="service", reason=reason, fields=reasons.HUNG_UP)
 
     def relay_lost(self, now: float) -> None:
         """The relay is gone: no figures will come, and a call that was waiting for endpoints has none."""
@@ -612,7 +629,7 @@ class Call:
             self.media.restore([self.caller, *[branch.leg for branch in branches]])
             if self.state is State.RINGING:
                 self.fork.relay_is_back(now)
-                self.early.relay_is_back(now)
+                self.announcer.relay_is_back(now)
 
     def close_if_quiet(self, now: float) -> None:
         if self._figures_due or self.announcer.is_keeping:
@@ -636,6 +653,7 @@ class Call:
             fork.dissolve()
         self.branches = []
         self._spent = self._when_lent = None
+        self._awaited = []
         self.server.forget_owner()
         self.caller.dissolve()
         self.messages.clear()  # transactions live for 32 s more, and hold the trace

@@ -54,13 +54,14 @@ class _Passed:
 class Crossing:
     """The passage between the two legs of one call."""
 
-    __slots__ = ("_call", "_late", "_passed", "_waiting")
+    __slots__ = ("_alone", "_call", "_late", "_passed", "_waiting")
 
     def __init__(self, call: Call) -> None:
         self._call = call
         self._passed: list[_Passed] = []  # put to the other side, no answer yet
         self._waiting: _Passed | None = None  # until the relay has lent what more media need
         self._late: _Passed | None = None  # an offer went back in our 200: its answer comes in the ACK
+        self._alone: InviteServer | None = None  # so did one of ours, to a caller who speaks with nobody but us
 
     def handle(self, leg: Leg, event: Requested | Replied, now: float) -> None:
         if isinstance(event, Replied):
@@ -73,6 +74,10 @@ class Crossing:
 
     def acknowledged(self, event: Acknowledged, now: float) -> None:
         """The ACK of a re-INVITE: it brings the answer when the offer was in our 200."""
+        if self._alone is not None and self._alone is event.server:
+            self._alone = None
+            self._acknowledged_alone(event, now)
+            return
         passed, self._late = self._late, None
         if passed is None or passed.server is not event.server:
             return
@@ -93,11 +98,16 @@ class Crossing:
         passed.other.session.acknowledge(now, body)
         self._agreed(passed, now)
 
-    def lent(self, now: float) -> None:
-        """The relay has lent what a re-INVITE with more media waits for."""
-        passed, self._waiting = self._waiting, None
-        if passed is not None and passed.offer is not None:
-            self._pass_offer(passed, passed.offer, now)
+    def lent(self, now: float) -> bool:
+        """The relay has lent something; whether it is what a re-INVITE with more media waits for, or none waits."""
+        passed = self._waiting
+        if passed is None or passed.offer is None:
+            return True
+        if passed.asker.lacks(passed.offer) or passed.other.lacks(passed.offer):
+            return False
+        self._waiting = None
+        self._pass_offer(passed, passed.offer, now)
+        return True
 
     def not_lent(self, now: float) -> bool:
         """The relay has nothing for a re-INVITE with more media; False when none waits for it."""
@@ -115,7 +125,84 @@ class Crossing:
             refuse(passed.server, 487, now)
         if self._late is not None:
             _refuse_offer(self._late.other, now)
-        self._passed, self._waiting, self._late = [], None, None
+        self._passed, self._waiting, self._late, self._alone = [], None, None, None
+
+    def part(self, now: float) -> None:
+        """The callee has left, and the flow goes on with the caller alone.
+
+        What either had asked of the other goes no further. What the caller still owes an answer to is heard out, so
+        that he and we know what holds between us.
+        """
+        caller = self._call.caller
+        waiting = [self._waiting] if self._waiting is not None else []
+        for passed in [*self._passed, *waiting]:
+            is_offer = passed.request.method in ("INVITE", "UPDATE")
+            refuse(passed.server, 491 if is_offer else 480, now)
+            if passed.asker is caller and passed.offer is not None:
+                caller.exchange.fail()
+        self._passed, self._waiting = [each for each in self._passed if each.other is caller], None
+        late, self._late = self._late, None
+        if late is not None and late.asker is caller:
+            _refuse_offer(late.other, now)
+            assert isinstance(late.server, InviteServer)
+            self._alone = late.server
+        elif late is not None and caller.exchange.offered_remote is not None:
+            self._answer_offer_alone(caller.exchange.offered_remote, now)
+
+    # A caller who speaks with nobody but us.
+
+    def _acknowledged_alone(self, event: Acknowledged, now: float) -> None:
+        caller = self._call.caller
+        try:
+            answer = _description_in(event.request)
+            if answer is None:
+                raise RemoteError(400, "ACK without the answer that is due")
+        except RemoteError:
+            caller.exchange.fail()  # what held before still does
+            return
+        caller.exchange.receive_answer(answer)
+        self._settled_alone()
+
+    def _settled_alone(self) -> None:
+        """Something new holds between the caller and us: whoever is connected to him, or speaks to him, goes by it."""
+        call, caller = self._call, self._call.caller
+        if caller.session is not None and caller.exchange.local:
+            caller.session.local_body = caller.exchange.local
+        if caller.exchange.remote is None:
+            return
+        winner = call.winner
+        told = winner.leg.exchange.remote if winner is not None else None
+        call.media.direct(caller, caller.exchange.remote, told, relatch=True)
+        if winner is None:
+            call.announcer.agree()
+
+    def _answer_offer_alone(self, offer: Description, now: float) -> None:
+        """The caller's 2xx has brought an offer that somebody had asked for who is gone."""
+        caller = self._call.caller
+        assert caller.session is not None
+        body = self._call.announcer.agree_again(offer) or reject(offer, caller.origin())
+        caller.exchange.send_answer(body)
+        caller.session.local_body = body
+        caller.session.acknowledge(now, body)
+
+    def _replied_to_nobody(self, passed: _Passed, response: Response | None, now: float) -> None:
+        """The caller has answered what a callee had asked who is gone."""
+        caller = self._call.caller
+        if passed.request.method not in ("INVITE", "UPDATE"):
+            return
+        try:
+            is_taken = response is not None and response.status < 300
+            description = _description_in(response) if is_taken and response is not None else None
+            if passed.offer is None and description is not None:
+                caller.exchange.receive_offer(description)
+                self._answer_offer_alone(description, now)
+            elif passed.offer is not None and description is not None:
+                caller.exchange.receive_answer(description)
+                self._settled_alone()
+            else:
+                caller.exchange.fail()
+        except RemoteError:
+            caller.exchange.fail()
 
     # A request came.
 
@@ -196,6 +283,8 @@ class Crossing:
             leg.exchange.fail()
             raise RemoteError(488, "nothing in the offer that prompts could be played in")
         leg.exchange.send_answer(body)
+        assert leg.session is not None
+        leg.session.local_body = body  # which is what a refresh is to say from now on
         self._accept(leg, request, server, body, now)
 
     def _is_busy(self, other: Leg) -> bool:
@@ -223,12 +312,25 @@ class Crossing:
 
     def _pass_offerless(self, leg: Leg, other: Leg | None, event: Requested, now: float) -> None:
         """SDP-8: asked for an offer, we ask the other side for one; it is no hold."""
+        if other is None and leg is self._call.caller and self._call.is_answered and not leg.exchange.is_open:
+            self._offer_alone(leg, event, now)
+            return
         if other is None or not other.is_up or self._is_busy(other) or leg.exchange.is_open:
             raise RemoteError(491, "the other leg is busy with an offer")
         passed = _Passed(leg, other, event.request, event.server, None)
         self._passed.append(passed)
         assert other.session is not None
         other.session.request("INVITE", now, fields=self._target_refresh(other), tag=passed)
+
+    def _offer_alone(self, leg: Leg, event: Requested, now: float) -> None:
+        """The caller asks for an offer while he hears us and nobody else: what holds is offered anew."""
+        server, body = event.server, leg.exchange.local
+        assert isinstance(server, InviteServer)
+        if not body:
+            raise RemoteError(491, "nothing holds yet that could be offered anew")
+        leg.exchange.send_offer(body)
+        self._alone = server
+        self._accept(leg, event.request, server, body, now)
 
     def _pass_plain(self, passed: _Passed, now: float) -> None:
         request = passed.request
@@ -248,6 +350,9 @@ class Crossing:
             return
         self._passed.remove(passed)
         response = event.response
+        if passed.other is self._call.caller and not passed.asker.is_up:
+            self._replied_to_nobody(passed, response, now)
+            return
         if passed.request.method not in ("INVITE", "UPDATE"):
             _relay_reply(passed, response, now)
         elif response is None or response.status >= 300:

@@ -62,7 +62,7 @@ class EarlyMediaPolicy:
     def _may_speak(self) -> bool:
         """RFC 3261 §13.2.1: a 183 answers an offer; where there is none, or none that we speak, it is a 180."""
         call = self._call
-        return call.announcer.agree() and (call.is_answered or call.offer is not None)
+        return (call.is_answered or call.offer is not None) and call.announcer.agree()
 
     def _sound(self, now: float) -> None:
         call, ours = self._call, self._ours
@@ -102,10 +102,10 @@ class EarlyMediaPolicy:
         elif self._told == 0 and not self._call.is_answered:
             self._tell(180, b"", now)
 
-    def relay_is_back(self, now: float) -> None:
-        """A relay that was started anew has forgotten what it played."""
-        if self._ours is not None and (self._told == 183 or self._call.is_answered):
-            self._sound(now)
+    def step_is_over(self) -> None:
+        """Nobody of it is heard any more."""
+        self.leader = self._ours = None
+        self.is_wanted = False
 
     def branch_ended(self, branch: Branch, now: float) -> None:
         """A branch is over while others ring: when it was the leader, the next one leads, or ringback comes back."""

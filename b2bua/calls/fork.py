@@ -210,6 +210,9 @@ class Fork:
             self._claimant = None
         status = self._status_for_everyone(branch)
         if status and branch.final is not None:
+            for other in self.branches:
+                if other.is_open:
+                    other.record.lost_to = branch.recipient.name
             self.stop(RecipientOutcome.STEP_ENDED, "", now)
             self._fail(status, branch.final, now)
         elif not any(each.is_open for each in self.branches) or branch is self._turn:

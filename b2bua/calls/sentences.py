@@ -62,7 +62,7 @@ def recipient_sentence(recipient: RecipientRecord, record: CallRecord) -> str:
         case _R.SKIPPED:
             return f"Skipped{_in_brackets(recipient.reason)}"
         case _R.STEP_ENDED:
-            return "Stopped: somebody refused the call for everyone"
+            return f"Stopped: {recipient.lost_to or 'somebody'} refused the call for everyone"
         case _R.DECLINED:
             return "Declined"
         case _R.BUSY:
@@ -84,6 +84,8 @@ def call_sentence(record: CallRecord) -> str:
             return f"The caller hung up{_after(record.started_at, record.ended_at)}; {_who_rang(record)}"
         case _C.FAILED:
             return f"The call could not be connected{_colon(record.reason)}"
+        case _C.REFUSED if record.status == 200:  # the flow had answered
+            return f"Nobody was connected{_colon(record.reason)}"
         case _C.REFUSED:
             return f"Refused{_colon(_call_status(record))}"
         case _C.INTERRUPTED:

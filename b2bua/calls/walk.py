@@ -31,6 +31,7 @@ MOST_STEPS_AT_ONCE = 100  # entered in one instant; more is a circle that no cal
 SHORTEST_MESSAGE = 1.0  # seconds; less is a caller who has hung up at the beep
 
 _TURNED_DOWN = (RecipientOutcome.BUSY, RecipientOutcome.DECLINED)
+_NOT_ASKED = (RecipientOutcome.SKIPPED, RecipientOutcome.STEP_ENDED)  # who has said nothing of his own
 
 
 class Result(NamedTuple):
@@ -147,7 +148,8 @@ class Walk:
 
     def dial_failed(self, result: Result, outcomes: list[RecipientOutcome | None], now: float) -> None:
         self._result = result
-        turned_down = bool(outcomes) and all(outcome in _TURNED_DOWN for outcome in outcomes)
+        said = [outcome for outcome in outcomes if outcome not in _NOT_ASKED]
+        turned_down = bool(said) and all(outcome in _TURNED_DOWN for outcome in said)
         self._call.announcer.stop()
         self.leave(flows.ALL_BUSY_OR_DECLINED if turned_down else flows.NOBODY_ANSWERED, now)
 
@@ -272,6 +274,15 @@ class Walk:
         if self._result is not None:
             return self._result.outcome
         return CallOutcome.SERVED
+
+    @property
+    def outcome_if_left(self) -> CallOutcome:
+        """How it came out, if the caller hangs up now."""
+        record = self._call.record
+        is_dialling = isinstance(self.step, flows.Dial)
+        if is_dialling and record.answered_by is None and not record.voicemail:
+            return CallOutcome.ABANDONED
+        return self.outcome
 
     def finish(self) -> None:
         """The call is over."""

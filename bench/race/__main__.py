@@ -129,7 +129,7 @@ class Race:
             if rows := report.table(self._methods, self._results, calls):
                 yield f"\nMedians, {calls:,} calls"
                 yield report.print_table(rows)
-        yield "\nSetting a call's media up: until all is done, CPU of the relay, CPU of its client"
+        yield "\nSetting a call's media up: until ports are known, until all is done, CPU of relay and client"
         for who, *figures in report.set_up_lines(self._set_up):
             yield f"{who:20s}" + "".join(f"{figure:>10s}" for figure in figures)
         yield "\nRatios within a round"

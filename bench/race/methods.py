@@ -15,7 +15,7 @@ from typing import Final
 from bench import namespaces
 from bench.race import rivals
 from bench.race.frames import Flow
-from bench.race.rig import ROUTED, Rig
+from bench.race.rig import Rig, beyond
 from bench.race.table import filled
 from bench.relay import Core
 from rtp_relay.control import Bridge, Direct, Figures, Query, Record
@@ -52,15 +52,21 @@ def descriptors() -> int:
 # The system, and the least.
 
 
-def _routed(number: int) -> Flow:
-    return Flow((FAR, FIRST_PORT + 2 * number), (ROUTED, FIRST_PORT + 2 * number))
+def _routed(number: int, hosts: int = 1) -> Flow:
+    return Flow((FAR, FIRST_PORT + 2 * number), (beyond(number % hosts), FIRST_PORT + 2 * number))
 
 
-@contextmanager
-def forwarding(rig: Rig, calls: int) -> Iterator[list[int]]:
-    """The system's own IP forwarding of the same packets, by one route."""
-    rig.set_flows(_routed(number) for number in range(2 * calls))
-    yield []
+def forwarding(is_to_one: bool) -> Callable[[Rig, int], Running]:
+    """The system's own IP forwarding of the same packets, by one route: each flow to a host of its own, or all of them
+    to one, for which the system looks the route up once a burst and not once a packet.
+    """
+
+    @contextmanager
+    def run(rig: Rig, calls: int) -> Iterator[list[int]]:
+        rig.set_flows(_routed(number, 1 if is_to_one else 2 * calls) for number in range(2 * calls))
+        yield []
+
+    return run
 
 
 def nothing(is_xdp: bool) -> Callable[[Rig, int], Running]:
@@ -176,7 +182,8 @@ def all_methods() -> list[Method]:
         Method("none xdp", "no relay: received and dropped by XDP", nothing(True), 600_000, is_xdp=True),
         Method("least tc", "least redirect at tc", least(False), 150_000),
         Method("least xdp", "least redirect by XDP", least(True), 300_000, is_xdp=True),
-        Method("ip", "the system's IP forwarding", forwarding, 150_000),
+        Method("ip", "the system's IP forwarding", forwarding(is_to_one=False), 150_000),
+        Method("ip one", "the same, all to one host", forwarding(is_to_one=True), 150_000),
         Method("user", "ours, user", ours("user"), 30_000, CALM),
         Method("tc", "ours, tc", ours("tc"), 150_000),
         Method("xdp", "ours, xdp", ours("xdp"), 300_000, is_xdp=True),

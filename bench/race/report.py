@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import statistics
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -66,20 +67,16 @@ def markdown(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def set_up_lines(set_up: Sequence[SettingUp]) -> list[list[str]]:
-    """Who, microseconds until all is done, CPU of the relay and of its client; medians."""
+    """Who, microseconds until ports are known and until all is done, CPU of the relay and of its client; medians."""
     rows = []
     for who in dict.fromkeys(one.who for one in set_up):
         of = [one for one in set_up if one.who == who]
         figures = (
             statistics.median(value(one) for one in of)
-            for value in (_microseconds, lambda one: one.relay_cpu, lambda one: one.client_cpu)
+            for value in map(operator.attrgetter, ("until_lent", "microseconds", "relay_cpu", "client_cpu"))
         )
         rows.append([who if who == "rtpengine" else f"ours, {who}", *(f"{figure:.0f} us" for figure in figures)])
     return rows
-
-
-def _microseconds(one: SettingUp) -> float:
-    return one.microseconds
 
 
 def draw(folder: Path, methods: Sequence[Method], results: Sequence[Result]) -> list[str]:
@@ -122,7 +119,7 @@ def section(
         lines += [*markdown(table(methods, results, calls)), ""]
     lines += [f"![{name.removesuffix('.svg')}](figures/{name})" for name in drawings]
     lines += ["", "Setting the media of a call up, one after the other:", ""]
-    lines += ["| | until all is done | CPU of the relay | CPU of its client |", "|---|---|---|---|"]
+    lines += ["| | until ports are known | until all is done | CPU of the relay | of its client |", "|---" * 5 + "|"]
     lines += ["| " + " | ".join(row).replace(" us", " µs") + " |" for row in set_up_lines(set_up)]
     lines += ["", "| goal | wanted | reached (least to most) | |", "|---|---|---|---|"]
     lines += [_goal_line(one) for one in verdicts]

@@ -35,7 +35,7 @@ from rtp_relay.bpf import syscall
 from rtp_relay.bpf.netlink import Asking
 
 SOURCE_CORE, RELAY_CORE = 0, 1
-ROUTED: Final = "10.88.0.1"  # beyond the far ends, for the system's own forwarding
+BEYOND: Final = "10.88"  # a network behind the far ends, for the system's own forwarding: .0.0/16
 LIVE_FRAMES: Final = 2  # BPF_F_TEST_XDP_LIVE_FRAMES
 BATCH: Final = 64  # frames at a time
 BATCH_TIMED: Final = 2  # where a frame's age counts
@@ -103,7 +103,7 @@ class Rig:
                 "sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv4.conf.all.send_redirects=0",
                 f"net.ipv4.conf.{namespaces.RELAY_LINK}.send_redirects=0",
             )  # fmt: skip
-            namespaces.run("ip", "route", "add", f"{ROUTED}/32", "via", namespaces.FAR[False])
+            namespaces.run("ip", "route", "add", f"{BEYOND}.0.0/16", "via", namespaces.FAR[False])
             self.interface = if_nametoindex(namespaces.RELAY_LINK)
         with self.wire.inside(self.wire.far):
             self._far_interface = if_nametoindex(namespaces.FAR_LINK)
@@ -119,7 +119,7 @@ class Rig:
     def warm_up(self) -> None:
         """Have the machine below give us both cores."""
         self.set_sink(True)
-        self.set_flows([Flow((namespaces.FAR[False], 4000), (ROUTED, 4000))])
+        self.set_flows([Flow((namespaces.FAR[False], 4000), (beyond(0), 4000))])
         with self.least_redirect(True):
             self.trial(500_000, 0.5, 0, ())
 
@@ -273,6 +273,11 @@ def attach(code: bytes, is_xdp: bool, interface: int) -> int:
         return syscall.attach(program, interface, where, syscall.XDP_DRIVER_MODE if is_xdp else 0)
     finally:
         os.close(program)
+
+
+def beyond(number: int) -> str:
+    """One of the hosts behind the far ends, of some 60,000."""
+    return f"{BEYOND}.{1 + number // 250}.{1 + number % 250}"
 
 
 def mac_of(wire: namespaces.Namespaces, namespace: int, link: str) -> bytes:

@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -64,10 +64,13 @@ def port_in(reply: messages.Reply) -> int:
     return int(text[text.index("m=audio ") :].split()[1])
 
 
-def set_call_up(engine: Engine, number: int, port: int) -> tuple[int, int]:
+def set_call_up(
+    engine: Engine, number: int, port: int, on_offered: Callable[[], object] = lambda: None
+) -> tuple[int, int]:
     """Offer and answer of a call between `port` and the second one above; the ports that these send to."""
     call: messages.Request = {"call-id": f"call-{number}", "from-tag": "a"}
     offered = engine.ask({"command": "offer", "sdp": description(port), **call})
+    on_offered()
     answered = engine.ask({"command": "answer", "sdp": description(port + 2), "to-tag": "b", **call})
     return port_in(answered), port_in(offered)
 

@@ -22,7 +22,19 @@ from bench.race import rivals
 from bench.race.methods import FAR, FIRST_PORT, relay
 from bench.race.rig import SOURCE_CORE, Rig, charged, threads_of
 from bench.relay import Core
-from rtp_relay.control import Bridge, Direct, Figures, Query, Release, Released
+from rtp_relay.client import RelayClient
+from rtp_relay.control import (
+    Bridge,
+    Direct,
+    Event,
+    Figures,
+    LegRequest,
+    Query,
+    Release,
+    Released,
+    Reserve,
+    Reserved,
+)
 
 CONTROL_PORT: Final = 2999
 PORTS: Final = range(FIRST_PORT, FIRST_PORT + 4000)
@@ -31,13 +43,16 @@ WARMING: Final = 50  # calls before anything is measured
 
 @dataclass(frozen=True, slots=True)
 class SettingUp:
-    """Microseconds a call: the median until all is done, and CPU on both sides."""
+    """Microseconds a call: medians until all is done, and until the called side's ports are known, so that an INVITE
+    may go out; CPU on both sides.
+    """
 
     who: str
     round: int
     microseconds: float
     relay_cpu: float
     client_cpu: float
+    until_lent: float = 0.0
 
 
 class Watch:
@@ -47,19 +62,27 @@ class Watch:
         self.calls = calls + WARMING
         self._threads = threads
         self._taken: list[float] = []
+        self._lent: list[float] = []
+        self._began = 0.0
         self._relay = self._client = 0.0
 
-    def note(self, seconds: float) -> None:
-        self._taken.append(seconds)
+    def begin(self) -> None:
+        self._began = time.perf_counter()
+
+    def lent(self) -> None:
+        self._lent.append(time.perf_counter() - self._began)
+
+    def done(self) -> None:
+        self._taken.append(time.perf_counter() - self._began)
         if len(self._taken) == WARMING:
             self._relay, self._client = charged(self._threads) / 1e9, time.process_time()
 
     def result(self, who: str, number: int) -> SettingUp:
         relay = charged(self._threads) / 1e9 - self._relay
         client = time.process_time() - self._client
-        taken = self._taken[WARMING:]
-        each = 1e6 / len(taken)
-        return SettingUp(who, number, 1e6 * statistics.median(taken), relay * each, client * each)
+        each = 1e6 / (len(self._taken) - WARMING)
+        taken, lent = (1e6 * statistics.median(all_[WARMING:]) for all_ in (self._taken, self._lent))
+        return SettingUp(who, number, taken, relay * each, client * each, lent)
 
 
 @contextmanager
@@ -81,40 +104,56 @@ def ours(rig: Rig, form: str, number: int, calls: int) -> SettingUp:
 
 
 async def _ours(path: str, pid: int, form: str, number: int, calls: int) -> SettingUp:
-    core = Core(path)
-    await core.start()
     watch = Watch(threads_of(pid), calls)
+    core = WatchedCore(path, watch)
+    await core.start()
     for call in range(watch.calls):
-        began = time.perf_counter()
-        await _set_call_up(core, call)
-        watch.note(time.perf_counter() - began)
+        await core.set_call_up(f"call-{call}", FIRST_PORT + 4 * (call % 1000))
         core.client.say([Release(f"call-{call}")])
-        while not isinstance(await core.answers.get(), Released):
-            pass
+        await core.until(Released)
     result = watch.result(form, number)
     core.client.close()
     return result
 
 
-async def _set_call_up(core: Core, number: int) -> None:
-    name, port = f"call-{number}", FIRST_PORT + 4 * (number % 1000)
-    await core.reserve(name, 2)
-    core.client.say([
-        Direct(name, 0, 0, FAR, port, port + 1),
-        Direct(name, 1, 0, FAR, port + 2, port + 3),
-        Bridge(name, 0, 1),
-        Query(name),
-    ])  # fmt: skip
-    while not isinstance(await core.answers.get(), Figures):
-        pass
+class WatchedCore(Core):
+    """Says things at once, as the service does, and looks at the clock when it is told of something."""
+
+    def __init__(self, path: str, watch: Watch) -> None:
+        super().__init__(path)
+        self._watch = watch
+        self.client = RelayClient(path, self._hear, lambda: None, lambda _: self.ready.set())
+
+    def _hear(self, event: Event) -> None:
+        if isinstance(event, Reserved):
+            self._watch.lent()
+        elif isinstance(event, Figures):
+            self._watch.done()
+        self.answers.put_nowait(event)
+
+    async def set_call_up(self, name: str, port: int) -> None:
+        self._watch.begin()
+        self.client.say([Reserve(name, (LegRequest(0), LegRequest(1)))])
+        await self.until(Reserved)  # it has come already, where the stock is not empty
+        self.client.say([
+            Direct(name, 0, 0, FAR, port, port + 1),
+            Direct(name, 1, 0, FAR, port + 2, port + 3),
+            Bridge(name, 0, 1),
+            Query(name),
+        ])  # fmt: skip
+        await self.until(Figures)
+
+    async def until(self, wanted: type[Event]) -> None:
+        while not isinstance(await self.answers.get(), wanted):
+            pass
 
 
 def theirs(rig: Rig, number: int, calls: int) -> SettingUp:
     with rivals.rtpengine(rig, PORTS, CONTROL_PORT) as (pid, engine), _on_core(SOURCE_CORE):
         watch = Watch(threads_of(pid), calls)
         for call in range(watch.calls):
-            began = time.perf_counter()
-            rivals.set_call_up(engine, call, FIRST_PORT + 4 * (call % 1000))
-            watch.note(time.perf_counter() - began)
+            watch.begin()
+            rivals.set_call_up(engine, call, FIRST_PORT + 4 * (call % 1000), watch.lent)
+            watch.done()
             engine.ask({"command": "delete", "call-id": f"call-{call}", "from-tag": "a", "delete delay": 0})
         return watch.result("rtpengine", number)

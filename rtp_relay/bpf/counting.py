@@ -16,6 +16,10 @@ def take_time(a: Assembly, site: Site) -> None:
         a.load_map_value(R1, site.clock)
         a.load(8, R0, R1, 0)
     a.store(8, R10, TIME, R0)
+    if site.until is not None:
+        a.load_map_value(R1, site.until)
+        a.load(8, R1, R1, 0)
+        a.jump_if(R0, ">", R1, "up")
 
 
 def count(a: Assembly, site: Site, ip: Layer) -> None:

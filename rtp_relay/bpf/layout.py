@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Final
 
-VERSION: Final = 2  # of everything here; a relay adopts only maps of its own version
+VERSION: Final = 3  # of everything here; a relay adopts only maps of its own version
 
 FLOW_SIZE: Final = 192
 

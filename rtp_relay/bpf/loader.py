@@ -221,6 +221,7 @@ class Loaded:
             plan.first_port, plan.ports, plan.traffic_class,
             self.flows.descriptor, self.next_hops.descriptor, self.tables.devices,
             self.clock.descriptor if self.clock else None, self.tables.ring.descriptor,
+            self.tables.until.descriptor,
         )  # fmt: skip
 
     # Filters, where there are no links.
@@ -255,7 +256,7 @@ class Loaded:
 def digest(site: Site) -> str:
     """What tells one program from another, whatever its maps' descriptors are."""
     clock = None if site.clock is None else 0
-    made = program(replace(site, flows=0, next_hops=0, devices=0, clock=clock, events=0))
+    made = program(replace(site, flows=0, next_hops=0, devices=0, clock=clock, events=0, until=0))
     return hashlib.sha256(made).hexdigest()[:16]
 
 

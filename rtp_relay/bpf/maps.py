@@ -237,11 +237,11 @@ class NextHopTable:
 
 
 class Clock:
-    """A time that is handed in, for programs that are not to read the kernel's."""
+    """A time that is handed in: for programs that are not to read the kernel's, and that until which they forward."""
 
-    def __init__(self, descriptor: int | None = None) -> None:
+    def __init__(self, descriptor: int | None = None, name: str = "rtp_clock") -> None:
         self.descriptor = descriptor if descriptor is not None else syscall.create_map(
-            syscall.MapKind.ARRAY, 4, 8, 1, syscall.MMAPABLE, "rtp_clock"
+            syscall.MapKind.ARRAY, 4, 8, 1, syscall.MMAPABLE, name
         )  # fmt: skip
         self._memory = syscall.map_memory(self.descriptor, 8)
 

@@ -52,6 +52,8 @@ class Site:
     addresses: index in the flow table and address, of those that packets may come to here.
     ports: how many from first_port on have an entry. clock: an array of one u64, ns, that is read instead
         of the kernel's monotonic clock; None for the clock.
+    until: an array of one u64, ns: the time after which nothing is forwarded, as nobody has given a sign of life;
+        None for no such time.
     flows, next_hops, devices, events: descriptors of the maps; without events nothing is copied.
     """
 
@@ -66,6 +68,7 @@ class Site:
     devices: int
     clock: int | None = None
     events: int | None = None
+    until: int | None = None
 
     @property
     def is_tc(self) -> bool:

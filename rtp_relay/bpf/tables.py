@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from rtp_relay.bpf import syscall
 from rtp_relay.bpf.legacy import LegacyTable
 from rtp_relay.bpf.maps import DEVICES, Clock, FlowTable, NextHopTable
 from rtp_relay.bpf.ringbuf import Ring
+
+FOREVER: Final = 9e9  # seconds on the monotonic clock, for who gives no signs of life
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,10 @@ class Tables:
         self.next_hops = NextHopTable(there.pop("next_hops", None))
         self.legacies = LegacyTable(entries, there.pop("legacies", None))
         self.clock = Clock(there.pop("clock", None)) if has_clock else None
+        is_new = "until" not in there
+        self.until = Clock(there.pop("until", None), "rtp_until")
+        if is_new:
+            self.until.tell(FOREVER)
         self.ring = Ring(there.pop("ring", None))
         devices = there.pop("devices", None)
         self.devices = devices if devices is not None else syscall.create_map(
@@ -59,6 +65,7 @@ class Tables:
             "legacies": self.legacies.descriptor,
             "devices": self.devices,
             "ring": self.ring.descriptor,
+            "until": self.until.descriptor,
         }
         return named | ({"clock": self.clock.descriptor} if self.clock is not None else {})
 
@@ -66,6 +73,7 @@ class Tables:
         os.close(self.devices)
         if self.clock is not None:
             self.clock.close()
+        self.until.close()
         self.ring.close()
         self.legacies.close()
         self.next_hops.close()
@@ -74,4 +82,4 @@ class Tables:
 
 def names(has_clock: bool) -> tuple[str, ...]:
     """Of all maps, as they are pinned."""
-    return ("flows", "next_hops", "legacies", "devices", "ring", *(("clock",) if has_clock else ()))
+    return ("flows", "next_hops", "legacies", "devices", "ring", "until", *(("clock",) if has_clock else ()))

@@ -190,6 +190,10 @@ class KernelForm(UserForm):
     def _made(self, host: str, number: int, opened: socket.socket) -> KernelPort:
         return KernelPort(host, number, opened, self)
 
+    def live_until(self, at: float) -> None:
+        """The kernel forwards until then, monotonic, or for ever if this is never said."""
+        self.loaded.tables.until.tell(at)
+
     def tell_time(self, now: float) -> None:
         """The time, for programs that do not read a clock."""
         if self.loaded.clock is not None:
@@ -484,18 +488,22 @@ class KernelForm(UserForm):
         raise BlockingIOError
 
     def ask_again(self) -> None:
-        """Routes, addresses or links have changed: every flow comes back here and goes by what is true now."""
-        self._links = self._asking.links()
-        self._ways.clear()
-        self._local.clear()
-        for key in self._hops:
-            self._refresh(key, self._mac(self._asking.neighbour(*key) if key[1] else None, key[1]))
+        """Routes, addresses or links have changed: every flow comes back here and goes by what is true now.
+
+        They come back first: if the kernel does not answer (it may be slow when many networks change at once), no
+        packet goes by what was true before. Raises OSError then.
+        """
         for port in self._ports.values():
             if isinstance(port, KernelPort) and port.flow is not None:
                 self.take_back(port)
                 port.target = None
         for entry in self.left:
             self.loaded.flows.deactivate(entry)
+        self._ways.clear()
+        self._local.clear()
+        self._links = self._asking.links()
+        for key in self._hops:
+            self._refresh(key, self._mac(self._asking.neighbour(*key) if key[1] else None, key[1]))
 
 
 def _kind(payload_type: int, copies: Copies | None) -> int:

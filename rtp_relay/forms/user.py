@@ -83,6 +83,9 @@ class UserForm:
         self._buffer = bytearray(BUFFER)
         self._view = memoryview(self._buffer)
 
+    def live_until(self, at: float) -> None:
+        """Somebody is there to look after the flows until then, monotonic; here there are none without him."""
+
     def fileno(self) -> int:
         """Readable when `turn` has something to do."""
         return self._epoll.fileno()

@@ -23,6 +23,7 @@ __all__ = ["Address", "FarmClient", "trouble_with"]
 
 READ_IN_A_TURN: Final = 64  # datagrams of a node, before the loop's other work has its turn
 DATAGRAM: Final = 65536
+RECEIVE_BUFFER: Final = 1 << 20  # octets, as far as the system allows: an answer to a query has some 3,000
 FORM: Final = "rtpengine"
 
 
@@ -106,6 +107,7 @@ class FarmClient:
         host, port = node.address.host, node.address.port
         opened = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
         opened.setblocking(False)
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
         opened.connect((host, port))  # what comes from elsewhere is not heard
         loop.add_reader(opened, self._read, node, opened)
         return opened

@@ -11,7 +11,9 @@ Nothing here opens a socket or reads a clock. What is to be sent is in the nodes
 
 from __future__ import annotations
 
+import math
 import zlib
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
@@ -20,7 +22,7 @@ from rtp_relay.ng.call import Call, Interfaces
 from rtp_relay.ng.node import Address, Node
 
 LOOKS: Final = 4  # at each call within the media timeout
-SHORTEST_LOOK: Final = 1.0  # seconds
+SHORTEST_PAUSE: Final = 0.02  # seconds between two looks; then more than one call is looked at
 FOREVER: Final = 1e9
 CANNOT: Final = "rtpengine is asked to forward media only: media.engine is \"rtpengine\""
 
@@ -40,6 +42,7 @@ class Farm:
         self._media_timeout = media_timeout
         self._calls: dict[str, Call] = {}
         self._refused: dict[str, set[Node]] = {}  # nodes that would not have a call
+        self._in_turn: deque[Call] = deque()  # to be looked at, one after the other: never many at once
         self._look_deadline = 0.0
 
     @property
@@ -55,9 +58,7 @@ class Farm:
         for node in self.nodes:
             node.expire(now)
         if self._media_timeout and now >= self._look_deadline:
-            self._look_deadline = now + max(self._media_timeout / LOOKS, SHORTEST_LOOK)
-            for call in tuple(self._calls.values()):
-                self._look(call, now)
+            self._look_in_turn(now)
 
     def take_events(self) -> list[control.Event]:
         events, self.events = self.events, []
@@ -94,6 +95,7 @@ class Farm:
                 command.call, node, self._interfaces, self._tell, self._move, self._forget, now
             )
             node.calls += 1
+            self._in_turn.append(call)
         call.reserve(command, now)
 
     def _direct(self, command: control.Direct, now: float) -> None:
@@ -162,6 +164,17 @@ class Farm:
             del self._calls[call.name]
             call.node.calls -= 1
         self._refused.pop(call.name, None)
+
+    def _look_in_turn(self, now: float) -> None:
+        """At the next call, or as many as it takes to come round within a quarter of the timeout."""
+        calls, round_time = max(len(self._in_turn), 1), self._media_timeout / LOOKS
+        pause = max(round_time / calls, SHORTEST_PAUSE)
+        self._look_deadline = now + pause
+        for _ in range(min(math.ceil(calls * pause / round_time), len(self._in_turn))):
+            call = self._in_turn.popleft()
+            if self._calls.get(call.name) is call:
+                self._look(call, now)
+                self._in_turn.append(call)
 
     def _look(self, call: Call, now: float) -> None:
         if not call.is_owed:

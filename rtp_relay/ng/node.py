@@ -1,7 +1,7 @@
 """One rtpengine of a farm: what it was asked and has not answered, and whether it is there.
 
 A request is sent again after each of PATIENCE, and then given up. Whoever answers anything is alive; whoever lets a
-request be given up is dead, until it answers a ping. Pings go out all the time, so that a node that died is known of
+request be given up, and has answered nothing else meanwhile, is dead until it answers a ping. Pings go out all the time, so that a node that died is known of
 before a call wants it.
 """
 
@@ -36,13 +36,14 @@ class Address:
 class Waiting:
     """A request without an answer so far."""
 
-    __slots__ = ("deadline", "octets", "then", "tries")
+    __slots__ = ("asked_at", "deadline", "octets", "then", "tries")
 
-    def __init__(self, octets: bytes, then: Then, deadline: float) -> None:
+    def __init__(self, octets: bytes, then: Then, now: float) -> None:
         self.octets = octets
         self.then = then
         self.tries = 1
-        self.deadline = deadline
+        self.asked_at = now
+        self.deadline = now + PATIENCE[0]
 
 
 class Node:
@@ -59,6 +60,7 @@ class Node:
         self._cookies = cookies
         self._asked = 0
         self._waiting: dict[str, Waiting] = {}
+        self._heard_at = -1.0
         self._ping_deadline = 0.0
         self._is_pinging = False
         self._on_change = on_change
@@ -67,7 +69,7 @@ class Node:
         self._asked += 1
         cookie = f"{self._cookies}{self._asked}"
         octets = messages.datagram(cookie, request)
-        self._waiting[cookie] = Waiting(octets, then, now + PATIENCE[0])
+        self._waiting[cookie] = Waiting(octets, then, now)
         self.outbox.append(octets)
 
     def hear(self, datagram: bytes, now: float) -> None:
@@ -79,6 +81,7 @@ class Node:
         waiting = self._waiting.pop(cookie, None)
         if waiting is None:
             return
+        self._heard_at = now
         self._become(True, now)
         waiting.then(reply, now)
 
@@ -104,7 +107,8 @@ class Node:
             self.outbox.append(waiting.octets)
             return
         if self._waiting.pop(cookie, None) is not None:
-            self._become(False, now)
+            if self._heard_at < waiting.asked_at:
+                self._become(False, now)
             waiting.then(None, now)
 
     def _ponged(self, reply: Reply | None, now: float) -> None:

@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from pathlib import Path
+from typing import Final
 
 import structlog
 
@@ -20,6 +21,8 @@ from rtp_relay.process.listener import Listener, listen
 from rtp_relay.process.options import Options
 from rtp_relay.process.workshop import Workshop
 from rtp_relay.relay import Relay
+
+LIFE: Final = 60.0  # seconds that the kernel goes on forwarding without a sign of life from the relay
 
 log = structlog.get_logger("rtp_relay")
 
@@ -53,6 +56,11 @@ class Service:
         self._relay.close()
         self._form.shut()
         self._holder.end()
+
+    def show_life(self) -> None:
+        """Flows outlive this process by LIFE at most: one that is never started again leaves none for good."""
+        self._form.live_until(time.monotonic() + LIFE)
+        self._loop.call_later(LIFE / 3, self.show_life)
 
     def expect_heirs(self, seconds: float) -> None:
         """What an earlier relay has left waits so long for its calls."""
@@ -170,6 +178,7 @@ def _begin(chosen: Options, parent: int, form: UserForm) -> tuple[Service, Works
     if chosen.dies_with_parent and not system.die_with(parent):
         raise StartError("the process that started this one is gone")
     service = Service(chosen.socket, form, relay, keeper)
+    service.show_life()
     service.expect_heirs(chosen.settings.orphan_time)
     workshop.on_told = service.tell
     return service, workshop

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import xml.etree.ElementTree as ElementTree
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from bench.race import charts, frames, goals, report
 from bench.race.frames import Flow
 from bench.race.goals import Goal
 from bench.race.measuring import LOSS, Result, highest, quantiles
+from bench.race.methods import Method
 from bench.race.rig import Trial
 from bench.race.setting_up import SettingUp
 
@@ -138,6 +140,30 @@ def test_the_figures_go_between_their_marks(tmp_path: Path) -> None:
     for text in ("first\n", "second\n"):
         report.put_into(page, text)
     assert page.read_text(encoding="utf-8") == f"before\n\n{report.BEGIN}\nsecond\n\n{report.END}\nafter\n"
+
+
+def test_a_section_has_tables_charts_goals_and_what_is_missing(tmp_path: Path) -> None:
+    methods = [Method(name, name.upper(), lambda rig, calls: nullcontext([]), 1) for name in ("none xdp", "ip", "tc")]
+    results = [
+        result(name, number, rate, calls, p50=20.0 + number, p99=40.0)
+        for name, rate in (("none xdp", 9e6), ("ip", 1e6), ("tc", 1.4e6))
+        for number in (1, 2)
+        for calls in (1000, goals.MANY)
+    ]
+    set_up = [SettingUp("tc", 1, 140.0, 200.0, 170.0, 11.0), SettingUp("rtpengine", 1, 280.0, 300.0, 400.0, 165.0)]
+    drawings = report.draw(tmp_path, methods, results)
+    text = report.section(
+        "Two cores", methods, results, set_up, goals.verdicts(results, set_up), drawings, {"rtp.io": "it is not there"}
+    )  # fmt: skip
+    for drawing in drawings:
+        ElementTree.parse(tmp_path / drawing)
+        assert f"](figures/{drawing})" in text
+    for row in ("| TC | 1,400k (1,400 to 1,400) |", "| ours, tc | 11 µs | 140 µs |", "| rtpengine | 165 µs | 280 µs |",
+                "| tc: of plain IP forwarding | at least 1.3 | 1.40 (1.40 to 1.40) |  |",
+                "Not measured: rtp.io: it is not there."):  # fmt: skip
+        assert row in text
+    tables = [line for line in text.splitlines() if line.startswith("|")]
+    assert all(line.endswith("|") for line in tables)
 
 
 def test_a_page_without_marks_is_not_touched(tmp_path: Path) -> None:

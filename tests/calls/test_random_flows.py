@@ -19,6 +19,7 @@ from b2bua.calls.record import CallOutcome, CallRecord, RecipientOutcome, Recipi
 from rtp_relay import control
 from tests.calls.chances import script, weather
 from tests.world.caller import TrunkCall
+from tests.world.dialog import Dialog
 from tests.world.phone import Phone
 from tests.world.world import World
 
@@ -134,7 +135,7 @@ class Playing:
         chance, world, call = self.chance, self.world, self.call
         acts = (
             self.key, self.key, self.key, self.key_by_info, self.hold, self.ask_for_an_offer, self.update, self.hang_up_a_phone,
-            self.hold_by_a_phone, self.talk, self.talk, self.restart_the_relay,
+            self.hold_by_a_phone, self.hold_and_be_left, self.talk, self.talk, self.restart_the_relay,
         )  # fmt: skip
         for _ in range(chance.choice((0, 1, 2, 4, 8))):
             world.run(chance.choice((0.0, 0.0005, 0.05, 0.5, 1.0, 1.05, 2.0, 4.0)))
@@ -150,10 +151,9 @@ class Playing:
                 break
             world.run(chance.choice((0.0, 0.1, 1.0, 5.0)))
             self.talk()
-            if chance.random() < 0.5:
-                self.hang_up_a_phone()
-            else:
-                self.leave()
+            chance.choice(
+                (self.hang_up_a_phone, self.hang_up_a_phone, self.hold_by_a_phone, self.hold_and_be_left, self.leave)
+            )()
             world.run_until(lambda: call.is_over or self.is_talking, limit=4000.0)
         if not call.is_over:
             self.leave()
@@ -164,8 +164,10 @@ class Playing:
         return self.call.is_answered and self.call.session.state == "confirmed"
 
     @property
-    def talking(self) -> list[Phone]:
-        return [phone for phone in self.phones if phone.is_talking and phone.dialog.state == "confirmed"]
+    def talking(self) -> list[Dialog]:
+        """Of phones; one that answers twice has two, of which one is about to be sent away."""
+        dialogs = [dialog for phone in self.phones for dialog in phone.dialogs.values()]
+        return [dialog for dialog in dialogs if dialog.state == "confirmed"]
 
     @property
     def is_talking(self) -> bool:
@@ -209,12 +211,31 @@ class Playing:
 
     def hang_up_a_phone(self) -> None:
         if self.talking:
-            self.talking[0].hang_up()
+            self.chance.choice(self.talking).hang_up()
 
     def hold_by_a_phone(self) -> None:
+        """With an offer or without; at times it hangs up behind it."""
+        if not self.talking:
+            return
+        dialog = self.chance.choice(self.talking)
+        if dialog.invite_sent is not None and not dialog.invite_sent.final:
+            return
+        local = dialog.local_description if self.chance.random() < 0.7 else None
+        dialog.reinvite(local.changed(direction="sendonly") if local else None)
+        self._hang_up_behind(dialog)
+
+    def _hang_up_behind(self, dialog: Dialog) -> None:
+        if self.chance.random() < 0.5:
+            self.world.run(self.chance.choice((0.0, 0.001, 0.02, 0.1)))
+            if dialog.state == "confirmed":
+                dialog.hang_up()
+
+    def hold_and_be_left(self) -> None:
+        """The caller holds, or asks for an offer, and who he talks to hangs up at that moment."""
         if self.talking:
-            local = self.talking[0].dialog.local_description
-            self.talking[0].dialog.reinvite(local.changed(direction="sendonly") if local else None)
+            dialog = self.chance.choice(self.talking)
+            self.chance.choice((self.hold, self.ask_for_an_offer))()
+            self._hang_up_behind(dialog)
 
     def talk(self) -> None:
         """Everybody says his name to where he was told to, whether he may or not."""
@@ -269,8 +290,8 @@ def judge_sentences(record: CallRecord) -> None:
         assert sentence and "None" not in sentence and "somebody answered" not in sentence, sentence
     for each in record.recipients:
         if each.sentence.startswith(("Stopped: ", "Not called: ")):
-            name = each.sentence.partition(": ")[2].removesuffix(" answered")
-            assert any(other.name == name and other.answered_at for other in record.recipients), record
+            name = each.sentence.partition(": ")[2].removesuffix(" answered").removesuffix(" refused the call for everyone")
+            assert any(other.name == name and (other.answered_at or other.status) for other in record.recipients), record
 
 
 def judge_media(world: World, record: CallRecord) -> None:

@@ -300,6 +300,12 @@ def the_wire() -> namespaces.Namespaces:
 
 
 @cache
+def has_version_6() -> bool:
+    """Whether this machine speaks IPv6 at all."""
+    return is_free(LOOPBACK[True], 0)
+
+
+@cache
 def hindrance(form: str) -> str:
     """Why the form cannot be tried on this machine; "" if it can."""
     if form not in ("tc", *WIRED):
@@ -326,9 +332,9 @@ def free_range(host: str, pairs: int, *others: str) -> int:
 
 
 def is_free(host: str, port: int) -> bool:
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM) as probe:
             probe.bind((host, port))
-        except OSError:
-            return False
+    except OSError:
+        return False
     return True

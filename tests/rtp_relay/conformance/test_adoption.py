@@ -243,3 +243,27 @@ def test_a_clean_stop_takes_the_pins_away(rig: Rig, pins: str) -> None:
     rig.form.shut()
     assert not Path(pins).exists()
     rig.form = rig._made(rig._name, rig._settings.first_port, rig._settings.last_port)  # for the fixture to close
+
+
+@on(*KERNEL)
+def test_without_a_sign_of_life_the_kernel_stops(rig: Rig) -> None:
+    """A relay that is never started again leaves no flow for good; one that is late loses nothing."""
+    a, b, ports = talking(rig)
+    assert isinstance(rig.form, KernelForm)
+    rig.form.live_until(rig.now + 60.0)
+    held = rig.kill()
+    rig.now += 60.0
+    a.send(rtp(3, ssrc=1), ports[0])
+    assert len(b.received()) == 1
+    rig.now += 0.1
+    a.send(rtp(4, ssrc=1), ports[0])
+    assert b.received() == []
+    rig.start_again(held)
+    rig.form.live_until(rig.now + 60.0)
+    restore(rig, ports, direct(0, a), direct(1, b))
+    rig.run()
+    assert b.received() == [(rtp(4, ssrc=1), ports[1])]
+    a.send(rtp(5, ssrc=1), ports[0])
+    assert rig.form.turn() == 0
+    assert len(b.received()) == 1
+    assert (rig.figures(0).packets, rig.figures(0).lost) == (5, 0)

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from bench import namespaces
-from rtp_relay.bpf import syscall
+from rtp_relay.bpf import netlink, syscall
 from rtp_relay.bpf.asm import R0, Assembly
 from rtp_relay.control import Bridge
 from rtp_relay.errors import StartError
@@ -347,6 +347,22 @@ def test_a_neighbour_with_a_new_mac_address_is_followed(wired: Rig) -> None:
     wired.run()
     a.send(rtp(2, ssrc=1), ports[0])
     assert b.received() == [(rtp(2, ssrc=1), ports[1])]
+
+
+def test_if_the_kernel_does_not_answer_nothing_goes_by_an_old_route(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def too_late(_asking: object) -> object:
+        raise TimeoutError("timed out")
+
+    a, b, ports = talking(rig)
+    with monkeypatch.context() as patched, pytest.raises(TimeoutError):
+        patched.setattr(netlink.Asking, "links", too_late)
+        form_of(rig).ask_again()
+    assert not is_active(rig, ports[0])
+    rig.send(a, rtp(2, ssrc=1), ports[0])
+    assert b.received() == [(rtp(2, ssrc=1), ports[1])]
+    assert is_active(rig, ports[0])
 
 
 def test_without_a_route_nothing_stays_in_the_kernel(wired: Rig) -> None:

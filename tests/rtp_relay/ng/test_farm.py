@@ -419,6 +419,21 @@ def test_a_node_that_is_away_for_a_moment_ends_nothing() -> None:
     assert world.wait(TIMEOUT / 2) == []
 
 
+def test_calls_are_looked_at_one_after_the_other() -> None:
+    world = World(1)
+    for number in range(100):
+        name = f"call-{number}"
+        world.say(reserve(name, (0, 1)), direct(0, name), direct(1, name), Bridge(name, 0, 1))
+    world.puppets[0].commands.clear()
+    most, until = 0, world.now + TIMEOUT / 4
+    while world.now < until:
+        before = world.puppets[0].commands.count("query")
+        world.wait(world.farm.deadline - world.now)
+        most = max(most, world.puppets[0].commands.count("query") - before)
+    assert world.puppets[0].commands.count("query") >= 99
+    assert most <= 2
+
+
 @given(st.lists(st.sampled_from(["reserve", "more", "direct", "bridge", "swap", "lose", "query", "end", "wait", "die"]),
                 max_size=14))  # fmt: skip
 def test_whatever_is_said_every_reserve_and_every_end_is_answered(said: list[str]) -> None:

@@ -62,6 +62,21 @@ def test_a_request_is_said_again_in_the_same_words_and_then_given_up() -> None:
     assert asked.changes == [True, False]
 
 
+def test_a_node_that_answers_something_else_meanwhile_is_alive() -> None:
+    asked = Asked()
+    asked.query(0.0)
+    asked.sent()  # lost, and so is all that says it again
+    now, end = 0.0, sum(PATIENCE) + 0.01
+    while now < end:
+        now = min(asked.node.deadline, end)
+        asked.node.expire(now)
+        for datagram in asked.sent():
+            if b"ping" in datagram:
+                asked.node.hear(asked.puppet.answer(datagram), now)
+    assert asked.replies == [None]
+    assert asked.changes == [True]
+
+
 def test_a_late_answer_counts_once() -> None:
     asked = Asked()
     asked.query(0.0)

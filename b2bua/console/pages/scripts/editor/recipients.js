@@ -1,11 +1,11 @@
 // "Who should receive the call?": rows in order, moved by dragging or with the arrow keys.
 
-import { service } from "../api.js";
 import { fill, freshId, h, say } from "../dom.js";
 import { icon } from "../icons.js";
-import { dialog, toast } from "../parts/dialog.js";
-import { field, place, seconds, select, toggle } from "../parts/field.js";
+import { toast } from "../parts/dialog.js";
+import { field, place, select } from "../parts/field.js";
 import { freshRecipient } from "./model.js";
+import { recipientMore } from "./recipient_more.js";
 
 /** key: of the list, "dial.team.recipients". */
 export function recipientRows({ step, key, words, changed, user }) {
@@ -164,7 +164,18 @@ export function recipientRows({ step, key, words, changed, user }) {
         ),
       ),
       h("div", { class: "cell-notes" }, notes(recipient, figures), place(own)),
-      more(recipient, index, own, set, draw),
+      recipientMore({
+        recipient,
+        index,
+        own,
+        step,
+        words,
+        user,
+        set,
+        moved,
+        redraw: draw,
+        isOpen: opened.has(recipient),
+      }),
     );
     call();
     return element;
@@ -192,116 +203,6 @@ export function recipientRows({ step, key, words, changed, user }) {
       icon("chevron"),
     );
     return button;
-  }
-
-  function more(recipient, index, own, set, redraw) {
-    const pressOne = recipient.press_one === undefined ? "" : String(recipient.press_one);
-    const isPhone = recipient.type === "phone";
-    return h(
-      "div",
-      { class: "recipient-more", hidden: !opened.has(recipient) },
-      seconds({
-        label: "Start after",
-        key: `${own}.start_after`,
-        value: recipient.start_after ?? 0,
-        placeholder: "0",
-        onSeconds: (value) => set("start_after", value, 0),
-        hint: "Joins later than the others.",
-      }),
-      seconds({
-        label: "Stop after",
-        key: `${own}.stop_after`,
-        value: recipient.stop_after ?? 0,
-        placeholder: "end",
-        onSeconds: (value) => set("stop_after", value, 0),
-        hint: "Empty rings to the end.",
-      }),
-      select({
-        label: "Press 1",
-        key: `${own}.press_one`,
-        value: pressOne,
-        options: [
-          ["", `As the step (${step.press_one ? "on" : "off"})`],
-          ["true", "Must press 1"],
-          ["false", "Need not"],
-        ],
-        onChange: (value) => set("press_one", value === "" ? undefined : value === "true", undefined),
-        hint: "Keeps voicemail from answering.",
-      }),
-      seconds({
-        label: "Own voicemail answers at",
-        key: `${own}.voicemail_after`,
-        value: recipient.voicemail_after ?? 0,
-        placeholder: "not known",
-        onSeconds: (value) => set("voicemail_after", value, 0),
-        hint: "Only the check looks at it.",
-      }),
-      isPhone || recipient.trunk
-        ? select({
-            label: "Trunk",
-            key: `${own}.trunk`,
-            value: recipient.trunk ?? "",
-            options: [["", "None"], ...words.trunks.map((each) => [each, each])],
-            onChange: (value) => set("trunk", value, ""),
-          })
-        : null,
-      seconds({
-        label: "Give up without a reply",
-        key: `${own}.unreachable_after`,
-        value: recipient.unreachable_after ?? 4,
-        absent: null,
-        placeholder: "4",
-        onSeconds: (value) => set("unreachable_after", value ?? 4, 4),
-      }),
-      h(
-        "div",
-        { class: "row tight wide-cell" },
-        toggle({
-          label: "On: rings with the others",
-          value: recipient.enabled !== false,
-          onChange: (value) => {
-            set("enabled", value, true);
-            redraw(`[data-row="${index}"] [role=switch]`);
-          },
-        }),
-        user.may("editor")
-          ? h(
-              "button",
-              { class: "button small", type: "button", on: { click: () => ringTest(recipient) } },
-              icon("ring"),
-              "Ring test",
-            )
-          : null,
-        h(
-          "span",
-          { class: "row tight" },
-          h(
-            "button",
-            {
-              class: "button plain square small",
-              type: "button",
-              disabled: index === 0,
-              "aria-label": "Move up",
-              title: "Move up",
-              on: { click: () => moved(index, index - 1) },
-            },
-            icon("up"),
-          ),
-          h(
-            "button",
-            {
-              class: "button plain square small",
-              type: "button",
-              disabled: index === step.recipients.length - 1,
-              "aria-label": "Move down",
-              title: "Move down",
-              on: { click: () => moved(index, index + 1) },
-            },
-            icon("down"),
-          ),
-        ),
-      ),
-    );
   }
 
   function byKey(event, index) {
@@ -398,63 +299,3 @@ function notes(recipient, figures) {
     words.push(h("span", { class: "chip" }, `answered ${figures.answered} of ${figures.offered} in 30 days`));
   return words.length ? h("div", { class: "row tight" }, words) : null;
 }
-
-/** Rings one recipient now, and says what came of it once it is over. */
-async function ringTest(recipient) {
-  const body = h(
-    "div",
-    { class: "stack", "aria-live": "polite" },
-    h(
-      "p",
-      {},
-      `${recipient.name || recipient.destination} rings now. Answer the phone, and press 1 if you can hear the voice.`,
-    ),
-  );
-  let isOpen = true;
-  dialog({
-    title: `Ring test: ${recipient.name || recipient.destination}`,
-    size: "narrow",
-    body,
-    onClose: () => {
-      isOpen = false;
-    },
-  });
-  try {
-    const { call } = await service.ringTest(recipient);
-    let report = await service.ringTested(call);
-    while (isOpen && !report.outcome) {
-      await new Promise((resume) => {
-        setTimeout(resume, RING_TEST_LOOK);
-      });
-      report = await service.ringTested(call);
-    }
-    fill(
-      body,
-      h("p", { class: "sentence" }, report.sentence),
-      h(
-        "dl",
-        { class: "facts" },
-        REPORT.flatMap(([key, name, told]) =>
-          report[key] === null || report[key] === undefined || report[key] === ""
-            ? []
-            : [h("dt", {}, name), h("dd", {}, told(report[key]))],
-        ),
-      ),
-      h("p", {}, h("a", { href: `/calls/${encodeURIComponent(call)}` }, "See the whole call")),
-    );
-  } catch (problem) {
-    fill(body, h("p", { class: "remark error" }, problem.message));
-  }
-}
-
-const RING_TEST_LOOK = 700; // milliseconds between two looks at how far it is
-const milliseconds = (value) => `after ${value.toLocaleString()} ms`;
-const REPORT = [
-  ["rang_after", "Rang", milliseconds],
-  ["answered_after", "Answered", milliseconds],
-  ["pressed_after", "Pressed 1", milliseconds],
-  ["codec", "Codec", String],
-  ["shown", "Number shown", String],
-  ["asserted", "Number asserted", String],
-  ["keys", "Digits come as", String],
-];

@@ -1,8 +1,9 @@
 // The editor of a call flow. What is changed is kept as a draft by itself; calls hear of it when it is published.
 
 import { flows, prompts, service } from "../api.js";
-import { calmed, fill, freshId, h, say } from "../dom.js";
+import { fill, freshId, h, say } from "../dom.js";
 import { dialStep } from "../editor/dial.js";
+import { Draft } from "../editor/draft.js";
 import { exits } from "../editor/exits.js";
 import { flowMap } from "../editor/map.js";
 import {
@@ -23,7 +24,7 @@ import { showRemarks } from "../editor/remarks.js";
 import { scheduleStep } from "../editor/schedule.js";
 import { simulateDialog } from "../editor/simulate.js";
 import { icon } from "../icons.js";
-import { confirm, toast } from "../parts/dialog.js";
+import { confirm } from "../parts/dialog.js";
 import { place } from "../parts/field.js";
 import { button } from "../parts/page.js";
 
@@ -35,19 +36,16 @@ const STEPS = {
   voicemail: voicemailStep,
   hang_up: hangUpStep,
 };
-const LINT_AFTER = 250; // milliseconds without a change
-const SAVE_AFTER = 700;
 
-export async function show({ place: place_, parameters, query, user, go }) {
+export async function show({ place: place_, parameters, query, user }) {
   const words = await vocabulary();
   const isNew =
     query.new !== undefined && !(await flows.list()).flows.some((each) => each.name === parameters.name);
   const kept = isNew
     ? { ...fresh(parameters.name), numbers: await leadingTo(parameters.name) }
     : await flows.one(parameters.name);
-  const editor = new Editor(kept, words, user, go, place_);
+  const editor = new Editor(kept, words, user, place_);
   editor.draw();
-  editor.check.now();
   editor.lint();
   const narrow = matchMedia("(max-width: 900px)");
   const redraw = () => editor.drawMap();
@@ -97,40 +95,13 @@ async function vocabulary() {
   };
 }
 
-class Editor {
-  constructor(kept, words, user, go, place_) {
-    this.take(kept);
+class Editor extends Draft {
+  constructor(kept, words, user, place_) {
+    super(kept);
     this.words = words;
     this.user = user;
-    this.go = go;
     this.place = place_;
     this.selected = this.firstDial() ?? this.flow.first;
-    this.changes = 0; // how many there were; and how many of them the server has
-    this.saved = 0;
-    this.saving = Promise.resolve(true);
-    this.check = calmed(LINT_AFTER, () => this.lint());
-    this.save = calmed(SAVE_AFTER, () => this.keep());
-    this.turn = 0;
-  }
-
-  take(kept) {
-    Object.assign(this, {
-      name: kept.name,
-      flow: kept.flow,
-      revision: kept.revision,
-      version: kept.published_version,
-      isDraft: kept.is_draft,
-      numbers: kept.numbers ?? [],
-      versions: kept.versions ?? [],
-      remarks: kept.remarks ?? [],
-      inFile: kept.in_file,
-      problem: kept.problem,
-    });
-    this.said = new Map((kept.steps ?? []).map((each) => [each.name, each]));
-  }
-
-  get isUnsaved() {
-    return this.saved !== this.changes;
   }
 
   get mayEdit() {
@@ -144,6 +115,7 @@ class Editor {
   // Drawing
 
   draw() {
+    if (!stepOf(this.flow, this.selected)) this.selected = this.firstDial() ?? this.flow.first;
     this.mapPlace = h("section", { class: "card path-card", "aria-label": "Path of a call" });
     this.stepPlace = h("section", { class: "card", "aria-label": "Step" });
     this.state = h("div", { class: "flow-state", role: "status" });
@@ -373,9 +345,7 @@ class Editor {
 
   changed() {
     if (!this.mayEdit) return;
-    this.changes += 1;
-    this.check();
-    this.save();
+    this.note();
     this.drawState("changed …");
   }
 
