@@ -315,6 +315,9 @@ class Call:
     def winner(self) -> Branch | None:
         return self.fork.winner
 
+    def _forks(self) -> list[Fork]:
+        return list({id(branch.fork): branch.fork for branch in self.branches}.values())
+
     @property
     def legs(self) -> list[Leg]:
         return [self.caller, *[branch.leg for branch in self.branches]]
@@ -573,8 +576,8 @@ class Call:
         self.walk.finish()
         self.announcer.call_ends()
         self.fork.finish()
-        for branch in self.branches:  # those of earlier steps too, who may be told still that they were too late
-            branch.stop(RecipientOutcome.FAILED, fields, now)
+        for fork in self._forks():  # those of earlier steps too: somebody may be told still that he was too late
+            fork.stop(RecipientOutcome.FAILED, fields, now)
         if not self.server.is_over:
             self.server.reject(500, now)
         self.crossing.abandon(now)
@@ -649,7 +652,7 @@ class Call:
 
         What the wire may still bring (a repeated 2xx, a late BYE) is finished by the stack alone.
         """
-        for fork in {id(branch.fork): branch.fork for branch in self.branches}.values():
+        for fork in self._forks():
             fork.dissolve()
         self.branches = []
         self._spent = self._when_lent = None

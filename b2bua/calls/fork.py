@@ -176,6 +176,10 @@ class Fork:
             branch.record.reason = "answer without a usable session description"
             branch.lose(RecipientOutcome.FAILED, Final(488, is_real=False), now)
             self.ended(branch, now)
+        elif session.has_ended:  # his BYE has overtaken his 200
+            client.refuse(session, "", now)
+            branch.lose(RecipientOutcome.NOT_ACCEPTED, Final(480, is_real=False), now)
+            self.ended(branch, now)
         elif self.step.screens(branch.recipient):
             self._screen(branch, response, answer, now)
         else:

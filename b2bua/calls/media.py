@@ -40,7 +40,7 @@ class Media:
         self.call_id = call_id
         self.is_asked = False  # endpoints were asked for: they are to be released, come what may
         self._commands = commands
-        self._held: set[int] = set()  # numbers of the legs that endpoints were asked for, and not given back
+        self._given_back: set[int] = set()  # numbers of legs
         self._directed: dict[tuple[int, int], Direct] = {}
         self._bridge: Bridge | None = None
         self._listens: dict[int, Listen] = {}
@@ -50,7 +50,6 @@ class Media:
         """Ask for endpoints: all legs in one message, each as many as the description has media."""
         self.is_asked = True
         requests = tuple([LegRequest(leg.number, leg.interface, media) for leg in legs])
-        self._held.update([request.leg for request in requests])
         self._commands.append(Reserve(self.call_id, requests))
 
     def reserve_more(self, legs: Iterable[Leg], media: int) -> None:
@@ -63,7 +62,7 @@ class Media:
     def accept(self, event: Reserved, legs: dict[int, Leg]) -> None:
         for lent in event.lent:
             leg = legs.get(lent.leg)
-            if leg is not None and lent.leg in self._held:  # not given back while the answer was on its way
+            if leg is not None and lent.leg not in self._given_back:  # while the answer was on its way
                 leg.lend(lent.medium, End(lent.address, lent.port, lent.rtcp_port))
 
     def direct(
@@ -168,7 +167,7 @@ class Media:
             self._commands.append(Release(self.call_id, tuple([leg.number for leg in given_back])))
         for leg in given_back:  # a relay that is started anew is not to hear of them again
             leg.ends = []
-            self._held.discard(leg.number)
+            self._given_back.add(leg.number)
             self._listens.pop(leg.number, None)
             if self._bridge is not None and leg.number in (self._bridge.a, self._bridge.b):
                 self._bridge = None

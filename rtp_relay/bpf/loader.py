@@ -17,14 +17,18 @@ import hashlib
 import os
 import struct
 from dataclasses import replace
+from pathlib import Path
+from typing import Final
 
 from rtp_relay.bpf import layout, pins, syscall
 from rtp_relay.bpf.clsact import Filter
-from rtp_relay.bpf.maps import FlowTable
+from rtp_relay.bpf.maps import Clock, FlowTable
 from rtp_relay.bpf.pins import Pins, Record
 from rtp_relay.bpf.programs import program
 from rtp_relay.bpf.site import Site
 from rtp_relay.bpf.tables import Place, Plan, Tables, names
+
+ABANDONED: Final = 600.0  # seconds
 
 
 class Loaded:
@@ -286,6 +290,32 @@ def remove(directory: str) -> None:
         _remove(kept, record)
 
 
+def sweep(directory: str, now: float) -> list[str]:
+    """Take away what stands beside that directory and has been nobody's for long: its relay gave its last sign of life
+    more than ABANDONED seconds ago, and forwards nothing since. What may not be looked at stays. Gives the names.
+    """
+    removed = []
+    for beside in Path(directory).parent.iterdir():
+        try:
+            if beside != Path(directory) and _is_abandoned(Pins(str(beside)), now):
+                forget(str(beside))
+                removed.append(beside.name)
+        except OSError:
+            pass  # another user's, or no directory
+    return removed
+
+
+def _is_abandoned(kept: Pins, now: float) -> bool:
+    record = kept.record()
+    if record is None or record.is_lasting or "until" not in kept.names():
+        return False
+    until = Clock(kept.open("until"))
+    try:
+        return until.told() + ABANDONED < now
+    finally:
+        until.close()
+
+
 def _remove(kept: Pins, record: Record) -> None:
     """Links go with their pins; a filter must be asked for, which takes CAP_NET_ADMIN."""
     for name in record.digests:
@@ -311,4 +341,4 @@ def _filter_name(plan: Plan | Record) -> str:
     return f"rtp_relay {plan.hosts[0]} {plan.first_port}"
 
 
-__all__ = ["Loaded", "Place", "Plan", "digest", "forget", "remove"]
+__all__ = ["Loaded", "Place", "Plan", "digest", "forget", "remove", "sweep"]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
+import time
 from collections.abc import Callable
 from typing import Literal
 
-from rtp_relay.bpf import netlink
+from rtp_relay.bpf import loader, netlink
 from rtp_relay.bpf.loader import Loaded, Place, Plan
 from rtp_relay.bpf.pins import Pins
 from rtp_relay.forms.kernel import KernelForm
@@ -52,7 +53,9 @@ def open_form(
     made = KernelForm(plan, where, name, f"{reason} ({at})" if reason else at, clock, directory)
     if hindrance:
         made.reason += f"; flows end with this process: {hindrance}"
-    elif made.left:
+    elif directory:
+        loader.sweep(directory, time.monotonic())
+    if made.left:
         made.reason += f"; {len(made.left)} flows of an earlier relay go on"
     return made
 

@@ -11,7 +11,6 @@ Nothing here opens a socket or reads a clock. What is to be sent is in the nodes
 
 from __future__ import annotations
 
-import math
 import zlib
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
@@ -22,7 +21,7 @@ from rtp_relay.ng.call import Call, Interfaces
 from rtp_relay.ng.node import Address, Node
 
 LOOKS: Final = 4  # at each call within the media timeout
-SHORTEST_PAUSE: Final = 0.02  # seconds between two looks; then more than one call is looked at
+LOOK_PAUSE: Final = 0.1  # seconds between two looks, at a part of the calls each
 FOREVER: Final = 1e9
 CANNOT: Final = "rtpengine is asked to forward media only: media.engine is \"rtpengine\""
 
@@ -44,6 +43,7 @@ class Farm:
         self._refused: dict[str, set[Node]] = {}  # nodes that would not have a call
         self._in_turn: deque[Call] = deque()  # to be looked at, one after the other: never many at once
         self._look_deadline = 0.0
+        self._looks_due = 0.0
 
     @property
     def is_alive(self) -> bool:
@@ -166,11 +166,12 @@ class Farm:
         self._refused.pop(call.name, None)
 
     def _look_in_turn(self, now: float) -> None:
-        """At the next call, or as many as it takes to come round within a quarter of the timeout."""
-        calls, round_time = max(len(self._in_turn), 1), self._media_timeout / LOOKS
-        pause = max(round_time / calls, SHORTEST_PAUSE)
-        self._look_deadline = now + pause
-        for _ in range(min(math.ceil(calls * pause / round_time), len(self._in_turn))):
+        """At as many as it takes to come round within a quarter of the timeout."""
+        self._look_deadline = now + LOOK_PAUSE
+        self._looks_due += len(self._in_turn) * LOOK_PAUSE * LOOKS / self._media_timeout
+        looks = min(int(self._looks_due), len(self._in_turn))
+        self._looks_due -= int(self._looks_due)
+        for _ in range(looks):
             call = self._in_turn.popleft()
             if self._calls.get(call.name) is call:
                 self._look(call, now)

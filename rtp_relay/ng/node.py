@@ -1,8 +1,8 @@
 """One rtpengine of a farm: what it was asked and has not answered, and whether it is there.
 
 A request is sent again after each of PATIENCE, and then given up. Whoever answers anything is alive; whoever lets a
-request be given up, and has answered nothing else meanwhile, is dead until it answers a ping. Pings go out all the time, so that a node that died is known of
-before a call wants it.
+request be given up, and has answered nothing else meanwhile, is dead until it answers a ping. Pings go out all the
+time, so that a node that died is known of before a call wants it.
 """
 
 from __future__ import annotations

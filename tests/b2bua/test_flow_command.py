@@ -11,7 +11,6 @@ import pytest
 
 from b2bua.__main__ import main
 from b2bua.calls.record import CallOutcome, CallRecord, RecipientOutcome, RecipientRecord
-from b2bua.commands import flow as command
 from b2bua.config import load
 from b2bua.store import Store
 
@@ -68,7 +67,7 @@ class Desk:
 
 @pytest.fixture
 def desk(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Desk:
-    monkeypatch.setattr(command.getpass, "getuser", lambda: "jo")
+    monkeypatch.setattr("b2bua.commands.flow.getpass.getuser", lambda: "jo")
     return Desk(tmp_path, capsys)
 
 
@@ -156,7 +155,7 @@ def test_a_flow_of_the_configuration_file_can_only_be_looked_at(desk: Desk) -> N
 
 
 def test_voicemail_is_learned_from_the_record_of_calls(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(command.time, "time", lambda: NOW)
+    monkeypatch.setattr("b2bua.commands.flow.time.time", lambda: NOW)
 
     async def keep() -> None:
         store = await Store.open(load(desk.config).records.database, keep_days=0)

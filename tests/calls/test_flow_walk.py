@@ -296,10 +296,10 @@ def test_a_caller_without_an_offer_is_spoken_to_when_his_ack_has_brought_his_ans
 
 
 def test_the_relay_is_gone_in_the_middle_of_a_greeting() -> None:
-    """What was being said counts as said, and the flow goes on."""
+    """What was being said is said anew, and the flow goes on."""
     world = World()
     ana = world.phone("ana", answers_after=3.0)
-    world.relay.stage.lengths["Hello."] = 60.0
+    world.relay.stage.lengths["Hello."] = 5.0
     world.flow(
         hello=Play(HELLO, exits={flows.PLAYED: "hours"}),
         hours=Schedule("UTC", (), exits={flows.OTHERWISE: "ring"}),
@@ -309,7 +309,22 @@ def test_the_relay_is_gone_in_the_middle_of_a_greeting() -> None:
     world.run(1.0)
     assert call.is_answered and world.relay.stage.sounding(0) == "Hello."
     world.restart_relay(away=0.1)
-    world.run_until(lambda: call.is_over)
+    world.run_until(lambda: ana.is_ringing)
+    assert world.relay.stage.heard(0) == ["Hello.", "Hello."]
+    assert world.relay.stage.sounded[1].ended_at - world.relay.stage.sounded[1].began_at == pytest.approx(5.0)
+    world.run_until(lambda: ana.is_talking)
+    world.finish_after(call)
+
+
+def test_a_relay_that_stays_away_does_not_hold_the_caller_for_long() -> None:
+    world = World()
+    world.relay.stage.lengths["Closed."] = 60.0
+    world.flow(closed=Play(CLOSED, exits={flows.PLAYED: "end"}), end=HangUp())
+    call = world.caller().call()
+    world.run(1.0)
+    world.relay.dies()
+    world.switchboard.relay_lost(world.clock.now)
+    world.run_until(lambda: call.is_over, limit=15.0)
     world.finish()
 
 

@@ -21,14 +21,15 @@ def event(
     return struct.pack("!BBHII", 0x80, second, 1, start, ssrc) + payload
 
 
-def press(key: str, start: int, packets: int = 5, **more: int) -> list[bytes]:
-    made = [event(key, start, 160 * at, marker=at == 1, **more) for at in range(1, packets)]
-    return made + [event(key, start, 160 * packets, end=True, **more)] * 3
+def press(key: str, start: int, packets: int = 5, ssrc: int = 7, kind: int = 101) -> list[bytes]:
+    made = [event(key, start, 160 * at, marker=at == 1, ssrc=ssrc, kind=kind) for at in range(1, packets)]
+    return made + [event(key, start, 160 * packets, end=True, ssrc=ssrc, kind=kind)] * 3
 
 
 def hear(packets: list[bytes], early: bool = False, step: float = 0.02) -> list[tuple[str, int]]:
     ear = Ear((101,), {101: 8000}, early)
-    return [tuple(told) for at, packet in enumerate(packets) for told in ear.hear(packet, 5 + at * step)]
+    told = [one for at, packet in enumerate(packets) for one in ear.hear(packet, 5 + at * step)]
+    return [(key, milliseconds) for key, milliseconds in told]
 
 
 def test_a_press_is_told_once_when_it_ends() -> None:

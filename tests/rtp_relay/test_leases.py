@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rtp_relay import control
-from rtp_relay.control import Bridge, Direct, LegRequest, Query, Release, Released, Reserve, Reserved
+from rtp_relay.control import Bridge, Command, Direct, LegRequest, Query, Release, Released, Reserve, Reserved
 from rtp_relay.form import Interface
 from rtp_relay.forms.memory import MemoryForm
 from rtp_relay.leases import Leases
@@ -65,7 +65,7 @@ def test_a_reserve_is_answered_without_a_word_to_the_relay() -> None:
 def test_the_relay_hears_of_the_legs_that_something_is_asked_of() -> None:
     leases = stocked()
     say(leases, Reserve("call", legs(4)))
-    asked = [direct(0), direct(2), Bridge("call", 0, 2)]
+    asked: list[Command] = [direct(0), direct(2), Bridge("call", 0, 2)]
     sent, answers = say(leases, *asked, Release("call", (1, 3)))
     quiet = Reserve("call", (LegRequest(0, ports=(20000,)), LegRequest(2, ports=(20004,))), quiet=True)
     assert (sent, answers) == ([quiet, *asked], [])
@@ -245,7 +245,9 @@ def test_more_is_leased_before_the_stock_is_empty() -> None:
 def test_without_interfaces_everything_is_for_the_relay() -> None:
     leases = Leases(())
     assert leases.is_stocked
-    commands = [Reserve("call", legs(2)), direct(0), Query("call"), Release("call", (1,)), Release("call")]
+    commands: list[Command] = [
+        Reserve("call", legs(2)), direct(0), Query("call"), Release("call", (1,)), Release("call"),
+    ]  # fmt: skip
     assert say(leases, *commands) == (commands, [])
     assert leases._calls == {}
 

@@ -28,9 +28,9 @@ def flow(step: Step, **more: Step) -> Flow:
 
 
 names = st.from_regex(r"[A-Za-z0-9_-]{1,8}", fullmatch=True)
-texts = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\r\n\0"), max_size=12)
+texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\n\0"), max_size=12)
 some_text = st.text(
-    st.characters(exclude_categories=("Cs",), exclude_characters="\r\n\0"), min_size=1, max_size=12
+    st.characters(exclude_categories=["Cs"], exclude_characters="\r\n\0"), min_size=1, max_size=12
 )
 seconds = st.floats(0, 86400, allow_nan=False)
 numbers = st.from_regex(r"\+?[0-9]{1,12}", fullmatch=True)

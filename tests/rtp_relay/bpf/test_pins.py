@@ -141,3 +141,23 @@ def test_an_unfinished_directory_is_begun_anew(directory: str) -> None:
     assert attached() == 1
     again.close()
     assert attached() == 0
+
+
+def test_what_was_abandoned_long_ago_is_swept_away(directory: str) -> None:
+    beside = {name: f"{directory}-{name}" for name in ("dead", "resting", "loaders", "alive")}
+    alive = load(beside["alive"])
+    alive.tables.until.tell(0.0)
+    for name, until in (("dead", 100.0), ("resting", 500.0), ("loaders", 100.0)):
+        made = load(beside[name], is_lasting=name == "loaders")
+        made.tables.until.tell(until)
+        made.leave()
+    ours = load(directory)
+    assert attached() == 5
+    assert loader.sweep(directory, 100.0 + loader.ABANDONED + 1.0) == [Path(beside["dead"]).name]
+    assert attached() == 4
+    assert not Path(beside["dead"]).exists()
+    for loaded in (ours, alive):
+        loaded.close()
+    for left in beside.values():
+        loader.remove(left)
+    assert attached() == 0

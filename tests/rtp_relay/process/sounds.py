@@ -34,6 +34,7 @@ def write(path: Path, frequency: float = 1000.0, seconds: float = 1.0, sample_ra
         sample_rate = 48000  # Opus knows no 44100
     with av.open(str(path), "w") as container:
         stream = container.add_stream(CODECS[path.suffix[1:]], sample_rate, layout="stereo")
+        assert isinstance(stream, av.AudioStream)
         samples = array("h", sine(frequency, seconds, sample_rate))
         both = array("h", [one for sample in samples for one in (sample, sample)]).tobytes()
         frame = AudioFrame(format="s16", layout="stereo", samples=len(samples))

@@ -55,6 +55,19 @@ export function say(sentence, urgent = false) {
   }, 30);
 }
 
+/** Does something once before the next picture is painted, however often it is asked to until then. */
+export function painted(action) {
+  let isDue = false;
+  return () => {
+    if (isDue) return;
+    isDue = true;
+    requestAnimationFrame(() => {
+      isDue = false;
+      action();
+    });
+  };
+}
+
 let last = 0;
 
 /** An id that no other element has. */

@@ -186,8 +186,8 @@ function more(user, go) {
 
 /** Everything around pages, with an empty <main>. */
 export function shell(user, go, title) {
-  live.watch(({ calls }) => {
-    const ringing = [...calls.values()].filter((call) => !call.answered_at).length;
+  const tell = painted(() => {
+    const ringing = [...live.calls.values()].filter((call) => !call.answered_at).length;
     for (const tally of document.querySelectorAll("[data-tally=ringing]")) {
       tally.hidden = !ringing;
       tally.textContent = ringing;

@@ -1,7 +1,7 @@
 // The wallboard: who rings, who talks, how the last calls came out. It lives by events alone and asks for nothing.
 
 import { calls as api } from "../api.js";
-import { fill, h, say } from "../dom.js";
+import { fill, h, painted, say } from "../dom.js";
 import { titleOf } from "../editor/model.js";
 import { icon } from "../icons.js";
 import { live } from "../live.js";
@@ -11,6 +11,7 @@ import { STATUSES, clock, initials, interval, lampOf, percent, statusOf, timeOfD
 
 const TICK = 500; // milliseconds; clocks only, lamps do not wait for it
 const SUMMARY_AFTER = 1500;
+const SHOWN = 60; // rows of a list; of more calls at once nobody could read the names
 
 export async function show({ place, user }) {
   const board = new Board(user);
@@ -41,6 +42,8 @@ class Board {
   constructor(user) {
     this.user = user;
     this.rows = new Map();
+    this.waiting = 0;
+    this.soon = painted(() => this.drawRest());
     this.away = h("p", { class: "remark error", role: "alert", hidden: true });
     this.figures = h("section", { class: "tiles", "aria-label": "Today" });
     this.ringing = h("ul", { class: "board-rows" });
@@ -111,18 +114,26 @@ class Board {
     }
   }
 
-  see({ calls, ended, core }, event) {
-    this.away.hidden = core.there;
-    fill(this.away, icon("error"), h("span", {}, core.reason || ""));
+  /** Lamps change at once; what is counted, before the next picture. */
+  see({ calls }, event) {
     if (event === null) this.all(calls);
     else this.one(calls, event);
-    this.count(calls);
-    if (event === null || event.event === "call.ended") this.drawEnded(ended);
-    if (event?.event === "call.ended") {
-      clearTimeout(this.waiting);
-      this.waiting = setTimeout(() => this.summary(), SUMMARY_AFTER);
+    this.soon();
+    if (event?.event === "call.ended" && !this.waiting) {
+      this.waiting = setTimeout(() => {
+        this.waiting = 0;
+        this.summary();
+      }, SUMMARY_AFTER);
     }
     if (event) this.speak(calls, event);
+  }
+
+  drawRest() {
+    this.away.hidden = live.core.there;
+    fill(this.away, icon("error"), h("span", {}, live.core.reason || ""));
+    if (this.rows.size < Math.min(SHOWN, live.calls.size)) this.all(live.calls);
+    this.count(live.calls);
+    this.drawEnded(live.ended);
   }
 
   /** Of a flood of events only what a person would tell another is read out. */
@@ -157,6 +168,8 @@ class Board {
     let row = this.rows.get(call.call);
     if (!row || row.parentElement !== list) {
       row?.remove();
+      this.rows.delete(call.call);
+      if (list.childElementCount >= SHOWN) return;
       row = call.answered_at ? talkingRow(call, this.user) : ringingRow(call);
       this.rows.set(call.call, row);
       list.prepend(row);
@@ -168,12 +181,8 @@ class Board {
     const talking = [...calls.values()].filter((call) => call.answered_at).length;
     this.counts.ringing.textContent = calls.size - talking;
     this.counts.talking.textContent = talking;
-    quietly(
-      this.ringing,
-      calls.size === talking,
-      "Nobody is calling right now. A call shows up here the moment it rings.",
-    );
-    quietly(this.talking, !talking, "Nobody is talking.");
+    foot(this.ringing, calls.size - talking, "Nobody is calling right now. A call shows up here the moment it rings.");
+    foot(this.talking, talking, "Nobody is talking.");
   }
 
   drawEnded(ended) {
@@ -192,10 +201,14 @@ class Board {
   }
 }
 
-function quietly(list, isEmpty, text) {
+/** Below a list: what it means that it is empty, or how many more there are. */
+function foot(list, all, text) {
   const there = list.querySelector(".board-empty");
-  if (isEmpty && !there) list.append(h("li", { class: "board-empty" }, text));
-  if (!isEmpty) there?.remove();
+  const more = all - list.querySelectorAll(".board-row").length;
+  const words = all ? (more > 0 ? `and ${more.toLocaleString()} more` : "") : text;
+  if (there?.textContent === words) return;
+  there?.remove();
+  if (words) list.append(h("li", { class: "board-empty" }, words));
 }
 
 const tile = (name, figure, note = "") =>

@@ -4,6 +4,7 @@ import { service } from "../api.js";
 import { fill, h } from "../dom.js";
 import { live } from "../live.js";
 import { card, empty, head, table } from "../parts/page.js";
+import { remark } from "../parts/field.js";
 import { joined, moment } from "../words.js";
 
 export async function show({ place, isCurrent }) {
@@ -14,6 +15,7 @@ export async function show({ place, isCurrent }) {
       place,
       head({ title: "Trunks and health", lead: "Where calls come from and go to, and how the service is." }),
       parts(health),
+      (health.warnings ?? []).map((each) => remark({ severity: "warning", text: each })),
       card(
         "Trunks",
         trunks.length
