@@ -46,7 +46,7 @@ check: $(INSTALLED)
 setup: $(INSTALLED)
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+	rm -rf $(VENV) .bench-venv .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
 
 # Made anew only when pyproject.toml is newer. The sources are used where they stand (an editable installation).
 $(INSTALLED): pyproject.toml

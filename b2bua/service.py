@@ -372,7 +372,7 @@ class Core:
             log.warning("ports of calls that are no more were given back", calls=len(strays))
 
     def _on_relay_lost(self) -> None:
-        log.error("the relay is gone: calls have no audio and new ones are refused until it is back")
+        log.error("the relay is gone: new calls are refused until it is back, others may have no audio")
         self.switchboard.relay_lost(time.monotonic())
         self.driver.pump()
 

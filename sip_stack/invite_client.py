@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from sip_stack.client_transaction import NOBODY, ClientTransaction
 from sip_stack.dialog import dialog_of_answer
+from sip_stack.digest import DigestClient
 from sip_stack.errors import RemoteError
 from sip_stack.events import Answered, Failed, LateAnswer, Progress
 from sip_stack.flow import Flow
@@ -70,7 +71,10 @@ class Invitation:
 
 
 class InviteClient:
-    """An INVITE that was sent, and may be taken back. Tells its owner Progress, Answered, LateAnswer, Failed."""
+    """An INVITE that was sent, and may be taken back. Tells its owner Progress, Answered, LateAnswer, Failed.
+
+    digest: answers challenges to PRACK, BYE and the like in its dialogs, if set before the first of them is made.
+    """
 
     __slots__ = (
         "_acknowledgements",
@@ -80,6 +84,7 @@ class InviteClient:
         "_heard",
         "_refused",
         "cancelled_at",
+        "digest",
         "early",
         "flow",
         "invitation",
@@ -102,6 +107,7 @@ class InviteClient:
         self.trace = trace
         self.state = State.CALLING
         self.session: Session | None = None
+        self.digest: DigestClient | None = None
         self.early: dict[str, Session] = {}
         self._heard: dict[str, tuple[Response, Flow]] = {}  # the newest provisional of each To-tag
         self._counted: dict[str, int] = {}  # last CSeq of early dialogs that were let go
@@ -307,7 +313,9 @@ class InviteClient:
         )
         # A dialog that had our PRACK counts on from it, should its 2xx come after another one has won.
         dialog.local_cseq = max(dialog.local_cseq, self._counted.get(response.to_tag, 0))
-        return Session(stack, dialog, self.owner, self.trace, owns_call_id=True)
+        session = Session(stack, dialog, self.owner, self.trace, owns_call_id=True)
+        session.digest = self.digest
+        return session
 
     def __repr__(self) -> str:
         return f"<invite {self.invitation.uri} {self.state.name.lower()} {self.request.branch}>"

@@ -4,7 +4,7 @@ Theory. Above the server transaction stands a table of its own, since two things
 hop by hop: the 2xx, which is repeated at T1, doubling to T2, until the ACK comes or 64*T1 have passed
 (§13.3.1.4, over TCP as well), and the reliable provisional, repeated in the same way until its PRACK
 (RFC 3262 §3). Only one reliable provisional is out at a time; a final response that must not overtake
-one with SDP waits for its PRACK.
+one with SDP waits for its PRACK, and for our answer where that brings another offer.
 """
 
 from __future__ import annotations
@@ -63,6 +63,9 @@ class _Timers(enum.IntEnum):
 
 Argument = _Final | Request | None
 
+# RFC 3262 §3: a proxy's 3 minutes start anew with each provisional; one that cannot be lost need not come every minute.
+_RELIABLE_MINUTES = 2.5
+
 
 class InviteServer:
     """A peer's INVITE and what we answer.
@@ -74,8 +77,10 @@ class InviteServer:
     __slots__ = (
         "_answer",
         "_interval",
+        "_is_renegotiated",
         "_last_progress",
         "_left",
+        "_prack",
         "_reliable",
         "_reliable_interval",
         "_rseq",
@@ -117,7 +122,9 @@ class InviteServer:
         self._reliable_interval = stack.intervals.t1
         self._waiting: list[Callable[[float], None]] = []
         self._will_answer = False  # the 200 is among those that wait: nothing may be asked for after it
-        self._last_progress: Callable[[float], None] | None = None
+        self._last_progress: tuple[Callable[[float], None], float] | None = None  # what to renew, and how often
+        self._prack: ServerTransaction | None = None  # one whose offer is yet to be answered
+        self._is_renegotiated = False
         self._left: Session | None = None  # an early dialog that is left, but for the PRACK that it owes
         transaction.user = self
 
@@ -144,9 +151,8 @@ class InviteServer:
         def repeat(at: float) -> None:
             self._send_progress(status, at, fields, body, content_type)
 
-        self._last_progress = repeat
         # §13.3.1.1: a UAS "MUST send a non-100 provisional response at every minute".
-        self._set(_Timers.REPEAT_PROGRESS, now + self.stack.intervals.minute)
+        self._renew(repeat, self.stack.intervals.minute, now)
 
     def answer(
         self, now: float, *, fields: Fields = (), body: bytes = b"", content_type: str = "application/sdp"
@@ -160,6 +166,18 @@ class InviteServer:
         """Send a 300-699. Nothing is done when a final response has been sent already."""
         if self.state is State.PROCEEDING:
             self._handle(Input.REJECT, now, _Final(status, reason, fields, b"", ""))
+
+    def renegotiated(self) -> None:
+        """More was agreed in this dialog than the INVITE's own offer: no response to it describes anything any more.
+
+        RFC 3261 §13.2.1: what a response says once the offer has its answer, the caller is to ignore; one who does
+        not would take what held before for what holds.
+        """
+        self._is_renegotiated = True
+
+    @property
+    def is_renegotiated(self) -> bool:
+        return self._is_renegotiated
 
     @property
     def is_over(self) -> bool:
@@ -202,10 +220,16 @@ class InviteServer:
         self._reliable = None
         self._forget_left()
         self._cancel(_Timers.RESEND_RELIABLE, _Timers.GIVE_UP_RELIABLE)
-        if not request.body:
+        if request.body:
+            self._prack = transaction
+        else:
             transaction.respond(200, now)
         self.stack.emit(self.owner, Received(self, request))
-        while self._waiting and self._reliable is None:
+        self.go_on(now)
+
+    def go_on(self, now: float) -> None:
+        """To be called when a PRACK with a description may have got its response: what has waited for that goes on."""
+        while self._waiting and not self._is_busy:
             self._waiting.pop(0)(now)
 
     def handle_timer(self, name: int, now: float) -> None:
@@ -217,6 +241,7 @@ class InviteServer:
         self._cancel(*list(self._timers))
         self._forget_left()
         self._waiting.clear()
+        self._prack = None
         self.owner = None
 
     def _handle(self, what: Input, now: float, argument: Argument) -> None:
@@ -243,7 +268,7 @@ class InviteServer:
             now,
             to_tag=self.local_tag,
             fields=[("Contact", session.dialog.contact), *argument.fields],
-            body=argument.body,
+            body=b"" if self._is_renegotiated else argument.body,
             content_type=argument.content_type,
         )
         self._set(_Timers.RESEND, now + self._interval)
@@ -299,6 +324,8 @@ class InviteServer:
         come in the old dialog too, which must know it: RFC 3262 §5 has the 200 wait for it.
         """
         self._waiting.clear()
+        self._last_progress = None
+        self._is_renegotiated = False
         if self.session is not None:
             if self._reliable is not None and self._left is None:
                 self._left = self.session
@@ -317,7 +344,7 @@ class InviteServer:
         session = self.session
         if session is not None:
             session.invite_is_settled()
-            if not session.is_confirmed:
+            if not session.is_confirmed and not self.request.to_tag:  # the INVITE that was to confirm it
                 session.forget()
 
     def _send_progress(self, status: int, now: float, fields: Fields, body: bytes, content_type: str) -> None:
@@ -327,7 +354,7 @@ class InviteServer:
             now,
             to_tag=self.local_tag,
             fields=[("Contact", session.dialog.contact), *fields],
-            body=body,
+            body=b"" if self._is_renegotiated else body,
             content_type=content_type,
         )
 
@@ -341,18 +368,38 @@ class InviteServer:
             *fields,
         ]
         data = self.transaction.respond(
-            status, now, to_tag=self.local_tag, fields=more, body=body, content_type=content_type
+            status,
+            now,
+            to_tag=self.local_tag,
+            fields=more,
+            body=b"" if self._is_renegotiated else body,
+            content_type=content_type,
         )
         self._reliable = (self._rseq, data)
         self._reliable_interval = self.stack.intervals.t1
         self._set(_Timers.RESEND_RELIABLE, now + self._reliable_interval)
         self._set(_Timers.GIVE_UP_RELIABLE, now + self.stack.intervals.timeout)
 
+        def renew(at: float) -> None:
+            self._in_turn(lambda then: self._send_reliably(status, then, fields, b"", content_type), at)
+
+        self._renew(renew, self.stack.intervals.minute * _RELIABLE_MINUTES, now)
+
+    def _renew(self, send: Callable[[float], None], interval: float, now: float) -> None:
+        """Have a provisional sent again every so many seconds, in place of the one before it."""
+        self._last_progress = (send, interval)
+        self._set(_Timers.REPEAT_PROGRESS, now + interval)
+
+    @property
+    def _is_busy(self) -> bool:
+        """A reliable provisional waits for its PRACK, or a PRACK for the answer to its offer."""
+        return self._reliable is not None or (self._prack is not None and not self._prack.is_answered)
+
     def _in_turn(self, send: Callable[[float], None], now: float) -> None:
-        if self._reliable is None:
-            send(now)
-        else:
+        if self._is_busy:
             self._waiting.append(send)
+        else:
+            send(now)
 
     def _set(self, name: int, deadline: float) -> None:
         self._cancel(name)
@@ -388,9 +435,10 @@ class InviteServer:
         self.stack.emit(self.owner, NeverReceived(self))
 
     def on_repeat_progress(self, now: float) -> None:
-        if self._last_progress is not None and self.state is State.PROCEEDING:
-            self._last_progress(now)
-            self._set(_Timers.REPEAT_PROGRESS, now + self.stack.intervals.minute)
+        if self._last_progress is not None and self.state is State.PROCEEDING and not self._will_answer:
+            send, interval = self._last_progress
+            self._set(_Timers.REPEAT_PROGRESS, now + interval)
+            send(now)
 
     def __repr__(self) -> str:
         return f"<invited by {self.request.from_value} {self.state.name.lower()}>"

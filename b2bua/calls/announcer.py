@@ -68,7 +68,7 @@ class Announcer:
     def agree(self) -> bool:
         """Settle how the caller is spoken to; False when he can't be, for want of a codec that we speak."""
         call = self._call
-        if call.is_answered:
+        if call.is_answered or call.early.has_offered:
             return self._agree_as_it_stands()
         if self.description:
             return True
@@ -98,7 +98,8 @@ class Announcer:
             return self.description != b""
         said = parse(exchange.local)
         mine = narrowed(said, SPOKEN) or narrowed(said, names_in(said))
-        voice = narrowed(exchange.remote, (mine.codec.name,)) if mine is not None else None
+        names = (mine.codec.name,) if mine is not None else ()
+        voice = narrowed(exchange.remote, SPOKEN if self._call.early.has_offered else names)
         self.voice = None
         if voice is None:
             return False
@@ -124,11 +125,16 @@ class Announcer:
         self.go_on(now)
 
     def agree_again(self, offer: Description) -> bytes:
-        """The answer to a re-INVITE that reaches nobody but us; b"" when it has nothing that we speak."""
-        call = self._call
-        names = SPOKEN if self.voice is None else (self.voice.codec.name,)
+        """The answer to an offer that reaches nobody but us; b"" when it has nothing that we speak.
+
+        Nor when it numbers the codec anew while somebody rings who was offered it by its number.
+        """
+        call, before = self._call, self.voice
+        names = SPOKEN if before is None else (before.codec.name,)
         voice, answer = narrowed(offer, names), narrowed(offer, names, mirror=True)
         if voice is None or answer is None:
+            return b""
+        if call.fork.is_ringing and before is not None and voice.codec != before.codec:
             return b""
         self.voice, call.offer = voice, voice.description
         self.description = call.caller.describe(answer.description)

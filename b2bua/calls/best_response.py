@@ -35,6 +35,7 @@ _RANKING: tuple[tuple[int, ...], ...] = (
 _RANK = {status: rank for rank, statuses in enumerate(_RANKING) for status in statuses}
 _REST, _SERVER, _REDIRECT = len(_RANKING), len(_RANKING) + 1, len(_RANKING) + 2
 
+_NO_SUCH_NUMBER = (404, 410, 604)
 _UPSTREAM = {
     600: 486,
     603: 480,
@@ -54,6 +55,19 @@ _UPSTREAM = {
 def best(finals: Sequence[Final]) -> Final | None:
     """The best of the branches' final responses; None when there is none. The first among equals."""
     return min(finals, key=lambda final: (not final.is_real, _rank(final.status)), default=None)
+
+
+def told(finals: Sequence[Final], held: Final) -> Final:
+    """What the caller is told where nobody answered, of which `held` is the best (product 5d).
+
+    One word that all agree on is passed on. Else he hears that somebody is busy, if somebody is, and 480: that a
+    number does not exist, or has no codec for him, is no word for a team of which one has said so.
+    """
+    statuses = {404 if final.status in _NO_SUCH_NUMBER else upstream(final.status) for final in finals}
+    status = upstream(held.status)
+    if len(statuses) > 1 and status != 486:
+        return Final(480, is_real=held.is_real, fields=held.fields if status == 480 else ())
+    return Final(status, is_real=held.is_real, fields=held.fields)
 
 
 def upstream(status: int) -> int:

@@ -130,6 +130,8 @@ class Branch:
 
     def schedule(self, now: float) -> None:
         """The step begins: start now, or after the recipient's own delay."""
+        if not self.is_open:
+            return
         if self.recipient.start_after > 0:
             self._set(_Timers.START, now + self.recipient.start_after)
         else:
@@ -190,6 +192,13 @@ class Branch:
         if text not in self._notes:
             self._notes.append(text)
 
+    def enter(self, remote_tag: str) -> None:
+        """He speaks in the dialog of this To-tag from here on."""
+        leg = self.leg
+        leg.enter(remote_tag)
+        if leg.session is not None and leg.session.dialog.remote_tag != remote_tag and self.client is not None:
+            leg.session = self.client.early_session(remote_tag) or leg.session
+
     def win(self, now: float) -> None:
         """The call was claimed by this branch."""
         self._close(RecipientOutcome.ANSWERED, Final(200), now)
@@ -246,6 +255,7 @@ class Branch:
         status = event.response.status
         if status > 100 and self.is_open:
             self.has_rung = True
+            self._trunk_lives()
             if self.record.ringing_at is None:
                 self.record.ringing_at = self.call.microseconds(now)
                 self.call.notify("recipient.ringing", now, recipient=self.record)
@@ -253,8 +263,8 @@ class Branch:
 
     def _on_answered(self, event: Answered, now: float) -> None:
         self.is_heard = True
+        self._trunk_lives()
         self.leg.session = event.session
-        event.session.digest = self.inviting.digest
         self.record.status = 200
         if self.record.answered_at is None:
             self.record.answered_at = self.call.microseconds(now)
@@ -337,7 +347,28 @@ class Branch:
         if self.inviting.targets:
             self._invite(self.inviting.targets.pop(0), now)
         elif not self._follow_next(now):
+            self._trunk_failed("no response", now)
             self._give_up(RecipientOutcome.UNREACHABLE, Final(408, is_real=False), "no response", now)
+
+    # The trunk that he is rung through.
+
+    def _trunk_lives(self) -> None:
+        self.call.switchboard.breakers.lives(self.recipient.trunk)
+
+    def _trunk_failed(self, cause: str, now: float, may_be_his: bool = False, rest: float = 0.0) -> None:
+        trunk, uri = self.recipient.trunk, self.recipient.uri
+        self.call.switchboard.breakers.failed(trunk, uri, cause, now, may_be_his=may_be_his, rest=rest)
+
+    def _judge_trunk(self, response: Response, now: float) -> None:
+        """A refusal: is it the trunk's, or has it brought the word of somebody?"""
+        status = response.status
+        is_his = status < 500 or (status >= 600 and self.has_rung)
+        if is_his and status != 408:
+            self._trunk_lives()
+        elif not is_his:
+            seconds = (response.get("retry-after") or "").partition(";")[0].partition("(")[0].strip()
+            rest = float(seconds) if seconds.isascii() and seconds.isdigit() and len(seconds) < 6 else 0.0
+            self._trunk_failed(f"{status} {response.reason}".rstrip(), now, may_be_his=status >= 600, rest=rest)
 
     # Inviting.
 
@@ -349,6 +380,10 @@ class Branch:
             and self.client is None
             and self.fork.may_ring
         ):
+            rests = self.call.switchboard.breakers.resting(self.recipient.trunk, now)
+            if rests:
+                self._give_up(RecipientOutcome.UNREACHABLE, Final(480, is_real=False), rests, now)
+                return
             self._invite(self.inviting.targets.pop(0), now)
 
     def _invite(self, flow: Flow, now: float, more_fields: str = "") -> None:
@@ -357,6 +392,7 @@ class Branch:
         self.leg.source_hosts = (flow.host,)
         invitation = self.inviting.next_invitation(flow, more_fields)
         self.client = InviteClient(call.stack, self, invitation, flow, self.trace)
+        self.client.digest = self.inviting.digest_in_dialogs()
         if self.record.invited_at is None:
             self.record.invited_at = call.microseconds(now)
             self.record.sip_call_id = invitation.call_id
@@ -395,6 +431,7 @@ class Branch:
         if self._follow_next(now):
             return
         status = 408 if cause == "timeout" else 503
+        self._trunk_failed(cause, now)
         self._give_up(RecipientOutcome.UNREACHABLE, Final(status, is_real=False), cause, now)
 
     def _refused(self, response: Response, now: float) -> None:
@@ -402,6 +439,7 @@ class Branch:
         if self._follow_next(now):
             return
         assert self.client is not None
+        self._judge_trunk(response, now)
         outcome = (
             RecipientOutcome.REDIRECTED if status < 400 else OUTCOMES.get(status, RecipientOutcome.REFUSED)
         )

@@ -110,7 +110,8 @@ class Call:
         self._awaited: list[Leg] = []  # until these have endpoints
         self._spent: Fork | None = None  # a fork that has failed, and still has its endpoints
         self.max_forwards = (request.max_forwards if request.max_forwards is not None else 70) - 1
-        self.offer: Description | None = None
+        self.offer: Description | None = None  # what recipients are offered
+        self.first_offer: Description | None = None  # that of the caller's INVITE
         self._timers: dict[int, Timer] = {}
         self._figures_due = False
         self._trouble = ""
@@ -162,9 +163,15 @@ class Call:
         if fork.is_over:  # none of them can be reached, which was known at once
             return
 
-        def lent(at: float) -> None:
+        def begin(at: float) -> None:
             self.early.step_begins(dial, step.caller_hears, at)
             fork.ring(at)
+
+        def lent(at: float) -> None:
+            if self.offer is None:
+                self.early.offer_first(begin, at)
+            else:
+                begin(at)
 
         legs = [branch.leg for branch in fork.branches]
         self._reserve(legs if self.caller.ends else [self.caller, *legs], lent, now)
@@ -300,7 +307,7 @@ class Call:
             request.get("content-type") or "", request.body, request.get("content-disposition") or ""
         )
         if body is not None:
-            self.offer = parse(body)
+            self.offer = self.first_offer = parse(body)
             if all(medium.is_rejected for medium in self.offer.media):
                 raise RemoteError(488, "the offer has no medium that could be relayed")
             self.caller.exchange.receive_offer(self.offer)
@@ -332,8 +339,7 @@ class Call:
         else:
             end = next(end for end in leg.ends if end is not None)
             body = offer_of(self.plan.late_offer, end, leg.origin())
-        if leg.exchange.may_offer:
-            leg.exchange.send_offer(body)
+        leg.offer(body)
         return body
 
     def caller_for(self, recipient: Recipient) -> str:
@@ -383,10 +389,12 @@ class Call:
         self.announcer.stop()
         if not self.is_answered:
             self._answer(self.early.final_description(answer), now)
-        if self.offer is not None:
-            self.media.direct(self.caller, self.offer, answer)
-        self.media.direct(leg, answer, self.offer)
+        said = self._said_of_his_media()
+        if said is not None:
+            self.media.direct(self.caller, said, answer)
+        self.media.direct(leg, answer, said)
         self.media.bridge(self.caller, leg)
+        self.crossing.leave_all_but(leg, now)
         record = self.record
         if record.answered_by is None:  # later steps may connect him to others: the first has taken his call
             record.answered_by, record.answered_leg = branch.recipient.name, branch.number
@@ -398,14 +406,21 @@ class Call:
         if self.plan.duration_limit > 0:
             self._set(_Timers.DURATION, now + self.plan.duration_limit)
 
+    def _said_of_his_media(self) -> Description | None:
+        """What holds of the caller's media: his first offer, or what was agreed upon since."""
+        if self.server.is_renegotiated and self.announcer.voice is None:
+            return self.caller.exchange.remote
+        return self.offer
+
     def _answer(self, body: bytes, now: float) -> None:
         """Send the caller his 200."""
         self.is_answered = True
         exchange = self.caller.exchange
-        if self.offer is not None:
-            exchange.send_answer(body)
-        else:
-            exchange.send_offer(body)
+        if exchange.local is None:  # else he has his answer, or we have his
+            if self.offer is not None:
+                exchange.send_answer(body)
+            else:
+                exchange.send_offer(body)
         agreement, timer_fields = agree_as_server(self.server.request, self.plan.timer)
         fields = [
             ("Allow", self.switchboard.allow),
@@ -416,7 +431,7 @@ class Call:
         self.server.answer(now, fields=fields, body=body)
         session = self.server.early_session()
         self.caller.session = session
-        session.local_body = body
+        session.local_body = exchange.local or body
         session.agree(agreement, now)
 
     # From the stack: the caller's side.

@@ -17,11 +17,12 @@ rings when a branch is over.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from b2bua.calls import reasons
 from b2bua.calls.acceptance import Acceptance
-from b2bua.calls.best_response import Final, best, upstream
+from b2bua.calls.best_response import Final, best, told, upstream
 from b2bua.calls.branch import Branch
 from b2bua.calls.identity import digits_of
 from b2bua.calls.leg import Leg
@@ -159,6 +160,7 @@ class Fork:
         if self.may_ring:
             if session is not None:
                 branch.leg.session = session
+                branch.leg.enter(response.to_tag)
             self._call.rang(now)
             self._call.early.progressed(branch, response, session is not None, now)
 
@@ -170,6 +172,7 @@ class Fork:
             self._note_late(branch, now)
             client.refuse(session, self._stop_reason(), now)
             return
+        branch.leg.enter(response.to_tag)
         answer = _usable_answer(branch, response)
         if answer is None:
             client.refuse(session, reasons.FAILED, now)
@@ -297,11 +300,14 @@ class Fork:
         if self.step.takes_turns and self._ring_next(now):
             return
         self._turn = None
-        held = best([each.final for each in self.branches if each.final is not None])
+        rung = [each for each in self.branches if each.record.outcome is not RecipientOutcome.SKIPPED]
+        finals = [each.final for each in rung if each.final is not None]
+        held = best(finals)
         if held is None:  # there was nobody to ring
             held = Final(480, is_real=False)
         if held.is_real or not self._was_timed_out:
-            self._fail(upstream(held.status), held, now)
+            said = told(finals, held)
+            self._fail(said.status, replace(held, fields=said.fields), now)
             return
         # What somebody real has said was none; 480 when a phone rang, else 408.
         status = self.step.timeout_status if any(branch.has_rung for branch in self.branches) else 408
@@ -368,12 +374,16 @@ class Fork:
 
 
 def _usable_answer(branch: Branch, response: Response) -> Description | None:
-    """The description in a 2xx, when it answers our offer; else the one that a reliable 1xx brought."""
+    """The description in a 2xx, when it answers our offer; but the one that a reliable 1xx of that dialog has brought."""
     exchange = branch.leg.exchange
+    if exchange.remote is not None:
+        # RFC 3261 §13.2.1: once it has its answer, reliably, the UAC "MUST ignore any session descriptions in
+        # subsequent responses to the initial INVITE".
+        return exchange.remote
     try:
         body = find_sdp(response.get("content-type") or "", response.body)
         if body is None:
-            return exchange.remote
+            return None
         answer = parse(body)
         # Our offer has the m-lines of the caller's; parsing our own words again is only for what we made up.
         offer = branch.call.offer or parse(exchange.offered_local or exchange.local or b"")

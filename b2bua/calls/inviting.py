@@ -101,6 +101,12 @@ class Inviting:
             nat=recipient.nat,
         )
 
+    def digest_in_dialogs(self) -> DigestClient | None:
+        """What answers a challenge to a request within a dialog, be it the first (RFC 3261 §22.2)."""
+        if self.digest is None and self._branch.recipient.credentials:
+            self.digest = self._new_digest()
+        return self.digest
+
     def after(self, response: Response, client: InviteClient) -> Again | None:
         """The INVITE that follows on this refusal to the same URI; None when none does."""
         status = response.status
@@ -148,14 +154,16 @@ class Inviting:
         return True
 
     def _credentials_for(self, response: Response, body: bytes) -> str | None:
-        credentials = self._branch.recipient.credentials
-        if not credentials:
+        if not self._branch.recipient.credentials:
             return None
         if self.digest is None:
-            known = [(each.username, each.password, each.realm) for each in credentials]
-            self.digest = DigestClient(known, self._branch.call.stack.token)
+            self.digest = self._new_digest()
         fields = self.digest.answer(challenges(response), "INVITE", self._uri, body)
         return None if fields is None else lines(fields)
+
+    def _new_digest(self) -> DigestClient:
+        known = [(each.username, each.password, each.realm) for each in self._branch.recipient.credentials]
+        return DigestClient(known, self._branch.call.stack.token)
 
 
 def why(response: Response, client: InviteClient) -> str:

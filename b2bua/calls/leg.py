@@ -11,15 +11,18 @@ from sip_stack.session import Session
 class Leg:
     """The caller's leg is number 0, callees' legs count from 1: the numbers of the trace, the relay and the record.
 
-    exchange: offers and answers of this leg's dialog; its `remote` is what the far end said of itself.
+    exchange: offers and answers of the dialog that this leg speaks in; its `remote` is what the far end said of itself.
     ends: what the relay lends for each medium, None where it lends nothing.
     latch: the far end may be behind NAT, so that the relay may learn where its media comes from.
     """
 
     __slots__ = (
+        "_exchanges",
+        "_first_offer",
         "_origin",
         "_session",
         "_session_id",
+        "_tag",
         "ends",
         "exchange",
         "interface",
@@ -38,6 +41,9 @@ class Leg:
         self.source_hosts: tuple[str, ...] = ()  # where its SIP comes from, while there is no session yet
         self._origin: Origin | None = None
         self._session_id = session_id
+        self._tag = ""  # the far end's, of the dialog that this leg speaks in; "" while none is known
+        self._first_offer = b""  # of our INVITE
+        self._exchanges: dict[str, OfferAnswer] | None = None  # of the other dialogs of that INVITE, by the far end's tag
 
     @property
     def session(self) -> Session | None:
@@ -48,6 +54,41 @@ class Leg:
         """Every description in a dialog names the same origin, one that the session itself must give included."""
         self._session = session
         session.origin = self.origin()
+
+    def offer(self, body: bytes) -> None:
+        """An INVITE of ours offers this, perhaps the next after one that came to nothing."""
+        if self._tag:
+            self._tag, self._exchanges = "", None
+            self.exchange = OfferAnswer(self.exchange.retry_after)
+        if self.exchange.may_offer:
+            self.exchange.send_offer(body)
+        self._first_offer = body
+
+    def may_enter(self, remote_tag: str) -> bool:
+        """Whether this leg speaks in the dialog of that tag, or in none yet."""
+        return self._tag in ("", remote_tag)
+
+    def enter(self, remote_tag: str) -> None:
+        """Speak in the dialog of this tag: each that came of our INVITE has an exchange of its own (§13.2.2.4).
+
+        RFC 3261 §12.1.2 makes a dialog of each To-tag; all of them began with the same offer.
+        """
+        if remote_tag == self._tag:
+            return
+        if self._tag:
+            others = self._exchanges = self._exchanges or {}
+            others[self._tag] = self.exchange
+            exchange = others.pop(remote_tag, None)
+            if exchange is None:
+                exchange = OfferAnswer(self.exchange.retry_after)
+                exchange.send_offer(self._first_offer)
+            self.exchange = exchange
+        self._tag = remote_tag
+
+    def leave(self, exchange: OfferAnswer) -> None:
+        """Go on in a dialog that is yet to be made, with this exchange."""
+        self._session = None
+        self.exchange = exchange
 
     def lend(self, medium: int, end: End) -> None:
         while len(self.ends) <= medium:

@@ -74,6 +74,7 @@ class Recipient:
         with the second_recipe. None: he is not.
     is_once: of several with his address in one step only the first is rung.
     media_interface: the relay interface towards this recipient.
+    trunk: the name of the one that he is rung through, "" for none.
     """
 
     name: str
@@ -88,6 +89,7 @@ class Recipient:
     media_interface: str = ""
     nat: bool = True
     keep_call_id: bool = False
+    trunk: str = ""
     extension: str = ""
     press_one: bool = False
     caller_id_refusals: tuple[int, ...] = ()

@@ -95,7 +95,7 @@ def call_sentence(record: CallRecord) -> str:
             return f"{_nobody(record)}; t{message}" if record.recipients else f"T{message}"
         case _C.SERVED:
             who = "the caller hung up" if record.ended_by == "caller" else "the flow ended"
-            return f"Nobody was to be rung; {who}{_after(record.started_at, record.ended_at)}"
+            return f"Nobody was rung; {who}{_after(record.started_at, record.ended_at)}"
         case _:  # busy, declined, no answer, not reachable
             return _nobody(record)
 
@@ -185,7 +185,8 @@ def _did(recipient: RecipientRecord, all_of_them: bool = False) -> str:
 def _within(record: CallRecord, outcomes: set[RecipientOutcome | None]) -> str:
     if outcomes != {_R.NO_ANSWER} or record.ended_at is None:
         return ""
-    return f" within {interval(record.ended_at - record.started_at)}"
+    rang = [recipient.ended_at for recipient in record.recipients if recipient.ended_at is not None]
+    return f" within {interval(max(rang, default=record.ended_at) - record.started_at)}"
 
 
 def _rang(recipient: RecipientRecord) -> str:
@@ -213,7 +214,7 @@ def _status(recipient: RecipientRecord) -> str:
 
 
 def _call_status(record: CallRecord) -> str:
-    if record.status is None:
+    if record.status in (None, 200):  # the flow had answered
         return record.reason
     return f"{record.status} {record.reason}".rstrip()
 

@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol
 
 from b2bua.calls.admission import Admission
 from b2bua.calls.branch import Branch
+from b2bua.calls.breakers import Breakers
 from b2bua.calls.call import Call, State
 from b2bua.calls.plan import CallPlan
 from b2bua.calls.quality import assess, codec_of
@@ -83,6 +84,7 @@ class Switchboard:
         self.allow = ", ".join(METHODS)
         self.admission = admission or Admission()
         self.turns: Turns = turns if turns is not None else NoTurns()
+        self.breakers = Breakers()
         self.failures: list[Failure] = []
         self.began_records: list[CallRecord] = []
         self.total = 0

@@ -54,6 +54,8 @@ def options(config: Config) -> list[str]:
         if interface.advertised != interface.address:
             addresses += f"/{interface.advertised}"
         chosen += ["--interface", f"{interface.name}={addresses}"]
+        if interface.xdp and media.form in ("auto", "tc"):
+            chosen += ["--xdp", interface.name]
     chosen += ["--media-timeout", f"{media.timeout:g}", "--log-level", config.service.log_level]
     chosen += ["--form", media.form, *(["--pins", media.kernel_pins] if media.kernel_pins else [])]
     return chosen

@@ -15,8 +15,9 @@ def add(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser(
         "run",
         help="run the service: core, relay and console",
-        description="Runs the service in the foreground: the core and, unless media.relay_socket names "
-        "another, a relay of its own; and the web console, unless console.enabled is false. SIGTERM or Ctrl-C drains and ends it, SIGHUP reloads the file.",
+        description="Runs the service in the foreground: the core; unless media.relay_socket names another, a "
+        "relay of its own; and the web console, unless console.enabled is false. SIGTERM or Ctrl-C drains and ends "
+        "it, SIGHUP reloads the file.",
     )
     parser.add_argument("config", metavar="CONFIG", help="configuration file")
     parser.set_defaults(run=run)

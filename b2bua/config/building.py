@@ -79,7 +79,7 @@ class Builder:
     def media(self, listeners: tuple[values.Listener, ...], control_socket: str) -> values.MediaSettings:
         media = self.file.media
         interfaces = tuple(
-            values.Interface(each.name, each.address, each.advertised or each.address)
+            values.Interface(each.name, each.address, each.advertised or each.address, each.xdp)
             for each in media.interfaces
         )
         first = listeners[0]
@@ -291,6 +291,7 @@ class Builder:
             media_interface=recipient.interface or (trunk.interface if trunk is not None else ""),
             nat=nat,
             keep_call_id=trunk is not None and trunk.keep_call_id,
+            trunk=trunk.name if trunk is not None else "",
         )
 
 

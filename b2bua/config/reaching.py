@@ -135,6 +135,7 @@ def _with_way(
         caller_id_refusals=trunk.caller_id_refusals if trunk is not None else (),
         second_recipe=second_recipe(recipe, trunk),
         is_once=True,
+        trunk=recipient.trunk,
     )
     return replace(recipient, way=way)
 

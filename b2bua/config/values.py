@@ -48,11 +48,12 @@ class SipSettings:
 
 @dataclass(frozen=True, slots=True)
 class Interface:
-    """An interface of the relay; advertised is never empty."""
+    """An interface of the relay; advertised is never empty. xdp: its driver forwards, where others have tc."""
 
     name: str
     address: str
     advertised: str
+    xdp: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ HEARTBEAT: Final = 15.0  # seconds of silence after which a comment says that we
 OPENING: Final = b"retry: 1000\n\n"
 _HEARTBEAT_LINE: Final = b": still here\n\n"
 
+_NOT_ASKED: Final = "The core was not asked: nobody looks."
 _STATES: Final = {
     "recipient.invited": "invited",
     "recipient.ringing": "ringing",
@@ -121,7 +122,7 @@ class Live:
     def __init__(self, core: Core) -> None:
         self.core = core
         self.running = RunningCalls()
-        self.absence = "The core has not been asked yet."  # why it is not there; "" while it is
+        self.absence = _NOT_ASKED  # why it is not there; "" while it is
         self._watchers: set[Watcher] = set()
         self._task: asyncio.Task[None] | None = None
         self._leaving: asyncio.TimerHandle | None = None
@@ -179,6 +180,9 @@ class Live:
         if self._task is not None:
             self._task.cancel()
             self._task = None
+        # From here on nobody says what becomes of these calls.
+        self.absence = _NOT_ASKED
+        self.running.replace([])
         self._has_news.set()
 
     async def _follow(self) -> None:

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from bench import namespaces
@@ -23,26 +24,28 @@ from rtp_relay.control import Bridge, Direct, Figures, Query, Record
 FIRST_PORT: Final = 20000
 HOST, FAR = namespaces.RELAY[False], namespaces.FAR[False]
 CALM, EAGER = 200_000, 20_000  # ns between bursts; user space is better off with few wakings
+BUFFERS, FRAMES, SOCKETS = 3_000_000, 8_000_000, 300_000  # packets a second that nobody can, by what is made of them
 SPARE_DESCRIPTORS: Final = 600
+FAREWELL: Final = 5.0  # seconds
+MEMORY: Final = "/dev/shm"  # where recordings go, so that no disk is measured
 
 Running = AbstractContextManager[list[int]]  # processes that are charged, besides the rig's threads
 
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """run: has it forward so many calls. lowest: packets a second that it surely can. missing: why it cannot be had.
-
-    most: calls that it can hold here. is_xdp: it sends frames, and the sink has to be one for frames.
+    """run: has it forward so many calls. lowest: packets a second that it surely can. flood: more than it ever can.
+    missing: why it cannot be had. is_xdp: it sends frames, and the sink has to be one for frames.
     """
 
     name: str
     title: str
     run: Callable[[Rig, int], Running]
     lowest: int
+    flood: int
     coalesced: int = EAGER
     is_xdp: bool = False
     missing: str = ""
-    most: int = 10_000
 
 
 def descriptors() -> int:
@@ -105,7 +108,11 @@ def relay(rig: Rig, form: str, path: str, ports: range) -> Iterator[int]:
         yield process.pid
     finally:
         process.terminate()
-        process.wait(20)
+        try:
+            process.wait(FAREWELL)
+        except subprocess.TimeoutExpired:  # it has recordings to finish, which nobody wants
+            process.kill()
+            process.wait(FAREWELL)
 
 
 def ours(form: str, is_recorded: bool = False) -> Callable[[Rig, int], Running]:
@@ -122,7 +129,7 @@ def ours(form: str, is_recorded: bool = False) -> Callable[[Rig, int], Running]:
                 yield []
             return
         share, flows, pids = -(-calls // processes), list[Flow](), list[int]()
-        with ExitStack() as running, tempfile.TemporaryDirectory() as folder:
+        with ExitStack() as running, tempfile.TemporaryDirectory(dir=_memory()) as folder:
             for number in range(processes):
                 here = min(share, calls - number * share)
                 first = FIRST_PORT + number * (4 * share + 200)
@@ -133,6 +140,10 @@ def ours(form: str, is_recorded: bool = False) -> Callable[[Rig, int], Running]:
             yield pids
 
     return run
+
+
+def _memory() -> str | None:
+    return MEMORY if Path(MEMORY).is_dir() else None
 
 
 async def set_up(path: str, calls: int, first_port: int, folder: str) -> list[Flow]:
@@ -178,16 +189,17 @@ def all_methods() -> list[Method]:
             yield pids
 
     return [
-        Method("none tc", "no relay: received and dropped at tc", nothing(False), 300_000),
-        Method("none xdp", "no relay: received and dropped by XDP", nothing(True), 600_000, is_xdp=True),
-        Method("least tc", "least redirect at tc", least(False), 150_000),
-        Method("least xdp", "least redirect by XDP", least(True), 300_000, is_xdp=True),
-        Method("ip", "the system's IP forwarding", forwarding(is_to_one=False), 150_000),
-        Method("ip one", "the same, all to one host", forwarding(is_to_one=True), 150_000),
-        Method("user", "ours, user", ours("user"), 30_000, CALM),
-        Method("tc", "ours, tc", ours("tc"), 150_000),
-        Method("xdp", "ours, xdp", ours("xdp"), 300_000, is_xdp=True),
-        Method("recorded", "ours, tc, every leg recorded", ours("tc", is_recorded=True), 150_000, most=of_one),
-        Method("rtpengine", "rtpengine, user space", rtpengine, 30_000, CALM, missing=rivals.missing_rtpengine()),
-        Method("rtp.io", "rtp.io", rtp_io, 20_000, CALM, missing=no_rtp_io, most=of_one),
-    ]
+        Method("none tc", "no relay: received and dropped at tc", nothing(False), 300_000, BUFFERS),
+        Method("none xdp", "no relay: received and dropped by XDP", nothing(True), 600_000, FRAMES, is_xdp=True),
+        Method("least tc", "least redirect at tc", least(False), 150_000, BUFFERS),
+        Method("least xdp", "least redirect by XDP", least(True), 300_000, FRAMES, is_xdp=True),
+        Method("ip", "the system's IP forwarding", forwarding(is_to_one=False), 150_000, BUFFERS),
+        Method("ip one", "the same, all to one host", forwarding(is_to_one=True), 150_000, BUFFERS),
+        Method("user", "ours, user", ours("user"), 30_000, SOCKETS, CALM),
+        Method("tc", "ours, tc", ours("tc"), 150_000, BUFFERS),
+        Method("xdp", "ours, xdp", ours("xdp"), 300_000, FRAMES, is_xdp=True),
+        Method("recorded", "ours, tc, every leg recorded", ours("tc", is_recorded=True), 150_000, BUFFERS),
+        Method("rtpengine", "rtpengine, user space", rtpengine, 30_000, SOCKETS, CALM,
+               missing=rivals.missing_rtpengine()),
+        Method("rtp.io", "rtp.io", rtp_io, 20_000, SOCKETS, CALM, missing=no_rtp_io),
+    ]  # fmt: skip

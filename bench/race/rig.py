@@ -63,7 +63,7 @@ class Trial(NamedTuple):
 
     rate: packets a second that came out. ns: CPU of one. lost: share of all that were sent and never came. late:
     seconds that the last packets waited: where too much is offered, queues grow before anything is lost. foreign:
-    the share of the relay's core that others had.
+    the share of the relay's core that others had. offered: the share of the rate asked for that was really sent.
     """
 
     rate: float
@@ -71,6 +71,7 @@ class Trial(NamedTuple):
     lost: float
     late: float
     foreign: float
+    offered: float = 1.0
 
 
 def array(octets: int, entries: int, name: str) -> tuple[int, mmap.mmap]:
@@ -196,6 +197,7 @@ class Rig:
             lost=1 - (after.came - before.came) / max(sent, 1),
             late=max(waiting, 0) / rate,
             foreign=max(0.0, last.busy - first.busy - cpu / 1e9) / elapsed,
+            offered=(last.sent - first.sent) / elapsed / rate,
         )
 
     def delays(self, rate: float, seconds: float) -> list[int]:

@@ -264,20 +264,21 @@ def digest(site: Site) -> str:
     return hashlib.sha256(made).hexdigest()[:16]
 
 
-def forget(directory: str) -> None:
+def forget(directory: str) -> bool:
     """Take away what an earlier relay has pinned there; what a loader made for good stays, but its flows end.
 
-    Raises OSError.
+    Nothing happens, and False is answered, if there is nothing, or a relay looks after it. Raises OSError.
     """
     kept = Pins(directory)
     record = kept.record()
     if record is None or not kept.lock():
-        return
+        return False
     try:
         if record.is_lasting:
             _end_flows(kept, record)
         else:
             _remove(kept, record)
+        return True
     finally:
         kept.close()
 
@@ -297,8 +298,7 @@ def sweep(directory: str, now: float) -> list[str]:
     removed = []
     for beside in Path(directory).parent.iterdir():
         try:
-            if beside != Path(directory) and _is_abandoned(Pins(str(beside)), now):
-                forget(str(beside))
+            if beside != Path(directory) and _is_abandoned(Pins(str(beside)), now) and forget(str(beside)):
                 removed.append(beside.name)
         except OSError:
             pass  # another user's, or no directory

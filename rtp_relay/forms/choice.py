@@ -15,10 +15,12 @@ WISHES: Final = ("auto", "user", "tc", "xdp")
 
 
 def choose(
-    wish: Wish, hosts: tuple[str, ...], first_port: int, last_port: int, dscp: int, directory: str = ""
+    wish: Wish, hosts: tuple[str, ...], first_port: int, last_port: int, dscp: int, directory: str = "",
+    xdp_hosts: frozenset[str] = frozenset(),
 ) -> UserForm:
     """The form, with its reason. "auto" is tc if it can be had, else user: xdp changes what a driver does.
 
+    xdp_hosts: media addresses that are to have xdp with tc elsewhere; with "auto", if they can.
     directory: where what the kernel does is pinned; what an earlier relay has left there is taken up, or taken away.
     Raises StartError if tc or xdp was asked for by name and cannot be had: silently slower is worse than not at
     all, and who would rather have that says "auto".
@@ -27,16 +29,22 @@ def choose(
         _forget(directory)
         return UserForm("plain forwarding in user space, as asked for", dscp)
     reason = "the fastest that works at any interface" if wish == "auto" else "as asked for"
-    try:
-        _refuse_wildcards(hosts)
-        open_form = xdp.open_form if wish == "xdp" else tc.open_form
-        return open_form(hosts, first_port, last_port, dscp, reason, directory=directory)
-    except OSError as error:
-        why = error.strerror or str(error)
-        if wish != "auto":
-            raise StartError(f"the {wish} form cannot be had: {why}") from error
-        _forget(directory)
-        return UserForm(f"no faster form can be had: {why}", dscp)
+    why = ""
+    for drivers in (xdp_hosts, frozenset[str]()) if wish == "auto" and xdp_hosts else (xdp_hosts,):
+        try:
+            _refuse_wildcards(hosts)
+            if wish == "xdp":
+                return xdp.open_form(hosts, first_port, last_port, dscp, reason, directory=directory)
+            said = f"{reason}, but no xdp: {why}" if why else reason
+            return tc.open_form(
+                hosts, first_port, last_port, dscp, said, directory=directory, xdp_hosts=drivers
+            )
+        except OSError as error:
+            why = error.strerror or str(error)
+            if wish != "auto":
+                raise StartError(f"the {wish} form cannot be had: {why}") from error
+    _forget(directory)
+    return UserForm(f"no faster form can be had: {why}", dscp)
 
 
 def _forget(directory: str) -> None:

@@ -16,22 +16,23 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from contextlib import ExitStack
+from typing import Final
 
 from rtp_relay import stream as streams
 from rtp_relay.bpf import layout, netlink
 from rtp_relay.bpf.legacy import Legacy
 from rtp_relay.bpf.loader import Loaded, Place, Plan
-from rtp_relay.bpf.maps import NANOSECONDS, NEXT_HOPS, Counters, NextHop, Standing, Target, same_version
+from rtp_relay.bpf.maps import NANOSECONDS, Counters, Standing, Target, same_version
 from rtp_relay.bpf.ringbuf import LARGEST, SIZE, Ring
 from rtp_relay.form import Copies, Exit, Flow, Inheritance, Port, Receive, drop
 from rtp_relay.forms.user import UserForm, UserPort
+from rtp_relay.forms.ways import Ways
 from rtp_relay.packet import Packet
 from rtp_relay.source import Address, address_of
 from rtp_relay.stream import Stream
 from rtp_relay.tally import Work
 
-ROUTES_KEPT: Final = 16384
 JITTER_UNITS: Final = 16 * NANOSECONDS  # in a second
 TICKS: Final = 256 * NANOSECONDS
 SEQUENCES: Final = 1 << 32
@@ -116,14 +117,6 @@ class Copied(UserPort):
         """The tables close what is behind it."""
 
 
-class Way(NamedTuple):
-    """size_limit: octets of an IP packet that may go there."""
-
-    number: int  # of the next hop
-    size_limit: int
-    is_local: bool
-
-
 class KernelForm(UserForm):
     """Forwards as the user form does, and less and less of it. Raises OSError where the kernel will not have it.
 
@@ -137,24 +130,18 @@ class KernelForm(UserForm):
         super().__init__(reason, plan.traffic_class >> 2, clock)
         self.name = name
         self.waiting: set[KernelPort] = set()  # whose flows are to go (back) to the kernel
-        self._asking = netlink.Asking()
-        self._changes = netlink.Changes()
-        try:
-            self.loaded = Loaded(plan, places, clock is not time.monotonic, directory)
-        except BaseException:
-            self._changes.close()
-            self._asking.close()
-            super().shut()
-            raise
-        self._links = self._asking.links()
-        self._ways: dict[tuple[str, str], Way | None] = {}
-        self._local: dict[str, bool] = {}
-        self._hops: dict[tuple[int, str], int] = {}  # interface and host to number
-        self._reached: dict[int, NextHop] = {}  # as they are in the table
-        self._managed: set[tuple[int, str]] = set()
         self.left: set[int] = set()  # entries of an earlier relay, of which no call has said that it goes on
-        if self.loaded.is_adopted:
-            self._adopt()
+        with ExitStack() as undone:
+            undone.callback(super().shut)
+            self._changes = netlink.Changes()
+            undone.callback(self._changes.close)
+            self.loaded = Loaded(plan, places, clock is not time.monotonic, directory)
+            undone.callback(self.loaded.leave)
+            self._ways = Ways(self.loaded.next_hops, self.loaded.slots)
+            undone.callback(self._ways.close)
+            if self.loaded.is_adopted:
+                self._adopt()
+            undone.pop_all()
         self._ports[self._changes.fileno()] = News(self)
         self._epoll.register(self._changes.fileno(), 1)
         self._listened: dict[int, KernelPort] = {}  # by the number of its entry
@@ -168,14 +155,10 @@ class KernelForm(UserForm):
         del self._ports[self._changes.fileno()]
         del self._ports[self._ring.descriptor]
         super().shut()
-        for interface, host in self._managed:
-            try:
-                self._asking.let_age(interface, host)
-            except OSError:
-                pass  # the interface is gone, or the privilege is
+        self._ways.let_age()
         self.loaded.close()
         self._changes.close()
-        self._asking.close()
+        self._ways.close()
 
     @property
     def has_left(self) -> bool:
@@ -184,7 +167,7 @@ class KernelForm(UserForm):
     def leave(self) -> None:
         self.loaded.leave()
         self._changes.close()
-        self._asking.close()
+        self._ways.close()
         super().leave()
 
     def _made(self, host: str, number: int, opened: socket.socket) -> KernelPort:
@@ -276,12 +259,7 @@ class KernelForm(UserForm):
         """Flows go on as they are; next hops are looked after from now on, and are what is true now."""
         flows, legacies = self.loaded.flows, self.loaded.legacies
         self.left = set(flows.active()) | {number * layout.FLOW_SIZE for number in legacies.numbers()}
-        for number, hop in self.loaded.next_hops.known().items():
-            key = (hop.interface, hop.host)
-            self._hops[key], self._reached[number] = number, hop
-            if hop.is_watched:
-                self._managed.add(key)
-            self._refresh(key, self._mac(self._asking.neighbour(*key) if hop.host else None, hop.host))
+        self._ways.adopt()
 
     def inheritance(self, port: Port) -> Inheritance | None:
         assert isinstance(port, KernelPort)
@@ -400,8 +378,8 @@ class KernelForm(UserForm):
         exit = flow.exit.port
         if not same_version(port.host, exit.host, flow.destination[0]):
             return None
-        is_from_here = self._is_local(flow.source[0])
-        way = self._way(flow.destination[0], exit.host)
+        is_from_here = self._ways.is_local(flow.source[0])
+        way = self._ways.way(flow.destination[0], exit.host)
         if way is None or (way.is_local and not is_from_here):
             return None  # what came by a wire does not enter the loopback: the system would not believe it
         flags = layout.STRICT if flow.strict else 0
@@ -412,67 +390,6 @@ class KernelForm(UserForm):
             (flow.destination[0], flow.destination[1]), way.number, way.size_limit, flags,
         )  # fmt: skip
 
-    # The way there.
-
-    def _is_local(self, host: str) -> bool:
-        known = self._local.get(host)
-        if known is None:
-            route = self._asking.route(host)
-            known = self._local[host] = route is not None and route.is_local
-        return known
-
-    def _way(self, host: str, source: str) -> Way | None:
-        """By which next hop; None if there is none that we can use."""
-        key = (host, source)
-        if key not in self._ways:
-            if len(self._ways) >= ROUTES_KEPT:
-                self._ways.clear()
-            self._ways[key] = self._find_way(host, source)
-        return self._ways[key]
-
-    def _find_way(self, host: str, source: str) -> Way | None:
-        route = self._asking.route(host, source)
-        link = self._links.get(route.interface) if route is not None else None
-        if route is None or link is None or not (link.is_ethernet or link.is_loopback):
-            return None
-        number = self._hop(link, "" if route.is_local else route.hop)
-        return None if number is None else Way(number, link.mtu, route.is_local)
-
-    def _hop(self, link: netlink.Link, host: str) -> int | None:
-        """The number of the next hop; it is made if it is new, and None if there are too many."""
-        key = (link.number, host)
-        if key not in self._hops:
-            if len(self._hops) >= NEXT_HOPS:
-                return None
-            self._hops[key] = len(self._hops)
-            neighbour = self._asking.neighbour(*key) if host else None
-            if host and not (neighbour is not None and neighbour.is_permanent):
-                self._watch_over(key)
-            self._refresh(key, self._mac(neighbour, host))
-        return self._hops[key]
-
-    def _mac(self, neighbour: netlink.Neighbour | None, host: str) -> bytes:
-        """Zeros for the loopback, which has no neighbours; empty while it is not known."""
-        return (neighbour.mac if neighbour is not None else b"") if host else bytes(6)
-
-    def _watch_over(self, key: tuple[int, str]) -> None:
-        try:
-            self._asking.keep_fresh(*key)
-        except OSError:
-            return  # without the privilege: the entry is as fresh as other traffic keeps it
-        self._managed.add(key)
-
-    def _refresh(self, key: tuple[int, str], mac: bytes) -> None:
-        link = self._links.get(key[0])
-        is_usable = link is not None and len(mac) == 6
-        source_mac = link.mac if link is not None and link.is_ethernet else bytes(6)
-        slot = self.loaded.slots.get(key[0])
-        hop = NextHop(key[0], mac or bytes(6), source_mac, slot, is_usable, key[1], key in self._managed)
-        number = self._hops[key]
-        if self._reached.get(number) != hop:  # a neighbour that was only confirmed again costs no packet a detour
-            self._reached[number] = hop
-            self.loaded.next_hops.put(number, hop)
-
     # What changes on the way.
 
     def take_news(self, buffer: bytearray) -> tuple[int, Address]:
@@ -482,9 +399,8 @@ class KernelForm(UserForm):
         if news is None or any(neighbour is None for neighbour in neighbours):
             self.ask_again()
         for neighbour in neighbours:
-            key = (neighbour.interface, neighbour.host) if neighbour is not None else None
-            if neighbour is not None and key in self._hops:
-                self._refresh(key, neighbour.mac)
+            if neighbour is not None:
+                self._ways.take(neighbour)
         raise BlockingIOError
 
     def ask_again(self) -> None:
@@ -499,11 +415,7 @@ class KernelForm(UserForm):
                 port.target = None
         for entry in self.left:
             self.loaded.flows.deactivate(entry)
-        self._ways.clear()
-        self._local.clear()
-        self._links = self._asking.links()
-        for key in self._hops:
-            self._refresh(key, self._mac(self._asking.neighbour(*key) if key[1] else None, key[1]))
+        self._ways.ask_again()
 
 
 def _kind(payload_type: int, copies: Copies | None) -> int:

@@ -17,7 +17,11 @@ from rtp_relay.forms.user import EXPEDITED_FORWARDING
 def open_form(
     hosts: tuple[str, ...], first_port: int, last_port: int, dscp: int = EXPEDITED_FORWARDING,
     reason: str = "", clock: Callable[[], float] = time.monotonic, directory: str = "",
+    xdp_hosts: frozenset[str] = frozenset(),
 ) -> KernelForm:  # fmt: skip
     """Attach for those media addresses, pinned in the directory if one is given. Raises OSError, with what was not
-    allowed in its text."""
-    return opening.open_form("tc", hosts, first_port, last_port, dscp, reason, clock, directory)
+    allowed in its text.
+
+    xdp_hosts: media addresses whose interfaces have it in the driver all the same (see xdp).
+    """
+    return opening.open_form("tc", hosts, first_port, last_port, dscp, reason, clock, directory, xdp_hosts)

@@ -95,7 +95,8 @@ class Farm:
                 command.call, node, self._interfaces, self._tell, self._move, self._forget, now
             )
             node.calls += 1
-            self._in_turn.append(call)
+            if self._media_timeout:
+                self._in_turn.append(call)
         call.reserve(command, now)
 
     def _direct(self, command: control.Direct, now: float) -> None:

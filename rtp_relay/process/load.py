@@ -28,7 +28,9 @@ def load(chosen: Options) -> None:
     ports = chosen.settings
     hosts = tuple(dict.fromkeys(interface.bind for interface in chosen.interfaces))
     name: Literal["tc", "xdp"] = "xdp" if chosen.form == "xdp" else "tc"
-    loaded = opening.load_for_good(name, hosts, ports.first_port, ports.last_port, chosen.dscp, chosen.pins)
+    loaded = opening.load_for_good(
+        name, hosts, ports.first_port, ports.last_port, chosen.dscp, chosen.pins, chosen.xdp
+    )  # fmt: skip
     try:
         if chosen.user:
             loaded.give_to(*system.ids_of(chosen.user))

@@ -25,6 +25,7 @@ class Options:
     pool: int  # pairs opened before it says that it is ready
     dscp: int
     form: Wish
+    xdp: frozenset[str]  # bind addresses of interfaces whose drivers are to have it, with another form
     pins: str  # a directory; "" for none
     hold: str  # see holding.holder
     user: str
@@ -106,6 +107,8 @@ def parser() -> argparse.ArgumentParser:
     add("--form", choices=WISHES, default="user",
         help="how packets are forwarded: user space, eBPF at tc ingress or in the driver; auto takes tc if it "
         "can be had (default %(default)s)")  # fmt: skip
+    add("--xdp", action="append", default=[], metavar="NAME",
+        help="an interface, by the name that --interface gives it, which has xdp where others have tc")  # fmt: skip
     add("--pins", default="", metavar="DIRECTORY",
         help="in a bpf file system: where what the kernel does is kept over a restart of the relay; 'none' for nowhere "
         f"(default: one named for the control socket, in {OWN_FILE_SYSTEM} or {FILE_SYSTEM}/multiring)")  # fmt: skip
@@ -120,7 +123,12 @@ def parser() -> argparse.ArgumentParser:
 
 def read(arguments: Sequence[str] | None = None) -> Options:
     """The options on a command line; exits with a message when they make no sense."""
-    given = parser().parse_args(arguments)
+    asked = parser()
+    given = asked.parse_args(arguments)
+    binds = {interface.name: interface.bind for interface in given.interface}
+    for name in given.xdp:
+        if name not in binds:
+            asked.error(f"--xdp {name}: no interface has that name")
     settings = Settings(
         first_port=given.ports[0],
         last_port=given.ports[1],
@@ -136,6 +144,7 @@ def read(arguments: Sequence[str] | None = None) -> Options:
         pool=max(given.pool, 1),
         dscp=given.dscp,
         form=given.form,
+        xdp=frozenset(binds[name] for name in given.xdp),
         pins="" if given.pins == "none" else given.pins or default_directory(given.socket),
         hold=given.hold,
         user=given.user,

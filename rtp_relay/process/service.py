@@ -126,7 +126,9 @@ async def serve(chosen: Options, parent: int) -> None:
     limit = system.raise_descriptor_limit()
     hosts = tuple(dict.fromkeys(interface.bind for interface in chosen.interfaces))
     ports = chosen.settings
-    form = choose(chosen.form, hosts, ports.first_port, ports.last_port, chosen.dscp, chosen.pins)
+    form = choose(
+        chosen.form, hosts, ports.first_port, ports.last_port, chosen.dscp, chosen.pins, chosen.xdp
+    )  # fmt: skip
     try:
         service, workshop = _begin(chosen, parent, form)
     except BaseException:

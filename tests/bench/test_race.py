@@ -56,6 +56,11 @@ def test_a_queue_that_grows_is_no_rate_that_is_carried() -> None:
     assert highest(lambda rate: late, 1e6, 1e5, finer=False).rate == 0.0
 
 
+def test_what_was_not_offered_was_not_carried() -> None:
+    short = Trial(1e6, 1000.0, 0.0, 0.0, 0.0, offered=0.5)
+    assert highest(lambda rate: short, 1e6, 1e5, finer=False).rate == 0.0
+
+
 # Quantiles.
 
 
@@ -143,7 +148,7 @@ def test_the_figures_go_between_their_marks(tmp_path: Path) -> None:
 
 
 def test_a_section_has_tables_charts_goals_and_what_is_missing(tmp_path: Path) -> None:
-    methods = [Method(name, name.upper(), lambda rig, calls: nullcontext([]), 1) for name in ("none xdp", "ip", "tc")]
+    methods = [Method(name, name.upper(), lambda rig, calls: nullcontext([]), 1, 2) for name in ("none xdp", "ip", "tc")]
     results = [
         result(name, number, rate, calls, p50=20.0 + number, p99=40.0)
         for name, rate in (("none xdp", 9e6), ("ip", 1e6), ("tc", 1.4e6))

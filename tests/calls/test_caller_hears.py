@@ -10,6 +10,7 @@ from b2bua.calls.recipient import EarlyMedia
 from b2bua.calls.record import CallOutcome
 from tests.world.caller import TrunkCall
 from tests.world.description import read
+from tests.world.description import Medium
 from tests.world.phone import Phone
 from tests.world.world import World
 
@@ -141,6 +142,21 @@ def test_a_caller_without_an_offer_keeps_his_own_ringback() -> None:
     assert call.statuses == [180] and not world.relay.stage.sounded
     world.run(0.1)
     assert_both_hear(world, call, ana)
+    world.finish_after(call)
+
+
+def test_a_caller_without_an_offer_is_offered_what_the_recipient_took() -> None:
+    """And not what we would have said in the tone that he never heard."""
+    world = World()
+    ana = world.phone("ana")
+    world.plan.early_media = EarlyMedia.RINGBACK
+    call = world.caller().call(late_offer=True)
+    world.run_until(lambda: ana.is_ringing)
+    pcma = Medium(port=ana.media.address.port, formats=("8", "101"))
+    ana.call.early_dialog().local_description = ana.description(media=(pcma,))
+    ana.answer()
+    world.run_until(lambda: call.is_answered)
+    assert call.remote_description.media[0].formats == ("8", "101")
     world.finish_after(call)
 
 

@@ -188,7 +188,7 @@ def test_an_announcement_is_heard_and_the_call_ended() -> None:
     world.finish()
     record = record_of(world)
     assert (record.outcome, record.answered_by, record.status) == (CallOutcome.SERVED, None, 200)
-    assert record.sentence == "Nobody was to be rung; the flow ended after 3.0 s"
+    assert record.sentence == "Nobody was rung; the flow ended after 3.0 s"
 
 
 def test_who_was_greeted_is_rung_for_with_our_tone_and_connected_without_another_answer() -> None:

@@ -12,6 +12,7 @@ from fastapi.responses import FileResponse, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from b2bua.calls.record import CallRecord
+from b2bua.console import shapes
 from b2bua.console.access import AtDesk, Editor, Viewer, Visitor
 from b2bua.console.answers import File, Json, attachment
 from b2bua.console.call_list import GROUPS, Cursor, Wanted, all_pages, read_page
@@ -55,7 +56,9 @@ class PageQuery(CallQuery):
     limit: int = Field(default=50, ge=1, le=200)
 
 
-@router.get("/calls", summary="Calls, newest first, a page at a time")
+@router.get(
+    "/calls", responses={200: {"model": shapes.CallsShape}}, summary="Calls, newest first, a page at a time"
+)
 async def calls(asked: Annotated[PageQuery, Query()], visitor: Viewer, desk: AtDesk) -> Response:
     wanted = _wanted(asked, visitor, asked.limit, asked.cursor)
     found = await read_page(desk.engine, wanted)
@@ -83,7 +86,11 @@ async def _exported(desk: Desk, wanted: Wanted, visitor: Visitor) -> AsyncIterat
         yield csv_lines(found, visitor.mask)
 
 
-@router.get("/calls/{key}", summary="One call: by its id, the beginning of it, or `last`")
+@router.get(
+    "/calls/{key}",
+    responses={200: {"model": shapes.OneCallShape}},
+    summary="One call: by its id, the beginning of it, or `last`",
+)
 async def one_call(key: str, visitor: Viewer, desk: AtDesk) -> Response:
     record = await _call(desk, key)
     made = page(record, visitor.mask, visitor.sees_all)

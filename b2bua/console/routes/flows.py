@@ -9,6 +9,7 @@ from pydantic import Field
 
 from b2bua.config import ConfigError
 from b2bua.config.loading import flows_in
+from b2bua.console import shapes
 from b2bua.console.access import AtDesk, Editor, Viewer, Visitor
 from b2bua.console.answers import File, Json
 from b2bua.console.desk import Desk
@@ -49,7 +50,7 @@ class Import(Asked):
     note: str = Field(default="", max_length=500)
 
 
-@router.get("", summary="All flows")
+@router.get("", responses={200: {"model": shapes.FlowsShape}}, summary="All flows")
 async def flows(visitor: Viewer, desk: AtDesk) -> Response:
     config = desk.config
     found = [flow_line(config, kept) for kept in await desk.flows.all_kept(config)]
@@ -79,7 +80,11 @@ async def import_flows(asked: Import, visitor: Editor, desk: AtDesk) -> Response
     return Json({"flows": told})
 
 
-@router.get("/{name}", summary="One flow: the draft, or what is published, or any version")
+@router.get(
+    "/{name}",
+    responses={200: {"model": shapes.FlowShape}},
+    summary="One flow: the draft, or what is published, or any version",
+)
 async def flow(name: FlowName, visitor: Viewer, desk: AtDesk, version: Version = "") -> Response:
     config = desk.config
     try:
@@ -108,7 +113,11 @@ def _unreadable(kept: Kept, version: str, problem: str) -> dict[str, Any]:
     }
 
 
-@router.post("/{name}/lint", summary="What is wrong with a flow that is not kept yet")
+@router.post(
+    "/{name}/lint",
+    responses={200: {"model": shapes.CheckShape}},
+    summary="What is wrong with a flow that is not kept yet",
+)
 async def check(name: FlowName, asked: FlowTable, visitor: Viewer, desk: AtDesk) -> Response:
     try:
         value = flow_of(name, asked.flow)
@@ -117,7 +126,11 @@ async def check(name: FlowName, asked: FlowTable, visitor: Viewer, desk: AtDesk)
     return Json(visitor.mask.value(await desk.flows.checked(desk.config, value, desk.clock())))
 
 
-@router.put("/{name}/draft", summary="Keep a draft; makes the flow where there is none")
+@router.put(
+    "/{name}/draft",
+    responses={200: {"model": shapes.KeptShape}},
+    summary="Keep a draft; makes the flow where there is none",
+)
 async def save(name: FlowName, asked: Draft, visitor: Editor, desk: AtDesk) -> Response:
     config = desk.config
     try:
@@ -139,13 +152,21 @@ async def drop(name: FlowName, visitor: Editor, desk: AtDesk) -> Response:
     return Response(status_code=204)
 
 
-@router.post("/{name}/publish", summary="Make the draft the next version, which calls go through from now on")
+@router.post(
+    "/{name}/publish",
+    responses={200: {"model": shapes.PublishedShape}},
+    summary="Make the draft the next version, which calls go through from now on",
+)
 async def publish(name: FlowName, asked: Publishing, visitor: Editor, desk: AtDesk) -> Response:
     done = await desk.flows.publish(desk.config, name, visitor.name, asked.revision)
     return await _published(desk, visitor, "flow.publish", name, done)
 
 
-@router.post("/{name}/restore", summary="Publish an old version again")
+@router.post(
+    "/{name}/restore",
+    responses={200: {"model": shapes.PublishedShape}},
+    summary="Publish an old version again",
+)
 async def restore(name: FlowName, asked: Restoring, visitor: Editor, desk: AtDesk) -> Response:
     done = await desk.flows.restore(desk.config, name, asked.version, visitor.name)
     return await _published(desk, visitor, "flow.restore", name, done)
@@ -165,7 +186,11 @@ async def _published(desk: Desk, visitor: Visitor, action: str, name: str, done:
     return Json({"version": done.version, "taken": not done.reason, "reason": done.reason})
 
 
-@router.get("/{name}/diff", summary="What has changed between two versions, in words")
+@router.get(
+    "/{name}/diff",
+    responses={200: {"model": shapes.DiffShape}},
+    summary="What has changed between two versions, in words",
+)
 async def compare(
     name: FlowName, visitor: Viewer, desk: AtDesk, old: Version = "", new: Version = ""
 ) -> Response:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 
+from b2bua.console import shapes
 from b2bua.console.access import AtDesk, Editor, Viewer, visitor_of
 from b2bua.console.answers import NO_STORE, Json
 from b2bua.console.core import CoreAway
@@ -29,7 +30,12 @@ async def live(visitor: Viewer, desk: AtDesk, request: Request) -> Response:
     return StreamingResponse(events, media_type="text/event-stream", headers=headers)
 
 
-@router.post("/live/{call}/hangup", status_code=202, summary="End a running call on all sides")
+@router.post(
+    "/live/{call}/hangup",
+    responses={202: {"model": shapes.EndedShape}},
+    status_code=202,
+    summary="End a running call on all sides",
+)
 async def hang_up(call: str, visitor: Editor, desk: AtDesk) -> Response:
     try:
         answer = await desk.core.ask({"command": "hangup", "call": call})

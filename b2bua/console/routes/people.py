@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Response
 from pydantic import Field, ValidationError
 
+from b2bua.console import shapes
 from b2bua.console.access import AtDesk, Owner, Viewer
 from b2bua.console.answers import NO_STORE, Json
 from b2bua.console.people import ROLES
@@ -37,19 +38,25 @@ class NewToken(Asked):
     )
 
 
-@router.get("/users", summary="Everybody who may log in")
+@router.get("/users", responses={200: {"model": shapes.UsersShape}}, summary="Everybody who may log in")
 async def users(visitor: Owner, desk: AtDesk) -> Response:
     return Json({"users": [user.as_json() for user in await desk.people.users()]})
 
 
-@router.post("/users", status_code=201, summary="Let somebody in")
+@router.post(
+    "/users", responses={201: {"model": shapes.UserShape}}, status_code=201, summary="Let somebody in"
+)
 async def add_user(asked: NewUser, visitor: Owner, desk: AtDesk) -> Response:
     user = await desk.people.add(asked.name, ROLES[asked.role], asked.password, visitor.name)
     await desk.audit.note(visitor.author, "user.add", user.name, None, user.as_json())
     return Json(user.as_json(), 201)
 
 
-@router.patch("/users/{name}", summary="Change role or password, or turn off and on; ends his sessions")
+@router.patch(
+    "/users/{name}",
+    responses={200: {"model": shapes.UserShape}},
+    summary="Change role or password, or turn off and on; ends his sessions",
+)
 async def change_user(name: str, asked: UserChange, visitor: Owner, desk: AtDesk) -> Response:
     before = await desk.people.user(name)
     if before is None:
@@ -71,12 +78,21 @@ async def remove_user(name: str, visitor: Owner, desk: AtDesk) -> Response:
     return Response(status_code=204)
 
 
-@router.get("/tokens", summary="Tokens of programs, without their texts, which nobody knows")
+@router.get(
+    "/tokens",
+    responses={200: {"model": shapes.TokensShape}},
+    summary="Tokens of programs, without their texts, which nobody knows",
+)
 async def tokens(visitor: Owner, desk: AtDesk) -> Response:
     return Json({"tokens": [token.as_json() for token in await desk.people.tokens()]})
 
 
-@router.post("/tokens", status_code=201, summary="A new token; its text is shown this once")
+@router.post(
+    "/tokens",
+    responses={201: {"model": shapes.NewTokenShape}},
+    status_code=201,
+    summary="A new token; its text is shown this once",
+)
 async def add_token(asked: NewToken, visitor: Owner, desk: AtDesk) -> Response:
     text, token = await desk.people.add_token(asked.name, ROLES[asked.role], visitor.name, asked.days)
     await desk.audit.note(visitor.author, "token.add", asked.name, None, token.as_json())
@@ -93,7 +109,9 @@ async def remove_token(number: int, visitor: Owner, desk: AtDesk) -> Response:
     return Response(status_code=204)
 
 
-@router.get("/audit", summary="Who changed what, the latest first")
+@router.get(
+    "/audit", responses={200: {"model": shapes.AuditShape}}, summary="Who changed what, the latest first"
+)
 async def audit(
     visitor: Owner,
     desk: AtDesk,

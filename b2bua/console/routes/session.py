@@ -10,6 +10,7 @@ import structlog
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from b2bua.console import shapes
 from b2bua.console.access import COOKIE, AtDesk, Viewer, address_of
 from b2bua.console.answers import NO_STORE, Json
 from b2bua.console.audit import Author
@@ -50,7 +51,11 @@ async def setup_needed(desk: AtDesk) -> Response:
     return Json({"needed": await desk.people.are_none()}, headers=NO_STORE)
 
 
-@router.post("/setup", summary="Make the first owner, with the code of the one-time link")
+@router.post(
+    "/setup",
+    responses={200: {"model": shapes.SessionShape}},
+    summary="Make the first owner, with the code of the one-time link",
+)
 async def set_up(asked: SetUp, desk: AtDesk, request: Request) -> Response:
     _refuse_strangers(request)
     address = address_of(request)
@@ -66,7 +71,7 @@ async def set_up(asked: SetUp, desk: AtDesk, request: Request) -> Response:
     return await _begun(desk, request, user)
 
 
-@router.post("/session", summary="Log in")
+@router.post("/session", responses={200: {"model": shapes.SessionShape}}, summary="Log in")
 async def log_in(asked: LogIn, desk: AtDesk, request: Request) -> Response:
     _refuse_strangers(request)
     address = address_of(request)
@@ -84,7 +89,11 @@ async def log_in(asked: LogIn, desk: AtDesk, request: Request) -> Response:
     return _with_cookie(request, cookie, session, desk)
 
 
-@router.get("/session", summary="Who is logged in, and the CSRF token")
+@router.get(
+    "/session",
+    responses={200: {"model": shapes.SessionShape}},
+    summary="Who is logged in, and the CSRF token",
+)
 async def session(visitor: Viewer, desk: AtDesk) -> Response:
     if visitor.session is not None:
         return Json(_told(visitor.session), headers=NO_STORE)
@@ -100,7 +109,11 @@ async def log_out(visitor: Viewer, desk: AtDesk, request: Request) -> Response:
     return answer
 
 
-@router.put("/session/password", summary="Change one's own password; all other sessions of one's own end")
+@router.put(
+    "/session/password",
+    responses={200: {"model": shapes.SessionShape}},
+    summary="Change one's own password; all other sessions of one's own end",
+)
 async def change_password(asked: NewPassword, visitor: Viewer, desk: AtDesk, request: Request) -> Response:
     if visitor.session is None:
         raise Refusal(403, "A token has no password.")

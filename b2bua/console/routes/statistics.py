@@ -11,6 +11,7 @@ from sqlalchemy import and_, func, select
 
 from b2bua import statistics as tables
 from b2bua.calls.record import RING_TEST, CallOutcome
+from b2bua.console import shapes
 from b2bua.console.access import AtDesk, Viewer
 from b2bua.console.answers import Json
 from b2bua.console.call_list import GROUPS
@@ -42,7 +43,11 @@ async def statistics(
     return Json({"since": of.since, "until": of.until, **visitor.mask.value(tables.as_json(found))})
 
 
-@router.get("/summary", summary="How calls came out, since midnight by default")
+@router.get(
+    "/summary",
+    responses={200: {"model": shapes.SummaryShape}},
+    summary="How calls came out, since midnight by default",
+)
 async def summary(visitor: Viewer, desk: AtDesk, since: Moment = None) -> Response:
     since = await midnight(desk) if since is None else since
     call = schema.call.c

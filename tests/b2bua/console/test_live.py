@@ -154,12 +154,15 @@ def test_the_core_is_left_alone_when_nobody_looks(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(live, "LINGER", 0.0)
 
     async def play(stage: Stage) -> None:
+        stage.core_answers["live"] = {"calls": [RUNNING]}
         core = await stage.core()
         browser = Browser(stage.desk.live.stream(OPEN, always))
         await browser.next()
         assert core.has_listeners
         await browser.close()
         await until(lambda: not core.has_listeners)
+        assert stage.desk.live.absence, "what ran then is not told as what runs now"
+        assert stage.desk.live.running.calls == {}
 
     on_stage(tmp_path, play)
 

@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
+from bench import namespaces
 from rtp_relay.bpf.pins import Pins
 from rtp_relay.control import Bridge, Direct, LegRequest, Reserve, Reserved
 from rtp_relay.forms.kernel import KernelForm
-from tests.rtp_relay.conformance.rig import Party, Rig, hindrance
+from tests.rtp_relay.conformance.rig import Party, Rig, hindrance, the_wire
 from tests.rtp_relay.packets import rtp
 from tests.rtp_relay.pinned import bpf_file_system
 
@@ -267,3 +268,23 @@ def test_without_a_sign_of_life_the_kernel_stops(rig: Rig) -> None:
     assert rig.form.turn() == 0
     assert len(b.received()) == 1
     assert (rig.figures(0).packets, rig.figures(0).lost) == (5, 0)
+
+
+@on("tc on a wire", "xdp")
+def test_a_neighbour_that_has_another_mac_address_meanwhile_is_followed(rig: Rig) -> None:
+    """Before any call has claimed its flow."""
+    a, b, ports = talking(rig)
+    held = rig.kill()
+    wire, mac = the_wire(), f"02:00:00:00:{len(rig._name):02x}:{6 if ':' in rig.host else 4:02x}"
+    with wire.inside(wire.far):
+        namespaces.run("ip", "link", "set", namespaces.FAR_LINK, "address", mac)
+    for hosts in (namespaces.FAR, namespaces.ELSEWHERE):
+        for host in hosts.values():
+            namespaces.run(
+                "ip", "neigh", "replace", host, "lladdr", mac, "nud", "reachable", "dev", namespaces.RELAY_LINK
+            )
+    a.send(rtp(3, ssrc=1), ports[0])
+    assert b.received() == [], "sent to nobody, as the kernel has been told nothing yet"
+    rig.start_again(held)
+    a.send(rtp(4, ssrc=1), ports[0])
+    assert len(b.received()) == 1

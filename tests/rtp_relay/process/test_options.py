@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from rtp_relay.bpf.pins import default_directory
 from rtp_relay.form import Interface
 from rtp_relay.process.options import read
 
@@ -34,9 +35,25 @@ def test_everything_said() -> None:
     assert options.dies_with_parent
 
 
+def test_what_outlives_it() -> None:
+    assert read(LEAST).pins == default_directory("/run/relay")
+    assert read([*LEAST, "--pins", "none"]).pins == ""
+    assert read([*LEAST, "--pins", "/b/pf"]).pins == "/b/pf"
+    assert read(LEAST).hold == ""
+    assert [read([*LEAST, "--hold", who]).hold for who in ("systemd", "3,4")] == ["systemd", "3,4"]
+
+
+def test_an_interface_with_xdp_is_named() -> None:
+    assert read(LEAST).xdp == frozenset()
+    assert read([*LEAST, "--form", "tc", "--xdp", "main"]).xdp == {"127.0.0.1"}
+
+
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
+        (["--xdp", "other"], "no interface has that name"),
+        (["--hold", "supervisor"], "systemd, or two descriptors"),
+        (["--hold", "3"], "systemd, or two descriptors"),
         (["--interface", "127.0.0.1"], "NAME=ADDRESS"),
         (["--interface", "=127.0.0.1"], "NAME=ADDRESS"),
         (["--interface", "a=localhost"], "no IP address"),

@@ -18,6 +18,7 @@ function kindOf(schema, whole) {
   const plain = resolved(schema, whole);
   if (plain.enum) return plain.enum.map((each) => JSON.stringify(each)).join(" | ");
   if (plain.anyOf) return plain.anyOf.map((each) => kindOf(each, whole)).join(" | ");
+  if (plain.properties && plain.title) return plain.title.replace("Shape", "");
   if (plain.type === "array") return `list of ${kindOf(plain.items, whole)}`;
   return plain.type ?? "anything";
 }
@@ -60,12 +61,18 @@ function parametersOf(operation, whole) {
   return rows;
 }
 
+function answersOf(operation, whole) {
+  const answer = Object.entries(operation.responses ?? {}).find(([status]) => status < "300");
+  const shape = resolved(answer?.[1].content?.["application/json"]?.schema, whole);
+  return Object.entries(shape.properties ?? {}).map(([name, schema]) => [name, "answer", kindOf(schema, whole), resolved(schema, whole).description ?? schema.description ?? ""]);
+}
+
 function drawn(method, path, operation, whole) {
   const details = made("details");
   const summary = made("summary");
   summary.append(made("span", method.toUpperCase(), "method"), made("code", path), made("span", operation.summary ?? ""), made("span", operation["x-role"] ?? "", "role"));
   details.append(summary);
-  const rows = parametersOf(operation, whole);
+  const rows = [...parametersOf(operation, whole), ...answersOf(operation, whole)];
   details.append(rows.length ? table(rows) : made("p", "Takes nothing."));
   return details;
 }

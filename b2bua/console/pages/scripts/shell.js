@@ -1,7 +1,7 @@
 // Around every page: places to go, the state of the service, who is there.
 
 import { session, useToken } from "./api.js";
-import { fill, h } from "./dom.js";
+import { fill, h, painted } from "./dom.js";
 import { icon } from "./icons.js";
 import { live } from "./live.js";
 import { dialog, toast } from "./parts/dialog.js";
@@ -194,6 +194,7 @@ export function shell(user, go, title) {
       tally.setAttribute("aria-label", `${ringing} ringing`);
     }
   });
+  live.watch(tell);
   return h(
     "div",
     { class: "shell" },

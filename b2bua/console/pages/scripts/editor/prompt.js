@@ -29,7 +29,7 @@ export function promptEditor({
   const titles = { say: "Say", play: "Play a file", tone: "Ringing tone" };
   const body = h("div", { class: "stack tight" });
   const kindOf = () => Object.keys(titles).find((kind) => owner[setting]?.[kind] !== undefined) ?? "";
-  const offered = Object.keys(titles).filter((kind) => kinds.includes(kind) || kind === kindOf());
+  const offered = [...new Set([...kinds, kindOf()])].filter(Boolean);
   const choose = (kind) => {
     if (!kind) delete owner[setting];
     else

@@ -32,10 +32,14 @@ function page(call, user) {
   const downloads = call.downloads ?? {};
   const messages = call.messages ?? [];
   return [
-    head({ title: "Call", lead: null, back: ["/calls", "Calls"], actions: actions(call, downloads, user) }),
+    head({
+      title: `Call from ${call.caller_name || call.caller || "somebody anonymous"}`,
+      back: ["/calls", "Calls"],
+      actions: actions(call, downloads, user),
+    }),
     verdict(call),
-    recipientsTable(call),
     downloads.recordings?.length ? recordings(downloads.recordings) : null,
+    call.recipients?.length || !downloads.recordings?.length ? recipientsTable(call) : null,
     race(call),
     ladder(call, messages),
     quality(call),
@@ -111,14 +115,20 @@ function verdict(call) {
           )
         : null,
       call.steps?.length ? fact("Steps", call.steps.map(titleOf).join(" → ")) : null,
-      fact("Rang", until ? interval(until - call.started_at) : "still ringing"),
+      call.recipients?.length
+        ? fact("Rang", until ? interval(until - call.started_at) : "still ringing")
+        : null,
       call.answered_at
         ? fact("Talked", call.ended_at ? interval(call.ended_at - call.answered_at) : "still talking")
         : null,
       fact("Trunk", call.trunk || "none"),
       fact(
         "Caller was told",
-        call.answered_at ? "200 OK" : call.status ? `${call.status} ${call.reason}`.trim() : "nothing yet",
+        call.answered_at || call.status === 200
+          ? "200 OK"
+          : call.status
+            ? `${call.status} ${call.reason}`.trim()
+            : "nothing yet",
       ),
       fact("Call", h("span", { class: "mono" }, call.id.slice(0, 10))),
     ),

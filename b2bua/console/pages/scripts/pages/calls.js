@@ -46,6 +46,7 @@ export async function show({ place, query, isCurrent }) {
   );
   csv.href = calls.csv(list.query());
   await list.reload();
+  list.renew(); // a call that has ended just before is written a quarter of a second later
   const stop = live.watch((_, event) => {
     if (event?.event === "call.ended" || event?.event === "call.started") list.renew();
   });

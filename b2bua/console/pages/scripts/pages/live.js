@@ -181,11 +181,17 @@ class Board {
     const talking = [...calls.values()].filter((call) => call.answered_at).length;
     this.counts.ringing.textContent = calls.size - talking;
     this.counts.talking.textContent = talking;
-    foot(this.ringing, calls.size - talking, "Nobody is calling right now. A call shows up here the moment it rings.");
+    foot(
+      this.ringing,
+      calls.size - talking,
+      "Nobody is calling right now. A call shows up here the moment it rings.",
+    );
     foot(this.talking, talking, "Nobody is talking.");
   }
 
   drawEnded(ended) {
+    if (ended === this.endedShown) return;
+    this.endedShown = ended;
     fill(
       this.ended,
       ended.length

@@ -1,0 +1,93 @@
+"""What the console does with calls: ends one, tests a phone, plays what a caller has left."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+import pytest
+from playwright.async_api import expect
+
+from b2bua.phone import messages as m
+from tests.end_to_end.browser import FLOW_NUMBER, Stage, play, shoot
+
+pytestmark = [pytest.mark.phones, pytest.mark.xdist_group("phones"), pytest.mark.timeout(240)]
+
+SOON: Final = 15.0
+MAILBOX: Final = """\
+[flows.main-line]
+first = "mailbox"
+
+[flows.main-line.voicemail.mailbox]
+mailbox = "sales"
+greeting = { tone = "us" }
+"""
+
+
+def test_a_running_call_is_ended_from_its_page() -> None:
+    async def scene(stage: Stage) -> None:
+        await stage.make_owner()
+        await stage.caller.call(stage.service.uri())
+        await asyncio.gather(*(phone.event(m.Incoming, SOON) for phone in stage.recipients))
+        await stage.recipients[0].answer()
+        await stage.caller.event(m.Confirmed, SOON)
+        page = await stage.open("/live")
+        await page.locator(".board-row.talking").get_by_role("link").click()
+        await expect(page.locator(".chip").first).to_have_text("Running")
+        await expect(page.locator(".sentence")).to_contain_text("Talking to Ana")
+        await page.get_by_role("button", name="Hang up").click()
+        await page.get_by_role("dialog").get_by_role("button", name="Hang up").click()
+        await stage.caller.event(m.Disconnected, SOON)
+        await stage.recipients[0].event(m.Disconnected, SOON)
+        await expect(page.locator(".sentence")).to_contain_text("ended by the service")
+
+    play(scene, phones=True)
+
+
+def test_a_ring_test_tells_how_a_phone_behaves() -> None:
+    async def scene(stage: Stage) -> None:
+        await stage.make_owner()
+        ana = stage.recipients[0]
+        page = await stage.open("/flows/main-line?new")
+        await page.get_by_label("Name of recipient 1").fill("Ana")
+        await page.get_by_label("Destination of recipient 1").fill(ana.uri)
+        await page.get_by_role("button", name="More about Ana").click()
+        await page.get_by_role("button", name="Ring test").click()
+        await ana.event(m.Incoming, SOON)
+        await ana.answer()
+        await ana.event(m.Confirmed, SOON)
+        await ana.event(m.MediaActive, SOON)
+        await ana.tell(m.SendDigits("1"))
+        report = page.get_by_role("dialog")
+        await expect(report.locator(".facts")).to_contain_text("Answered")
+        await expect(report.locator(".facts")).to_contain_text("Codec")
+        await shoot(page, "ring-test")
+
+    play(scene, phones=True)
+
+
+def test_a_message_that_a_caller_has_left_is_played() -> None:
+    async def scene(stage: Stage) -> None:
+        await stage.make_owner()
+        file = stage.service.directory / "mailbox.toml"
+        file.write_text(MAILBOX, encoding="utf-8")
+        await stage.service.command("flow", "import", str(file))
+        await stage.service.command("flow", "publish", "main-line")
+        await stage.service.command("reload")
+        await stage.caller.call(stage.service.uri(FLOW_NUMBER))
+        await stage.caller.event(m.Confirmed, SOON)
+        page = await stage.open("/live")
+        await expect(page.locator("[data-since]").first).to_have_text("0:08")
+        await stage.caller.hang_up()
+        await stage.caller.event(m.Disconnected, SOON)
+        await stage.open("/calls?outcome=voicemail")
+        row = page.locator(".log .log-row").first
+        await expect(row).to_contain_text("Voicemail")
+        await row.get_by_role("link").click()
+        sound = page.locator("audio")
+        await sound.evaluate("sound => sound.play()")
+        await expect(sound).to_have_js_property("error", None)
+        assert await sound.evaluate("sound => sound.duration") > 1.0
+        await shoot(page, "voicemail")
+
+    play(scene, phones=True)
