@@ -467,6 +467,7 @@ class Core:
             "relay": self._relay_form if self.relay.is_ready else "not there",
             "records_waiting": self.store.waiting,
             "events_waiting": self.webhooks.waiting,
+            "trunks_resting": switchboard.breakers.states(time.monotonic()),
             "dropped": dict(switchboard.stack.dropped),
             **switchboard.stack.sizes(),
         }

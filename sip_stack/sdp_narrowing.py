@@ -49,6 +49,43 @@ def narrowed(description: Session, names: Collection[str], *, mirror: bool = Fal
     return None
 
 
+def answer_as_before(said: Session, offer: Session) -> Session | None:
+    """What was said before, as the answer to a new offer: its formats that are offered again, its directions where
+    the offer leaves them. None where that leaves nothing (RFC 3264 §6, §8).
+    """
+    parts = [said.lines.strip("\n")]
+    is_any = False
+    for index, offered in enumerate(offer.media):
+        mine = said.media[index] if index < len(said.media) else None
+        formats = _formats_in_both(mine, offered) if mine is not None else []
+        is_same = mine is not None and (mine.kind, mine.protocol) == (offered.kind, offered.protocol)
+        if mine is None or not formats or not is_same or mine.is_rejected or offered.is_rejected:
+            parts.append(f"m={offered.kind} 0 {offered.protocol} {' '.join(offered.formats)}")
+            continue
+        is_any = True
+        parts.append(f"m={mine.kind} {mine.port} {mine.protocol} {' '.join(formats)}")
+        parts += _lines_towards(mine, offered, formats)
+    if not is_any:
+        return None
+    text = "\r\n".join([*"\n".join(parts).split("\n"), ""])
+    return parse(text.encode("utf-8", "surrogateescape"))
+
+
+def _formats_in_both(mine: Media, offered: Media) -> list[str]:
+    """A number stands for the same codec in both, or is left out."""
+    known, meant = mine.encodings, offered.encodings
+    shared = [form for form in mine.formats if form in offered.formats]
+    return [form for form in shared if not form.isdigit() or known.get(int(form)) == meant.get(int(form))]
+
+
+def _lines_towards(mine: Media, offered: Media, formats: Collection[str]) -> list[str]:
+    kept = {int(form) for form in formats if form.isascii() and form.isdigit()}
+    lines = [line for line in mine.lines.split("\n") if line and line not in _DIRECTIONS and _stays(line, kept)]
+    wish, leave = mine.effective_direction, offered.effective_direction.mirrored
+    direction = Direction.of(wish.sends and leave.sends, wish.receives and leave.receives)
+    return lines if direction is Direction.SENDRECV else [*lines, f"a={direction.value}"]
+
+
 def names_in(description: Session) -> list[str]:
     """The codecs of its audio in order, as rtpmaps or RFC 3551 name them, in lower case."""
     found = []

@@ -255,7 +255,8 @@ class Branch:
         status = event.response.status
         if status > 100 and self.is_open:
             self.has_rung = True
-            self._trunk_lives()
+            if status == 180:  # a 183 may be the trunk's own, on its way to a 503
+                self._trunk_lives()
             if self.record.ringing_at is None:
                 self.record.ringing_at = self.call.microseconds(now)
                 self.call.notify("recipient.ringing", now, recipient=self.record)

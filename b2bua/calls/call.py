@@ -445,10 +445,12 @@ class Call:
         self._abandoned(event.request.get_all("reason"), now)
 
     def _on_acknowledged(self, event: Acknowledged, now: float) -> None:
-        if event.server is self.server:
-            self._take_answer_in_ack(event, now)
-        else:
+        if event.server is not self.server:
             self.crossing.acknowledged(event, now)
+        elif self.early.has_offered:
+            self.crossing.narrow(now)
+        else:
+            self._take_answer_in_ack(event, now)
 
     def _take_answer_in_ack(self, event: Acknowledged, now: float) -> None:
         if self.offer is not None or self.is_over:
@@ -483,8 +485,21 @@ class Call:
         )
 
     def _on_received(self, event: Received, now: float) -> None:
-        if event.server is self.server:
-            self.announcer.go_on(now)
+        if event.server is not self.server:
+            return
+        if self.early.has_offered and self.offer is None and not event.request.body:
+            # RFC 3262 §5: "If the UAC receives a reliable provisional response with an offer ... it MUST generate an
+            # answer in the PRACK."
+            self._refuse(488, now, detail="PRACK without the answer that our offer is due")
+            return
+        self.announcer.go_on(now)
+
+    def answered_early(self, answer: Description, now: float) -> None:
+        """The caller's PRACK has answered our offer."""
+        if all(medium.is_rejected for medium in answer.media):
+            self._refuse(488, now, detail="the caller takes nothing of what we offer")
+        else:
+            self.early.offer_is_answered(answer, now)
 
     def _on_never_received(self, event: NeverReceived, now: float) -> None:
         # RFC 3262 §3: no PRACK in 64*T1: the request SHOULD be rejected with a 5xx.

@@ -5,6 +5,10 @@ meaning. An offer of one side becomes our offer to the other, the answer comes b
 refusal comes back as it is, with both sessions as before (RFC 3261 §14.1). What concerns one dialog
 alone stays there: a refresh that changes nothing is answered at once. While one exchange is on its way
 across, an offer from the other side meets 491: two exchanges never overlap.
+
+Before the call is answered, an offer of the caller (UPDATE, or in a PRACK) is put to whom he hears, if that one has
+agreed with us reliably. Otherwise we answer it: for ourselves where he hears us, else with what he was told before,
+as far as it answers the new offer. A PRACK is no request to be refused lightly: another one would belong to nothing.
 """
 
 from __future__ import annotations
@@ -24,14 +28,18 @@ from sip_stack.message import Message, Request, Response
 from sip_stack.outgoing import lines
 from sip_stack.sdp import Session as Description
 from sip_stack.sdp import is_answer_to, parse
+from sip_stack.sdp_narrowing import answer_as_before
 from sip_stack.sdp_rewriting import reject
 from sip_stack.server_transaction import ServerTransaction
+from sip_stack.session import Session
 from sip_stack.session_timer import agree_as_server, refuse_too_small
 
 if TYPE_CHECKING:
     from b2bua.calls.call import Call
 
 Fields = list[tuple[str, str]]
+
+_OFFERING = ("INVITE", "UPDATE", "PRACK")
 
 # What of a request without SDP means something to the far end (RFC 3261 §20, RFC 6086).
 _PASSED_HEADERS = (
@@ -70,7 +78,9 @@ class Crossing:
         try:
             self._requested(leg, event, now)
         except RemoteError as error:
-            refuse(event.server, error.status, now, error.reason, error.fields)
+            is_prack = event.request.method == "PRACK"
+            refuse(event.server, 488 if is_prack else error.status, now, error.reason, () if is_prack else error.fields)
+        self._call.server.go_on(now)
 
     def acknowledged(self, event: Acknowledged, now: float) -> None:
         """The ACK of a re-INVITE: it brings the answer when the offer was in our 200."""
@@ -107,6 +117,7 @@ class Crossing:
             return False
         self._waiting = None
         self._pass_offer(passed, passed.offer, now)
+        self._call.server.go_on(now)
         return True
 
     def not_lent(self, now: float) -> bool:
@@ -116,6 +127,7 @@ class Crossing:
             return False
         passed.asker.exchange.fail()
         refuse(passed.server, 488, now)
+        self._call.server.go_on(now)
         return True
 
     def abandon(self, now: float) -> None:
@@ -126,6 +138,33 @@ class Crossing:
         if self._late is not None:
             _refuse_offer(self._late.other, now)
         self._passed, self._waiting, self._late, self._alone = [], None, None, None
+
+    def leave(self, leg: Leg, now: float) -> None:
+        """The early dialog of a leg is left or lost: nothing that was asked in it, or of it, is answered any more."""
+        for passed in [each for each in self._passed if leg in (each.asker, each.other)]:
+            self._passed.remove(passed)
+            self._declined(passed, 481 if passed.asker is leg else 480, now)
+        if self._waiting is not None and leg in (self._waiting.asker, self._waiting.other):
+            passed, self._waiting = self._waiting, None
+            self._declined(passed, 481 if passed.asker is leg else 480, now)
+
+    def leave_all_but(self, winner: Leg, now: float) -> None:
+        """Somebody has the call: what others were asked, or had asked, goes no further."""
+        for passed in self._passed[:]:
+            for leg in (passed.asker, passed.other):
+                if leg is not winner and leg is not self._call.caller:
+                    self.leave(leg, now)
+
+    def narrow(self, now: float) -> None:
+        """The caller agreed with us before anybody had answered: where the recipient takes less, he is offered that."""
+        call = self._call
+        winner, offer = call.winner, call.offer
+        if winner is None or offer is None or winner.leg.exchange.remote is None or not call.caller.is_up:
+            return
+        answer = winner.leg.exchange.remote
+        lost = [set(said.formats) - set(taken.formats) for said, taken in zip(offer.media, answer.media, strict=False)]
+        if any(lost) and not self._is_busy(call.caller):
+            self._offer_again(winner.leg, call.caller, call.server.request, call.server, now)
 
     def part(self, now: float) -> None:
         """The callee has left, and the flow goes on with the caller alone.
@@ -208,17 +247,19 @@ class Crossing:
 
     def _requested(self, leg: Leg, event: Requested, now: float) -> None:
         request = event.request
-        if leg.session is None:
-            leg.session = event.session
+        if not self._is_of(leg, event.session):
+            # An early dialog that this leg has left for another one, or never spoke in.
+            is_refresh = request.method == "UPDATE" and not request.body
+            refuse(event.server, 200 if is_refresh else 491, now)
+            return
         other = self._other(leg)
         if request.method == "PRACK":
-            # Only one with an offer comes here (RFC 3262 §5); the INVITE's own exchange is still open.
-            refuse(event.server, 488, now)
+            self._described_in_prack(leg, other, event, now)
         elif request.method == "REFER":
             # RFC 3515 §2.4.2. Transfers are not done; a REFER that is let through would be worse.
             refuse(event.server, 603, now)
         elif request.method in ("INVITE", "UPDATE"):
-            self._offered(leg, other, event, now)
+            self._refreshed(leg, other, event, now)
         elif leg is self._call.caller and self._call.takes_key(request, now):
             refuse(event.server, 200, now)
         elif other is None or not other.is_up:
@@ -229,16 +270,56 @@ class Crossing:
         else:
             self._pass_plain(_Passed(leg, other, request, event.server, None), now)
 
+    def _is_of(self, leg: Leg, session: Session) -> bool:
+        """Whether a session is the one that a leg speaks in; the first that asks for something becomes it."""
+        if leg.session is None:
+            tag = session.dialog.remote_tag
+            if leg is self._call.caller:
+                if session is not self._call.server.session:
+                    return False
+            elif leg.may_enter(tag):
+                leg.enter(tag)
+            else:
+                return False
+            leg.session = session
+        return leg.session is session
+
     def _other(self, leg: Leg) -> Leg | None:
         call = self._call
         heard = call.winner or call.early.leader
         if leg is not call.caller:
             # Once somebody is heard, what any other recipient has to say is not for the caller (FRK-18).
             is_heard = heard is None or heard.leg is leg
-            return call.caller if is_heard and call.caller.session is not None else None
+            return call.caller if is_heard and self._can_ask_caller() else None
         return heard.leg if heard is not None and heard.leg.session is not None else None
 
-    def _offered(self, leg: Leg, other: Leg | None, event: Requested, now: float) -> None:
+    def _can_ask_caller(self) -> bool:
+        """He has a session, or an early dialog that he knows for certain, since he has acknowledged its answer."""
+        call, caller = self._call, self._call.caller
+        session = call.server.session
+        if caller.session is None and caller.exchange.local is not None and session is not None:
+            caller.session = session
+            session.peer_allows = call.server.request.tokens("allow")
+        return caller.session is not None
+
+    def _described_in_prack(self, leg: Leg, other: Leg | None, event: Requested, now: float) -> None:
+        """RFC 3262 §5: a PRACK may bring the answer to our offer, or an offer that follows on the answer."""
+        description, exchange = _description_in(event.request), leg.exchange
+        if exchange.local is None and exchange.offered_local is not None:
+            if description is not None:
+                exchange.receive_answer(description)
+                self._accept(leg, event.request, event.server, b"", now)
+                self._call.answered_early(description, now)
+                return
+            raise RemoteError(488, "PRACK without the answer that our offer is due")
+        if description is None:
+            self._accept(leg, event.request, event.server, b"", now)
+        elif exchange.local is None:
+            raise RemoteError(488, "an offer before the first has its answer")
+        else:
+            self._offered(leg, other, event, description, now)
+
+    def _refreshed(self, leg: Leg, other: Leg | None, event: Requested, now: float) -> None:
         """A re-INVITE or UPDATE, with or without an offer."""
         request, server = event.request, event.server
         refused = refuse_too_small(request, self._call.plan.timer)
@@ -250,7 +331,13 @@ class Crossing:
                 self._accept(leg, request, server, b"", now)
             else:
                 self._pass_offerless(leg, other, event, now)
-            return
+        else:
+            self._offered(leg, other, event, offer, now)
+
+    def _offered(
+        self, leg: Leg, other: Leg | None, event: Requested, offer: Description, now: float
+    ) -> None:
+        request, server, call = event.request, event.server, self._call
         leg.exchange.receive_offer(offer)
         if leg.exchange.remote is not None and leg.exchange.local and offer.is_same_as(leg.exchange.remote):
             # TMR-3: nothing new: a refresh concerns this dialog alone.
@@ -258,10 +345,16 @@ class Crossing:
             leg.exchange.send_answer(local)
             self._accept(leg, request, server, local, now)
             return
-        if other is None and leg is self._call.caller and self._call.is_answered:
+        if other is None and leg is call.caller and (call.is_answered or call.early.hears_us):
             self._answer_alone(leg, offer, request, server, now)
             return
+        if leg is call.caller and not call.is_answered and (other is None or other.exchange.local is None):
+            self._answer_as_before(leg, request, server, now)
+            return
         if other is None or not other.is_up or self._is_busy(other):
+            if request.method == "PRACK":
+                self._answer_as_before(leg, request, server, now)
+                return
             leg.exchange.fail()
             raise RemoteError(491, "the other leg is busy with an offer")
         passed = _Passed(leg, other, request, server, offer)
@@ -286,26 +379,48 @@ class Crossing:
         assert leg.session is not None
         leg.session.local_body = body  # which is what a refresh is to say from now on
         self._accept(leg, request, server, body, now)
+        self._renegotiated()
+
+    def _answer_as_before(
+        self, leg: Leg, request: Request, server: InviteServer | ServerTransaction, now: float
+    ) -> None:
+        """The caller's new offer is put to nobody: what he was told holds for it too, as far as it answers it."""
+        offer, said = leg.exchange.offered_remote, leg.exchange.local
+        assert offer is not None and said is not None and leg.session is not None
+        answer = answer_as_before(parse(said), offer)
+        if answer is None:
+            leg.exchange.fail()
+            raise RemoteError(488, "nothing in the offer that was agreed upon before")
+        body = leg.describe(answer)
+        leg.exchange.send_answer(body)
+        leg.session.local_body = body
+        self._accept(leg, request, server, body, now)
+        self._renegotiated()
+        self._call.media.direct(leg, offer, relatch=True)
+
+    def _renegotiated(self) -> None:
+        """Something new holds in the caller's dialog: no response to his INVITE describes what held before."""
+        if not self._call.server.is_over:
+            self._call.server.renegotiated()
 
     def _is_busy(self, other: Leg) -> bool:
         session = other.session
         assert session is not None
-        return (
-            session.is_inviting or session.is_invited or other.exchange.is_open or self._waiting is not None
-        )
+        # RFC 3311 §5.1: the INVITE of an early dialog is in nobody's way once its offer has its answer.
+        is_invited = session.is_invited and session.is_confirmed
+        return session.is_inviting or is_invited or other.exchange.is_open or self._waiting is not None
 
     def _pass_offer(self, passed: _Passed, offer: Description, now: float) -> None:
         other, session = passed.other, passed.other.session
         if session is None or session.has_ended or self._is_busy(other):
-            passed.asker.exchange.fail()
-            refuse(passed.server, 491, now)
+            self._declined(passed, 491, now)
+            return
+        allows = "UPDATE" in session.peer_allows or (not session.is_confirmed and other is not self._call.caller)
+        if not allows and not session.is_confirmed:
+            self._declined(passed, 488, now)
             return
         body = other.describe(offer)
-        method = "INVITE"
-        if passed.request.method == "UPDATE" and (
-            "UPDATE" in session.peer_allows or not session.is_confirmed
-        ):
-            method = "UPDATE"
+        method = "UPDATE" if allows and passed.request.method != "INVITE" else "INVITE"
         other.exchange.send_offer(body)
         self._passed.append(passed)
         session.request(method, now, fields=self._target_refresh(other), body=body, tag=passed)
@@ -353,16 +468,33 @@ class Crossing:
         if passed.other is self._call.caller and not passed.asker.is_up:
             self._replied_to_nobody(passed, response, now)
             return
-        if passed.request.method not in ("INVITE", "UPDATE"):
+        if passed.request.method not in _OFFERING:
             _relay_reply(passed, response, now)
         elif response is None or response.status >= 300:
             self._refused(passed, response, now)
         else:
             self._accepted(passed, response, now)
+        self._call.server.go_on(now)
+
+    def _declined(self, passed: _Passed, status: int, now: float) -> None:
+        """What was to be passed on is not, or was lost on its way. A PRACK is answered as well as may be."""
+        asker = passed.asker
+        if passed.request.method == "PRACK" and asker.session is not None and not asker.session.has_ended:
+            try:
+                self._answer_as_before(asker, passed.request, passed.server, now)
+            except RemoteError as error:
+                refuse(passed.server, error.status, now)
+            return
+        if passed.offer is not None:
+            asker.exchange.fail()
+        refuse(passed.server, status, now)
 
     def _refused(self, passed: _Passed, response: Response | None, now: float) -> None:
         if passed.offer is not None:
             passed.other.exchange.fail()
+            if passed.request.method == "PRACK":
+                self._declined(passed, 488, now)
+                return
             passed.asker.exchange.fail()
         status = 408 if response is None else response.status
         refuse(passed.server, 500 if status == 408 else status, now, "", _warning(response))
@@ -398,13 +530,19 @@ class Crossing:
         """The asker took his re-INVITE back while it was across: the other side is offered what held before."""
         asker, other = passed.asker, passed.other
         asker.exchange.fail()
-        if asker.exchange.remote is None or other.session is None or not other.is_up:
-            return
+        if asker.exchange.remote is not None and other.is_up:
+            self._offer_again(asker, other, passed.request, passed.server, now)
+
+    def _offer_again(
+        self, asker: Leg, other: Leg, request: Request, server: InviteServer | ServerTransaction, now: float
+    ) -> None:
+        """Offer to one side what the other has said before; the server has its final response."""
+        assert asker.exchange.remote is not None and other.session is not None
         body = other.describe(asker.exchange.remote)
         other.exchange.send_offer(body)
-        undo = _Passed(asker, other, passed.request, passed.server, asker.exchange.remote)
-        self._passed.append(undo)
-        other.session.request("INVITE", now, fields=self._target_refresh(other), body=body, tag=undo)
+        again = _Passed(asker, other, request, server, asker.exchange.remote)
+        self._passed.append(again)
+        other.session.request("INVITE", now, fields=self._target_refresh(other), body=body, tag=again)
 
     def _offer_came_back(self, passed: _Passed, offer: Description, now: float) -> None:
         passed.other.exchange.receive_offer(offer)
@@ -430,6 +568,7 @@ class Crossing:
         self._agreed(passed, now)
 
     def _agreed(self, passed: _Passed, now: float) -> None:
+        self._renegotiated()
         media = self._call.media
         for leg, other in ((passed.asker, passed.other), (passed.other, passed.asker)):
             if leg.exchange.remote is not None:
@@ -440,7 +579,11 @@ class Crossing:
     def _accept(
         self, leg: Leg, request: Request, server: InviteServer | ServerTransaction, body: bytes, now: float
     ) -> None:
-        """200 to a re-INVITE or UPDATE, with what the session timer wants said (RFC 4028 §9)."""
+        """200 to a re-INVITE or UPDATE, with what the session timer wants said (RFC 4028 §9); or to a PRACK."""
+        if request.method == "PRACK":
+            assert isinstance(server, ServerTransaction)
+            server.respond(200, now, body=body)
+            return
         agreement, timer_fields = agree_as_server(request, self._call.plan.timer)
         assert leg.session is not None
         fields: Fields = [("Allow", self._call.switchboard.allow), ("Supported", "timer"), *timer_fields]

@@ -374,7 +374,7 @@ class Fork:
 
 
 def _usable_answer(branch: Branch, response: Response) -> Description | None:
-    """The description in a 2xx, when it answers our offer; but the one that a reliable 1xx of that dialog has brought."""
+    """The description in a 2xx, when it answers our offer; or that of a reliable 1xx before it in the same dialog."""
     exchange = branch.leg.exchange
     if exchange.remote is not None:
         # RFC 3261 §13.2.1: once it has its answer, reliably, the UAC "MUST ignore any session descriptions in

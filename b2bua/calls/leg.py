@@ -43,7 +43,7 @@ class Leg:
         self._session_id = session_id
         self._tag = ""  # the far end's, of the dialog that this leg speaks in; "" while none is known
         self._first_offer = b""  # of our INVITE
-        self._exchanges: dict[str, OfferAnswer] | None = None  # of the other dialogs of that INVITE, by the far end's tag
+        self._exchanges: dict[str, OfferAnswer] | None = None  # of other dialogs of that INVITE, by the far end's tag
 
     @property
     def session(self) -> Session | None:

@@ -148,7 +148,8 @@ def test_the_figures_go_between_their_marks(tmp_path: Path) -> None:
 
 
 def test_a_section_has_tables_charts_goals_and_what_is_missing(tmp_path: Path) -> None:
-    methods = [Method(name, name.upper(), lambda rig, calls: nullcontext([]), 1, 2) for name in ("none xdp", "ip", "tc")]
+    names = ("none xdp", "ip", "tc")
+    methods = [Method(name, name.upper(), lambda rig, calls: nullcontext([]), 1, 2) for name in names]
     results = [
         result(name, number, rate, calls, p50=20.0 + number, p99=40.0)
         for name, rate in (("none xdp", 9e6), ("ip", 1e6), ("tc", 1.4e6))

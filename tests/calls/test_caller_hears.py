@@ -9,8 +9,7 @@ from b2bua.calls.flow import Dial, Prompt, PromptKind
 from b2bua.calls.recipient import EarlyMedia
 from b2bua.calls.record import CallOutcome
 from tests.world.caller import TrunkCall
-from tests.world.description import read
-from tests.world.description import Medium
+from tests.world.description import Medium, read
 from tests.world.phone import Phone
 from tests.world.world import World
 

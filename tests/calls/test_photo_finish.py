@@ -6,6 +6,7 @@ import pytest
 
 from b2bua.calls.record import RecipientOutcome
 from tests.world.description import read
+from tests.world.network import Link
 from tests.world.world import World
 
 
@@ -13,12 +14,13 @@ from tests.world.world import World
 def test_the_second_is_too_late_by_microseconds(margin: float) -> None:
     """Answered, sent away as "call completed elsewhere", and never a word of the caller to him."""
     world = World()
+    world.network.link = Link(delay=0.01)  # so that our CANCEL does not come first
     ben = world.phone("ben", answers_after=1.0 + margin)
     ana = world.phone("ana", answers_after=1.0)
     call = world.caller().call()
     world.run_until(lambda: call.is_answered)
     assert ben.call.invite.message.sdp
-    for _ in range(20):
+    for _ in range(60):
         call.caller.media.say(b"caller", call.remote_description)
         ben.media.say(b"ben", read(ben.call.invite.message.sdp))
         world.run(0.001)

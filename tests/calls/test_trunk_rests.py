@@ -23,7 +23,7 @@ def storm(world: World, **parts: object) -> Phone:
 @pytest.mark.parametrize("status", [500, 503])
 def test_the_next_call_rings_nobody_there_and_says_why(status: int) -> None:
     world = World()
-    ben = storm(world, fails_after=0.1, failure=status)
+    ben = storm(world, rings_after=None, fails_after=0.1, failure=status)
     call = world.caller("other", host="198.51.100.2").call()
     world.run(0.1)
     assert call.status == 480 and len(ben.calls) == FAILURES
@@ -46,7 +46,7 @@ def test_who_is_rung_otherwise_rings_on() -> None:
 
 
 def storm_beside(world: World, ana: Phone) -> Phone:
-    ben = world.phone("ben", recipient={"trunk": "carrier"}, fails_after=0.1, failure=503)
+    ben = world.phone("ben", recipient={"trunk": "carrier"}, rings_after=None, fails_after=0.1, failure=503)
     caller = world.caller()
     for _ in range(FAILURES):
         call = caller.call()
@@ -58,7 +58,7 @@ def storm_beside(world: World, ana: Phone) -> Phone:
 
 def test_it_is_tried_again_after_the_rest_and_is_back() -> None:
     world = World()
-    ben = storm(world, fails_after=0.1, failure=503)
+    ben = storm(world, rings_after=None, fails_after=0.1, failure=503)
     world.run(REST)
     ben.script.fails_after, ben.script.answers_after = None, 0.5
     call = world.connect(ben, world.caller("other", host="198.51.100.2"))
@@ -69,11 +69,22 @@ def test_it_is_tried_again_after_the_rest_and_is_back() -> None:
 @pytest.mark.parametrize("status", [486, 603, 404, 480])
 def test_what_a_person_says_is_no_failure_of_the_trunk(status: int) -> None:
     world = World()
-    ben = storm(world, fails_after=0.2, failure=status)
+    ben = storm(world, rings_after=None, fails_after=0.2, failure=status)
     world.caller("other", host="198.51.100.2").call()
     world.run(1.0)
     assert len(ben.calls) == FAILURES + 1
     world.finish()
+
+
+def test_who_progresses_and_fails_is_not_alive() -> None:
+    """A 183 before each 503 is the trunk's own; a 180 is of a phone."""
+    for status, is_left_alone in ((183, True), (180, False)):
+        world = World()
+        ben = storm(world, rings_after=0.05, ring_status=status, fails_after=0.2, failure=503)
+        world.caller("other", host="198.51.100.2").call()
+        world.run(1.0)
+        assert (len(ben.calls) == FAILURES) is is_left_alone
+        world.finish()
 
 
 def test_silence_is_one() -> None:

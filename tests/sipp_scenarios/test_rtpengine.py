@@ -17,6 +17,7 @@ from tests.sipp_scenarios.waiting import until
 
 pytestmark = [pytest.mark.sipp, pytest.mark.skipif(bool(missing()), reason=missing())]
 
+CALLS = 100
 INTERFACES = ("four/127.0.0.1", "six/::1")
 
 
@@ -68,3 +69,17 @@ def test_the_next_call_goes_to_the_other_rtpengine_when_one_is_killed(farm: Stag
     daemons[0].kill()
     until(lambda: "an rtpengine is gone" in farm.service.log, 10.0, "its death is noticed")
     talk(farm)
+
+
+def test_many_calls_to_three_leave_nothing_at_any_node(farm: Stage, daemons: list[Daemon]) -> None:
+    many = {"calls": CALLS, "patience": 60}
+    callees = [
+        farm.callee("Ana", "answers", terms={"ring": "100"}, **many),
+        farm.callee("Ben", "is_stopped", **many),
+        farm.callee("Carl", "is_stopped", **many),
+    ]
+    caller = farm.caller("everyone", "talks_and_hangs_up", options=("-r", "25", "-l", str(CALLS)), **many)
+    farm.play()
+    for party in (caller, *callees):
+        assert (party.figure("SuccessfulCall(C)"), party.figure("FailedCall(C)")) == (CALLS, 0), party.report()
+    until(lambda: not any(daemon.calls() for daemon in daemons), 10.0, "no rtpengine has a call")

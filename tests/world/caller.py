@@ -21,12 +21,14 @@ class Caller(UserAgent):
     """A trunk. expects_early_media: a description in a provisional response is no fault.
 
     pracks_after: seconds after which a reliable provisional response gets its PRACK; None: never.
+    offers_in_prack: an offer for the first PRACK of a call.
     """
 
     def __init__(self, world: World, name: str, host: str, port: int = 5060, transport: str = "UDP") -> None:
         super().__init__(world, name, host, port, transport)
         self.expects_early_media = False
         self.pracks_after: float | None = 0.0
+        self.offers_in_prack: Description | None = None
         self.calls: list[TrunkCall] = []
         self.gateway = Path(Address(*world.service_address(host)))
 
@@ -223,7 +225,7 @@ class TrunkCall:
             self.caller.violation(f"{response.summary} with another To tag: {sorted(self.tags)}")
 
     def _open_dialog(self, response: Heard) -> Dialog:
-        if self.dialog is None:
+        if self.dialog is None or self.dialog.remote_tag != response.to_tag:
             self.dialog = Dialog(
                 self.caller,
                 self.invite.call_id,
@@ -273,7 +275,20 @@ class TrunkCall:
             self.caller.clock.after(self.caller.pracks_after, lambda: self._prack(dialog, body, rack))
 
     def _prack(self, dialog: Dialog, body: str, rack: tuple[str, str]) -> None:
-        self.pracks.append(dialog.request("PRACK", body, [rack]))
+        offer, self.caller.offers_in_prack = self.caller.offers_in_prack, None
+        if offer is None:
+            self.pracks.append(dialog.request("PRACK", body, [rack]))
+            return
+
+        def on_response(response: Heard) -> None:
+            """RFC 3262 §5: the 2xx brings the answer."""
+            if response.status == 200 and not response.sdp:
+                self.caller.violation("no answer to the offer in a PRACK")
+            elif response.status == 200:
+                dialog.local_description = offer
+                dialog.note_remote(response.sdp, answers=offer)
+
+        self.pracks.append(dialog.request("PRACK", offer.text(), [rack], on_response))
 
     def _early_description(self, response: Heard, dialog: Dialog) -> str:
         """Note the description of a reliable response; it is an offer if the INVITE had none."""
@@ -312,6 +327,8 @@ class TrunkCall:
             dialog.note_remote(response.sdp, answers=self.offer)
         elif not response.sdp and not early:
             self.caller.violation("a 200 to the INVITE without any description")
+        elif response.sdp and response.sdp != dialog.remote_texts[-1]:
+            self.caller.violation("a 200 to the INVITE with a description that no longer holds")
         if self.offer is None and response.sdp and not early:
             return self._answer_late(dialog)
         return ""

@@ -56,6 +56,10 @@ class Dialog:
         self.on_prack: Callable[[ServerRequest], None] | None = None
         agent.dialogs[call_id, tag_of(local), tag_of(remote)] = self
 
+    @property
+    def remote_tag(self) -> str:
+        return tag_of(self.remote)
+
     # Asking.
 
     def request(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import signal
 import socket
@@ -12,6 +13,7 @@ from typing import ClassVar
 
 import pytest
 
+from rtp_relay.ng import messages
 from rtp_relay.ng.node import Address
 
 HOST = "127.0.0.1"
@@ -47,6 +49,7 @@ class Daemon:
     lent: ClassVar[set[int]] = set()
 
     def __init__(self, interfaces: Sequence[str] = (HOST,)) -> None:
+        self._listings = itertools.count()
         first = free_row(self.lent)
         self.lent.add(first)
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
@@ -79,6 +82,15 @@ class Daemon:
                 except TimeoutError:
                     pass
         raise OSError(0, "rtpengine does not answer")
+
+    def calls(self) -> list[str]:
+        """The names of those that it has, some at least."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+            asking.connect((HOST, self.address.port))
+            asking.settimeout(LIMIT)
+            asking.send(messages.datagram(f"listing-{next(self._listings)}", {"command": "list"}))
+            listed = messages.read(asking.recv(65536))[1]["calls"]
+        return [str(name) for name in listed] if isinstance(listed, list) else []
 
     def kill(self) -> None:
         self.process.send_signal(signal.SIGKILL)
