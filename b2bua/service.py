@@ -305,6 +305,9 @@ class Core:
             self.control.publish(notice)
         if self.webhooks.is_wanted:
             self.webhooks.note(began, notices, records)
+        for trunk, cause in switchboard.breakers.noticed:
+            log.warning("a trunk fails whatever it is asked, and is left alone for a while", trunk=trunk, last=cause)
+        switchboard.breakers.noticed.clear()
         if switchboard.failures:
             self.tally.bugs += len(switchboard.failures)
             for failure in switchboard.failures:

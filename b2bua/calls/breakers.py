@@ -31,6 +31,7 @@ class Breakers:
     """The trunks of one process, by name; a recipient without a trunk ("") never rests. Times are monotonic."""
 
     def __init__(self) -> None:
+        self.noticed: list[tuple[str, str]] = []  # trunks that have begun to rest, with the last failure; to be taken
         self._breakers: dict[str, _Breaker] = {}
 
     def resting(self, trunk: str, now: float) -> str:
@@ -55,6 +56,8 @@ class Breakers:
         breaker.is_its_own = breaker.is_its_own or not may_be_his or len(breaker.uris) > 1
         breaker.probed_at = None
         if breaker.failures >= FAILURES and breaker.is_its_own:
+            if not breaker.rests_until:
+                self.noticed.append((trunk, cause))
             breaker.rests_until = now + min(max(REST, rest), LONGEST_REST)
 
     def lives(self, trunk: str) -> None:

@@ -64,6 +64,9 @@
       found.push(`a table without caption or headings: ${shown(table)}`);
 
   // Room: nothing wider than the screen, nothing too small for a finger.
+  for (const body of document.querySelectorAll(".dialog-body"))
+    if (body.scrollWidth > body.clientWidth)
+      found.push(`a window holds ${body.scrollWidth} in ${body.clientWidth} pixels`);
   if (document.documentElement.scrollWidth > innerWidth)
     found.push(`${document.documentElement.scrollWidth} wide on a screen of ${innerWidth}`);
   for (const element of document.querySelectorAll(

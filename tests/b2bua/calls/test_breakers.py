@@ -64,5 +64,6 @@ def test_one_person_who_always_declines_is_not_the_trunk() -> None:
 
 
 def test_how_it_is_told() -> None:
+    assert broken(FAILURES + 3).noticed == [("carrier", "503 Down")] and not broken(FAILURES - 1).noticed
     assert broken().states(END + 10.0) == {"carrier": f"rests for 20 s more after {FAILURES} failures: 503 Down"}
     assert not Breakers().states(0.0)

@@ -7,10 +7,11 @@ import { field, place, select } from "../parts/field.js";
 import { freshRecipient } from "./model.js";
 import { recipientMore } from "./recipient_more.js";
 
+const opened = new WeakSet(); // recipients whose "More" is open, over all drawings
+
 /** key: of the list, "dial.team.recipients". */
 export function recipientRows({ step, key, words, changed, user }) {
   const list = h("ol", { class: "rows" });
-  const opened = new Set(); // recipients whose "More" is open, over a drawing
   const draw = (focus) => {
     fill(
       list,

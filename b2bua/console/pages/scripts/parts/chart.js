@@ -5,7 +5,7 @@ import { icon } from "../icons.js";
 import { table } from "./page.js";
 
 /** Columns of stacked bars. bars: [name, [value of each layer]]; layers: [name, tone]. */
-export function columns({ title, bars, layers, width = 640, height = 200 }) {
+export function columns({ title, bars, layers, width = innerWidth < 760 ? 340 : 640, height = 200 }) {
   const left = 34;
   const bottom = 22;
   const top = Math.max(1, ...bars.map(([, values]) => values.reduce((sum, value) => sum + value, 0)));
