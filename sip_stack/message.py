@@ -26,6 +26,11 @@ Fields = list[tuple[str, str]]
 _names: dict[str, str] = {}
 _MAX_NAMES = 2_048
 
+# What status lines and CSeqs say, of those that came lately: most messages have one of a few.
+_status_lines: dict[str, tuple[int, str]] = {}
+_cseqs: dict[str, tuple[int, str]] = {}
+_MAX_KNOWN = 512
+
 # PAR-9: what proxies look at comes first, so that they need not read on (RFC 3261 §7.3.1).
 _FIRST = (
     "via",
@@ -111,13 +116,7 @@ class Message:
         branch = via.partition(";branch=")[2].partition(";")[0].strip()
         self.branch = branch if branch and '"' not in via else parameter(via, "branch")
 
-        number, _, method = cseq.partition(" ")
-        if method.isalpha() and len(number) < 11 and number.isdecimal() and number.isascii():
-            self.cseq = int(number)
-            self.cseq_method = method
-        else:
-            match = grammar.match_cseq(cseq)
-            self.cseq, self.cseq_method = (int(match["number"]), match["method"]) if match else (-1, "")
+        self.cseq, self.cseq_method = _cseqs.get(cseq) or _read_cseq(cseq)
 
     @property
     def from_tag(self) -> str:
@@ -353,11 +352,11 @@ def _canonical_name(line: str) -> str:
 
 
 def _message(start: str, fields: Fields, body: bytes, fault: str) -> Request | Response:
-    method, _, rest = start.partition(" ")
     message: Request | Response
-    if method[:4].upper() == "SIP/":
-        message = _response(method, rest, fields, body)
+    if start[:4].upper() == "SIP/":
+        message = _response(start, fields, body)
     else:
+        method, _, rest = start.partition(" ")
         uri, _, version = rest.rpartition(" ")
         message = Request(fields, body)
         message.method, message.uri, message.version = method, uri, version
@@ -377,17 +376,41 @@ def _message(start: str, fields: Fields, body: bytes, fault: str) -> Request | R
     return message
 
 
-def _response(version: str, rest: str, fields: Fields, body: bytes) -> Response:
+def _response(start: str, fields: Fields, body: bytes) -> Response:
+    status = _status_lines.get(start) or _read_status_line(start)
+    response = Response(fields, body)
+    response.status, response.reason = status
+    if response.cseq >= grammar.MAX_CSEQ:
+        raise MalformedMessage("bad CSeq")
+    return response
+
+
+def _read_status_line(start: str) -> tuple[int, str]:
+    version, _, rest = start.partition(" ")
     code, _, reason = rest.partition(" ")
     if version.upper() != "SIP/2.0" or len(code) != 3 or not code.isascii() or not code.isdecimal():
         raise MalformedMessage(f"bad status line {version[:20]} {rest[:40]!r}")
     if not 100 <= int(code) < 700:
         raise MalformedMessage(f"no such status: {code}")
-    response = Response(fields, body)
-    response.status, response.reason = int(code), reason
-    if response.cseq >= grammar.MAX_CSEQ:
-        raise MalformedMessage("bad CSeq")
-    return response
+    return _kept(_status_lines, start, (int(code), reason))
+
+
+def _read_cseq(value: str) -> tuple[int, str]:
+    """Number and method; -1 for what is no CSeq."""
+    number, _, method = value.partition(" ")
+    if method.isalpha() and len(number) < 11 and number.isdecimal() and number.isascii():
+        return _kept(_cseqs, value, (int(number), method))
+    match = grammar.match_cseq(value)
+    return (int(match["number"]), match["method"]) if match else (-1, "")
+
+
+def _kept(known: dict[str, tuple[int, str]], text: str, value: tuple[int, str]) -> tuple[int, str]:
+    """Remember what a text says, if it is short; all is forgotten when that grows, for texts come from outside."""
+    if len(text) < 64:
+        if len(known) >= _MAX_KNOWN:
+            known.clear()
+        known[text] = value
+    return value
 
 
 def _cut_body(message: Request | Response, length: str) -> str:

@@ -447,8 +447,8 @@ class Call:
     def _on_acknowledged(self, event: Acknowledged, now: float) -> None:
         if event.server is not self.server:
             self.crossing.acknowledged(event, now)
-        elif self.early.has_offered:
-            self.crossing.narrow(now)
+        elif self.early.has_offered or self.server.is_renegotiated:
+            self.crossing.align(now)
         else:
             self._take_answer_in_ack(event, now)
 

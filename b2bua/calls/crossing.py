@@ -62,7 +62,7 @@ class _Passed:
 class Crossing:
     """The passage between the two legs of one call."""
 
-    __slots__ = ("_alone", "_call", "_late", "_passed", "_waiting")
+    __slots__ = ("_alone", "_call", "_is_unsaid", "_late", "_passed", "_waiting")
 
     def __init__(self, call: Call) -> None:
         self._call = call
@@ -70,6 +70,7 @@ class Crossing:
         self._waiting: _Passed | None = None  # until the relay has lent what more media need
         self._late: _Passed | None = None  # an offer went back in our 200: its answer comes in the ACK
         self._alone: InviteServer | None = None  # so did one of ours, to a caller who speaks with nobody but us
+        self._is_unsaid = False  # the caller has offered something before the answer that no recipient was asked about
 
     def handle(self, leg: Leg, event: Requested | Replied, now: float) -> None:
         if isinstance(event, Replied):
@@ -141,6 +142,8 @@ class Crossing:
 
     def leave(self, leg: Leg, now: float) -> None:
         """The early dialog of a leg is left or lost: nothing that was asked in it, or of it, is answered any more."""
+        if leg is self._call.caller:
+            self._is_unsaid = False
         for passed in [each for each in self._passed if leg in (each.asker, each.other)]:
             self._passed.remove(passed)
             self._declined(passed, 481 if passed.asker is leg else 480, now)
@@ -155,16 +158,20 @@ class Crossing:
                 if leg is not winner and leg is not self._call.caller:
                     self.leave(leg, now)
 
-    def narrow(self, now: float) -> None:
-        """The caller agreed with us before anybody had answered: where the recipient takes less, he is offered that."""
-        call = self._call
-        winner, offer = call.winner, call.offer
-        if winner is None or offer is None or winner.leg.exchange.remote is None or not call.caller.is_up:
+    def align(self, now: float) -> None:
+        """The caller has acknowledged what he had agreed upon with us before anybody answered; is the recipient with us?
+
+        Who was not asked is offered it now. Where he takes less than the caller has agreed to, the caller is offered that.
+        """
+        call, caller = self._call, self._call.caller
+        leg = call.winner.leg if call.winner is not None else None
+        if leg is None or not (leg.is_up and caller.is_up) or leg.exchange.remote is None or call.offer is None:
             return
-        answer = winner.leg.exchange.remote
-        lost = [set(said.formats) - set(taken.formats) for said, taken in zip(offer.media, answer.media, strict=False)]
-        if any(lost) and not self._is_busy(call.caller):
-            self._offer_again(winner.leg, call.caller, call.server.request, call.server, now)
+        is_unsaid, self._is_unsaid = self._is_unsaid, False
+        if is_unsaid and caller.exchange.remote is not None:
+            self._offer_again(caller, leg, call.server.request, call.server, now)
+        elif call.early.has_offered and _takes_less(call.offer, leg.exchange.remote):
+            self._offer_again(leg, caller, call.server.request, call.server, now)
 
     def part(self, now: float) -> None:
         """The callee has left, and the flow goes on with the caller alone.
@@ -396,6 +403,7 @@ class Crossing:
         leg.session.local_body = body
         self._accept(leg, request, server, body, now)
         self._renegotiated()
+        self._is_unsaid = True
         self._call.media.direct(leg, offer, relatch=True)
 
     def _renegotiated(self) -> None:
@@ -422,6 +430,7 @@ class Crossing:
         body = other.describe(offer)
         method = "UPDATE" if allows and passed.request.method != "INVITE" else "INVITE"
         other.exchange.send_offer(body)
+        self._is_unsaid = False
         self._passed.append(passed)
         session.request(method, now, fields=self._target_refresh(other), body=body, tag=passed)
 
@@ -520,6 +529,8 @@ class Crossing:
         if isinstance(passed.server, InviteServer) and passed.server.is_over:
             if passed.offer is not passed.asker.exchange.remote:
                 self._undo(passed, now)
+            else:
+                self._call.media.direct(passed.other, answer, passed.offer)
             return
         body = passed.asker.describe(answer)
         passed.asker.exchange.send_answer(body)
@@ -538,6 +549,8 @@ class Crossing:
     ) -> None:
         """Offer to one side what the other has said before; the server has its final response."""
         assert asker.exchange.remote is not None and other.session is not None
+        if self._is_busy(other):
+            return
         body = other.describe(asker.exchange.remote)
         other.exchange.send_offer(body)
         again = _Passed(asker, other, request, server, asker.exchange.remote)
@@ -613,6 +626,12 @@ def _refuse_offer(leg: Leg, now: float) -> None:
     offer = leg.exchange.offered_remote
     if leg.session is not None and offer is not None:
         leg.session.acknowledge(now, reject(offer, leg.origin()))
+
+
+def _takes_less(offer: Description, answer: Description) -> bool:
+    """Whether something was offered that is not taken: another codec, if nothing else."""
+    pairs = zip(offer.media, answer.media, strict=False)
+    return any(set(offered.formats) - set(taken.formats) for offered, taken in pairs)
 
 
 def _description_in(message: Message) -> Description | None:

@@ -29,6 +29,7 @@ from sip_stack.message import Response
 from sip_stack.offer_answer import OfferAnswer
 from sip_stack.sdp import Session as Description
 from sip_stack.sdp import parse
+from sip_stack.sdp_narrowing import answer_as_before
 from sip_stack.sdp_rewriting import offer_of
 
 if TYPE_CHECKING:
@@ -177,10 +178,20 @@ class EarlyMediaPolicy:
         """
         if self.has_offered:
             return b""
+        if self._holds_for(answer):
+            return self._said
         body = self._call.announcer.description or self._call.caller.describe(answer)
         if self._said and body != self._said:
             self._new_dialog()
         return body
+
+    def _holds_for(self, answer: Description) -> bool:
+        """Whether what was agreed upon since the INVITE is what this answer would be to the caller's newest offer."""
+        exchange = self._call.caller.exchange
+        if not self._call.server.is_renegotiated or exchange.remote is None or exchange.local is None:
+            return False
+        again = answer_as_before(answer, exchange.remote)
+        return again is not None and _terms(again) == _terms(parse(exchange.local))
 
     def own_description(self) -> bytes:
         """What a call that we answer ourselves is answered with; under a new To-tag if he was told another."""
@@ -243,3 +254,11 @@ class EarlyMediaPolicy:
         except RemoteError:
             return None
         return description
+
+
+def _terms(description: Description) -> list[tuple[object, ...]]:
+    """What of a description the other side must go by, addresses apart."""
+    return [
+        (medium.kind, medium.is_rejected, medium.is_rejected or (medium.formats, medium.effective_direction))
+        for medium in description.media
+    ]
