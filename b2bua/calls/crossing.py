@@ -159,9 +159,9 @@ class Crossing:
                     self.leave(leg, now)
 
     def align(self, now: float) -> None:
-        """The caller has acknowledged what he had agreed upon with us before anybody answered; is the recipient with us?
+        """The call is up, and the caller had agreed upon something with us before: see that the recipient agrees.
 
-        Who was not asked is offered it now. Where he takes less than the caller has agreed to, the caller is offered that.
+        Who was not asked is offered it now. Where he takes less than the caller does, the caller is offered that.
         """
         call, caller = self._call, self._call.caller
         leg = call.winner.leg if call.winner is not None else None

@@ -79,7 +79,7 @@ class EarlyMediaPolicy:
         if call.is_answered or self.has_offered or "100rel" not in call.server.request.tokens("require"):
             then(now)
             return
-        self.has_offered, self._told, self._then = True, 183, then
+        self.has_offered, self._then = True, then
         end = next(end for end in call.caller.ends if end is not None)
         body = offer_of(call.plan.late_offer, end, call.caller.origin())
         call.caller.exchange.send_offer(body)
@@ -115,8 +115,8 @@ class EarlyMediaPolicy:
         assert ours is not None
         if call.announcer.is_sounding:
             return
-        is_said = self._said == call.announcer.description or self.has_offered
-        if not call.is_answered and (self._told != 183 or not is_said):
+        is_said = self.has_offered or (self._told == 183 and self._said == call.announcer.description)
+        if not call.is_answered and not is_said:
             self._tell(183, self.own_description(), now)
         call.announcer.play(call.sound(ours), now, repeat=0)
 

@@ -22,6 +22,7 @@ from sip_stack.flow import Flow
 LARGEST_DATAGRAM = 65535
 BATCH = 64  # datagrams before the loop's other work has its turn
 RECEIVE_BUFFER = 8 << 20  # octets: a pause of 50 ms at 30,000 messages/s is 3.5 MB of the kernel's memory
+FLOWS_KEPT = 4_096  # peers; whoever sends from many addresses must not eat the memory
 UNSENT_LIMIT = 10_000  # datagrams that wait while the socket's send buffer is full
 
 _IP_RECVERR = 11  # linux/in.h
@@ -48,6 +49,7 @@ class UdpListener:
         self._on_batch = on_batch
         self._on_error = on_error
         self._unsent: deque[tuple[bytes, tuple[str, int]]] = deque()
+        self._flows: dict[tuple[str, int], Flow] = {}  # of peers that were heard lately
         self._socket = _bound(host, port)
         self.port: int = self._socket.getsockname()[1]
         self._loop = asyncio.get_running_loop()
@@ -69,7 +71,7 @@ class UdpListener:
         self._socket.close()
 
     def _read(self) -> None:
-        receive, name, tell = self._socket.recvfrom, self.name, self._on_datagram
+        receive, flows, tell = self._socket.recvfrom, self._flows, self._on_datagram
         for _ in range(BATCH):
             try:
                 data, address = receive(LARGEST_DATAGRAM)
@@ -78,8 +80,15 @@ class UdpListener:
             except OSError:
                 self._read_errors()
                 continue
-            tell(data, Flow("UDP", name, address[0], address[1]))
+            place = address[:2]
+            tell(data, flows.get(place) or self._flow_from(place))
         self._on_batch()
+
+    def _flow_from(self, place: tuple[str, int]) -> Flow:
+        if len(self._flows) >= FLOWS_KEPT:
+            self._flows.clear()
+        flow = self._flows[place] = Flow("UDP", self.name, *place)
+        return flow
 
     def _read_errors(self) -> None:
         """Take what ICMP has said; each entry quotes the datagram and says whereto it was sent."""

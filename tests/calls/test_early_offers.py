@@ -250,8 +250,8 @@ def test_the_200_waits_for_the_answer_to_the_offer_in_the_prack() -> None:
     world.network.drop(sent_by(ana, "SIP/2.0 200", "UPDATE"), times=1)
     world.run_until(lambda: ana.is_talking)
     world.run_until(lambda: call.is_answered)
-    order = [packet for packet in world.sent("SIP/2.0 200", caller)]
-    assert [packet.message.cseq_method for packet in order[:2]] == ["PRACK", "INVITE"]
+    answered = [packet.message.cseq_method for packet in world.sent("SIP/2.0 200", caller)]
+    assert answered[:2] == ["PRACK", "INVITE"]
     assert ways(call.remote_description) == ["recvonly"]
     world.finish_after(call)
 

@@ -6,7 +6,7 @@ import pytest
 
 from sip_stack import grammar
 from sip_stack.errors import MalformedMessage
-from sip_stack.message import parse
+from sip_stack.message import Response, _cseqs, _status_lines, parse
 from sip_stack.reply import ReplyTemplate
 from sip_stack.request_defect import request_defect
 from tests.sip_stack.samples import INVITE, RINGING, invite, response, wire
@@ -316,3 +316,21 @@ v=0
 
     def test_response(self) -> None:
         assert response(RINGING).to_bytes() == wire(RINGING)
+
+
+def test_what_status_lines_and_cseqs_say_is_remembered_within_bounds() -> None:
+    for number in range(1200):
+        data = (
+            f"SIP/2.0 486 Busy {number}\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK{number}\r\nFrom: <sip:a@h>;tag=a\r\n"
+            f"To: <sip:b@h>;tag=b\r\nCall-ID: c\r\nCSeq: {number} INVITE\r\nContent-Length: 0\r\n\r\n"
+        )
+        for _ in range(2):
+            parsed = parse(data.encode())
+            assert isinstance(parsed, Response)
+            assert (parsed.status, parsed.reason, parsed.cseq, parsed.cseq_method) == (
+                486, f"Busy {number}", number, "INVITE",
+            )  # fmt: skip
+    assert len(_status_lines) <= 512 and len(_cseqs) <= 512
+    long = parse(data.replace("Busy", "B" * 90).encode())
+    assert isinstance(long, Response) and long.reason.startswith("B" * 90)
+    assert f"SIP/2.0 486 {long.reason}" not in _status_lines

@@ -21,7 +21,7 @@ class Caller(UserAgent):
     """A trunk. expects_early_media: a description in a provisional response is no fault.
 
     pracks_after: seconds after which a reliable provisional response gets its PRACK; None: never.
-    offers_in_prack: an offer for the first PRACK of a call.
+    offers_in_prack: an offer for the first PRACK of a call. late_answers: an offer of ours has its answer in the PRACK.
     """
 
     def __init__(self, world: World, name: str, host: str, port: int = 5060, transport: str = "UDP") -> None:
@@ -29,6 +29,7 @@ class Caller(UserAgent):
         self.expects_early_media = False
         self.pracks_after: float | None = 0.0
         self.offers_in_prack: Description | None = None
+        self.late_answers = True
         self.calls: list[TrunkCall] = []
         self.gateway = Path(Address(*world.service_address(host)))
 
@@ -295,7 +296,7 @@ class TrunkCall:
         if not response.sdp or response.sdp in dialog.remote_texts:
             return ""
         dialog.note_remote(response.sdp, answers=self.offer)
-        return "" if self.offer is not None else self._answer_late(dialog)
+        return "" if self.offer is not None or not self.caller.late_answers else self._answer_late(dialog)
 
     def _answer_late(self, dialog: Dialog) -> str:
         assert dialog.remote_description is not None
