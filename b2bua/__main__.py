@@ -24,6 +24,7 @@ COMMANDS: Final = (
     "show",
     "stats",
     "flow",
+    "numbers",
     "simulate",
     "ringtest",
     "live",

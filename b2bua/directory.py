@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from b2bua.calls import flow as flows
@@ -10,7 +10,8 @@ from b2bua.calls.plan import CallPlan
 from b2bua.calls.recipient import DialStep
 from b2bua.config import Config, DialledNumber, Trunk
 from b2bua.config.reaching import RING, dial_step, flow_of
-from b2bua.flows.use import flows_in_use
+from b2bua.flows.numbers import KeptNumber
+from b2bua.flows.use import flows_in_use, with_numbers
 from b2bua.ring_test import INSIDE, RingTests
 from sip_stack.errors import RemoteError
 from sip_stack.flow import Flow
@@ -24,18 +25,31 @@ from sip_stack.uri import Uri
 class ConfiguredDirectory:
     """The directory of one configuration, which may be replaced; running calls keep their plan."""
 
-    def __init__(self, config: Config, published: Mapping[str, flows.Flow] | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        published: Mapping[str, flows.Flow] | None = None,
+        numbers: Iterable[KeptNumber] = (),
+    ) -> None:
         self._published = published or {}
+        self._numbers = tuple(numbers)
         self.ring_tests: RingTests | None = None
         self.replace(config)
 
-    def replace(self, config: Config, published: Mapping[str, flows.Flow] | None = None) -> None:
-        """Use another configuration from the next call on. published: the flows of the database, by name; None keeps
-        those that there are.
+    def replace(
+        self,
+        config: Config,
+        published: Mapping[str, flows.Flow] | None = None,
+        numbers: Iterable[KeptNumber] | None = None,
+    ) -> None:
+        """Use another configuration from the next call on. published: the flows of the database, by name; numbers:
+        those of the database; None keeps what there is of either.
         """
-        self.config = config
         if published is not None:
             self._published = published
+        if numbers is not None:
+            self._numbers = tuple(numbers)
+        self.config = config = with_numbers(config, self._numbers)
         self.flows = flows_in_use(config, self._published)
         self._plans: dict[tuple[str, str, str, str], CallPlan] = {}
         self._hosts = {listener.name: listener.advertised for listener in config.sip.listeners}

@@ -26,6 +26,7 @@ from b2bua.calls.switchboard import Switchboard
 from b2bua.config import EX_CONFIG, Config, ConfigError, load
 from b2bua.control import ControlError, ControlServer, live_call
 from b2bua.directory import ConfiguredDirectory
+from b2bua.flows.numbers import NumberStore
 from b2bua.flows.turns import TurnStore
 from b2bua.flows.versions import FlowVersions
 from b2bua.live_media import LiveMedia
@@ -73,6 +74,7 @@ class Core:
         self._opened = contextlib.AsyncExitStack()  # what is to be closed, the last one first
         self._loop = asyncio.get_running_loop()
         self._questions: set[asyncio.Task[None]] = set()
+        self._reading_flows = asyncio.Lock()
         self._heartbeat: asyncio.TimerHandle | None = None
         self._relay_form = self._relay_reason = ""
         self.capture: Exporter | None = None
@@ -107,6 +109,8 @@ class Core:
         self._open_capture()
         self.flow_versions = await FlowVersions.open(records.database)
         self._opened.push_async_callback(self.flow_versions.close)
+        self.numbers = await NumberStore.open(records.database)
+        self._opened.push_async_callback(self.numbers.close)
         self.turns = await TurnStore.open(records.database)
         self._opened.push_async_callback(self.turns.close)
         await self.webhooks.start(interrupted)
@@ -121,7 +125,7 @@ class Core:
             [*self.listeners, within], dice, intervals=Intervals(t1=config.sip.t1), product=config.sip.user_agent
         )
         published = await self.flow_versions.all_published()
-        self.directory = ConfiguredDirectory(config, published.flows)
+        self.directory = ConfiguredDirectory(config, published.flows, await self.numbers.all())
         self.directory.ring_tests = self.ring_tests
         self._say_of_flows(published.problems)
         self.admission = Admission()
@@ -152,7 +156,7 @@ class Core:
         self._is_started = True
         _tune_collector()
         places = [f"{each.transport.lower()}:{each.sent_by}" for each in self.listeners]
-        log.info("taking calls", listen=places, numbers=len(config.numbers), trunks=len(config.trunks))
+        log.info("taking calls", listen=places, numbers=len(self.directory.config.numbers), trunks=len(config.trunks))
         self.notifier.ready(f"taking calls on {', '.join(places)}")
 
     def _open_capture(self) -> None:
@@ -241,26 +245,28 @@ class Core:
         self._apply_limits(config)
         logs.set_up(config.service.log_level, config.service.mask_numbers)
         self._say_call = log.bind().info
-        log.info("configuration reloaded", version=config.version, numbers=len(config.numbers))
+        log.info("configuration reloaded", version=config.version, numbers=len(self.directory.config.numbers))
         if fixed:
             log.warning("these settings are taken only by a restart", settings=fixed)
         self.notifier.ready(f"configuration {config.version}")
         return ""
 
     def _take_flows(self) -> None:
-        """Read the flows of the database anew; calls that begin before that is done go through the old ones."""
+        """Read flows and numbers of the database anew; calls that begin before that is done go by the old ones."""
         task = self._loop.create_task(self._read_flows(), name="flows")
         self._questions.add(task)
         task.add_done_callback(self._questions.discard)
 
     async def _read_flows(self) -> None:
         try:
-            published = await self.flow_versions.all_published()
+            async with self._reading_flows:  # or what was read first might be taken last
+                published = await self.flow_versions.all_published()
+                numbers = await self.numbers.all()
+                self.directory.replace(self.config, published.flows, numbers)
         except StoreError as problem:
-            log.error("the flows cannot be read; the last ones stay", problem=str(problem))
+            log.error("flows and numbers cannot be read; the last ones stay", problem=str(problem))
             return
-        self.directory.replace(self.config, published.flows)
-        log.info("flows in use", published=len(published.flows))
+        log.info("flows in use", published=len(published.flows), numbers=len(self.directory.config.numbers))
         self._say_of_flows(published.problems)
 
     def _say_of_flows(self, problems: Sequence[str]) -> None:
@@ -431,7 +437,7 @@ class Core:
                 return {"configuration": self.config.version}
             case "ring_test":
                 return self._ring_test(str(command.get("toml", "")))
-            case "flows":  # something was published
+            case "flows":  # something was published, or numbers have changed
                 self._take_flows()
                 return {"flows": "being read"}
             case "status":
@@ -454,7 +460,7 @@ class Core:
 
     def _ring_test(self, toml: str) -> dict[str, Any]:
         try:
-            call = self.ring_tests.start(toml, self.config, self.switchboard, time.monotonic())
+            call = self.ring_tests.start(toml, self.directory.config, self.switchboard, time.monotonic())
         except ConfigError as problem:
             raise ValueError(str(problem)) from problem
         self._loop.call_soon(self.driver.pump)

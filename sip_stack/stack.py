@@ -401,7 +401,11 @@ class Stack:
             self._answer_statelessly(request, RemoteError(481, "no such dialog"), source, now)
             return
         transaction = self._serve(request, source, key, session.trace, data, now)
-        if not self._lacks_extension(transaction, now):
+        lacking = _lacking_extension(request)
+        if lacking is not None:
+            tag = self.stateless_tag(request)
+            transaction.respond(lacking.status, now, to_tag=tag, fields=lacking.fields)
+        else:
             session.handle_request(transaction, now)
 
     def _receive_new(self, request: Request, key: ServerKey, data: bytes, source: Flow, now: float) -> None:
@@ -414,10 +418,14 @@ class Stack:
         if request.max_forwards == 0 and request.method != "OPTIONS":
             self._answer_statelessly(request, RemoteError(483, "Max-Forwards is 0"), source, now)
             return
+        lacking = _lacking_extension(request)
+        if lacking is not None:
+            # Without state, so that nobody who forges a trunk's address can fill us: every copy gets the same again,
+            # and an ACK is dropped (§8.2.7).
+            self._answer_statelessly(request, lacking, source, now)
+            return
         if request.method != "INVITE":
             transaction = self._serve(request, source, key, None, data, now)
-            if self._lacks_extension(transaction, now):
-                return
             self.emit(self.front, Asked(transaction))
             return
         if not request.get("contact"):
@@ -434,8 +442,6 @@ class Stack:
         transaction = self._serve(request, source, key, trace, data, now)
         self._merge_keys[merge_key] = transaction
         self._invites[request.branch] = transaction
-        if self._lacks_extension(transaction, now):
-            return
         server = InviteServer(self, transaction, self._dice.token(), None, None)
         # §17.2.1: 100 "MUST be generated" unless a response is known to follow within 200 ms.
         transaction.respond(100, now)
@@ -449,18 +455,6 @@ class Stack:
         transaction = ServerTransaction(self, request, source, key, trace)
         self._servers[key] = transaction
         return transaction
-
-    def _lacks_extension(self, transaction: ServerTransaction, now: float) -> bool:
-        """§8.2.2.3: a Require of what we do not know gets 420 with Unsupported, before anything is done."""
-        request = transaction.request
-        if request.get("require") is None:
-            return False
-        unknown = sorted(request.tokens("require") - _EXTENSIONS)
-        if unknown:
-            tag = self.stateless_tag(request)
-            named = ", ".join([name for name in unknown if grammar.is_token(name)])
-            transaction.respond(420, now, to_tag=tag, fields=[("Unsupported", named)] if named else ())
-        return bool(unknown)
 
     # Refusals that keep no state.
 
@@ -498,6 +492,17 @@ class Stack:
         if listener is not None and listener.transport == flow.transport:
             return flow.local
         return self.flow_to(flow.transport, flow.host, flow.port).local
+
+
+def _lacking_extension(request: Request) -> RemoteError | None:
+    """§8.2.2.3: a Require of what we do not know gets 420 with Unsupported, before anything is done."""
+    if request.get("require") is None:
+        return None
+    unknown = sorted(request.tokens("require") - _EXTENSIONS)
+    if not unknown:
+        return None
+    named = ", ".join([name for name in unknown if grammar.is_token(name)])
+    return RemoteError(420, "unknown extension", fields=(("Unsupported", named),) if named else ())
 
 
 def _contact(listener: Listener) -> str:

@@ -148,6 +148,11 @@ class Announcer:
         self._waiting.append(then)
         self.go_on(now)
 
+    @property
+    def is_awaited(self) -> bool:
+        """Something is to be said as soon as the caller can be spoken to."""
+        return bool(self._waiting)
+
     def go_on(self, now: float) -> None:
         """Something that was waited for may be there."""
         if self._call.offer is None or not self._call.is_told_so:

@@ -336,7 +336,7 @@ class Branch:
 
     def _on_stop(self, _: None, now: float) -> None:
         if self.is_open:
-            self.stop(RecipientOutcome.NO_ANSWER, reasons.NO_ANSWER, now)
+            self.stop(RecipientOutcome.NO_ANSWER, self.fork.why_stopped(reasons.NO_ANSWER), now)
             self.fork.ended(self, now)
 
     def _on_unreachable(self, _: None, now: float) -> None:
@@ -344,7 +344,7 @@ class Branch:
             return
         # Not a word for seconds: the next address of the same recipient, or none. The INVITE that is out is
         # taken back by its own machine as soon as somebody answers it.
-        self.client.cancel("", now)
+        self.client.cancel(self.fork.why_stopped(""), now)
         if self.inviting.targets:
             self._invite(self.inviting.targets.pop(0), now)
         elif not self._follow_next(now):
@@ -441,9 +441,10 @@ class Branch:
             return
         assert self.client is not None
         self._judge_trunk(response, now)
-        outcome = (
-            RecipientOutcome.REDIRECTED if status < 400 else OUTCOMES.get(status, RecipientOutcome.REFUSED)
-        )
+        if status in self.fork.step.decline_codes:
+            outcome = RecipientOutcome.DECLINED
+        else:
+            outcome = RecipientOutcome.REDIRECTED if status < 400 else OUTCOMES.get(status, RecipientOutcome.REFUSED)
         self.record.status = status
         self.record.reason = why(response, self.client)
         fields = tuple(

@@ -12,7 +12,7 @@ quiet and the relay has given its figures, or a second later.
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -27,11 +27,13 @@ from b2bua.calls.fork import Fork
 from b2bua.calls.identity import Identity
 from b2bua.calls.keys import key_in
 from b2bua.calls.leg import Leg
+from b2bua.calls.lending import Lending
 from b2bua.calls.media import Media
 from b2bua.calls.plan import CallPlan
 from b2bua.calls.prompts import Sound, sound_of
 from b2bua.calls.recipient import DialStep, Recipient
 from b2bua.calls.record import CallOutcome, CallRecord, RecipientOutcome, RecipientRecord, readable
+from b2bua.calls.state import State
 from b2bua.calls.walk import Result, Walk
 from rtp_relay import control
 from sip_stack.body import find_sdp
@@ -61,21 +63,12 @@ from sip_stack.timers import Timer
 if TYPE_CHECKING:
     from b2bua.calls.switchboard import Switchboard
 
-RELAY_PATIENCE = 2.0  # seconds for the relay to lend endpoints; it takes a millisecond
 RECORD_PATIENCE = 1.0  # seconds for the last branch to fall quiet, so that a record is soon to be seen
 
 
-class State(enum.IntEnum):
-    PREPARING = 0
-    RINGING = 1
-    CONNECTED = 2
-    OVER = 3
-
-
 class _Timers(enum.IntEnum):
-    RELAY = 0
-    RECORD = 1
-    DURATION = 2
+    RECORD = 0
+    DURATION = 1
 
 
 class Call:
@@ -98,6 +91,7 @@ class Call:
         self.caller = Leg(0, plan.interface, plan.nat, switchboard.next_session_id(), self.retry_after())
         self.caller.source_hosts = (server.transaction.source.host,)
         self.media = Media(identifier, switchboard.commands)
+        self.lending = Lending(self)
         self.crossing = Crossing(self)
         self.announcer = Announcer(self)
         self.early = EarlyMediaPolicy(self)
@@ -106,14 +100,10 @@ class Call:
         self.fork = Fork(self, _NOBODY, 1)
         self.branches: list[Branch] = []  # of every dial step so far
         self.walk = Walk(self)
-        self._when_lent: Callable[[float], None] | None = None
-        self._awaited: list[Leg] = []  # until these have endpoints
-        self._spent: Fork | None = None  # a fork that has failed, and still has its endpoints
         self.max_forwards = (request.max_forwards if request.max_forwards is not None else 70) - 1
         self.offer: Description | None = None  # what recipients are offered
         self.first_offer: Description | None = None  # that of the caller's INVITE
         self._timers: dict[int, Timer] = {}
-        self._figures_due = False
         self._trouble = ""
         server.owner = self
 
@@ -142,18 +132,9 @@ class Call:
         """Another step, of a flow that has more to it than to ring and to hang up."""
         self.record.steps.append(name)
         self.notify("call.step", now)
-        if self._spent is not None:
-            self._spent.release()
-            self._spent = None
+        self.lending.release_spent()
 
-    def with_endpoint(self, then: Callable[[float], None], now: float) -> None:
-        """Go on when the caller has an endpoint in the relay."""
-        if self.caller.ends:
-            then(now)
-            return
-        self._reserve([self.caller], then, now)
-
-    def ring(self, dial: DialStep, step: Dial, order: tuple[int, ...], now: float) -> None:
+    def ring(self, dial: DialStep, step: Dial, order: Iterable[int], now: float) -> None:
         """Ring the recipients of a dial step, when all of them have endpoints."""
         fork = self.fork = Fork(self, dial, len(self.branches) + 1, order)
         self.branches += fork.branches
@@ -173,14 +154,7 @@ class Call:
             else:
                 begin(at)
 
-        legs = [branch.leg for branch in fork.branches]
-        self._reserve(legs if self.caller.ends else [self.caller, *legs], lent, now)
-
-    def _reserve(self, legs: list[Leg], then: Callable[[float], None], now: float) -> None:
-        """Ask for endpoints of all these legs, in one message; go on when they are lent."""
-        self.state, self._when_lent, self._awaited = State.PREPARING, then, legs
-        self.media.reserve(legs, len(self.offer.media) if self.offer is not None else 1)
-        self.await_relay(now)
+        self.lending.with_endpoints(fork, lent, now)
 
     def answer_alone(self, now: float) -> bool:
         """Answer the caller ourselves, for what the flow has to say; False when he can't be spoken to."""
@@ -244,38 +218,14 @@ class Call:
         self._trouble = self._trouble or text
 
     def relay_event(self, event: control.Event, now: float) -> None:
-        """Reserved, Refused, Released, Silent or Figures of this call."""
+        """Whatever the relay has to say of this call."""
         self.guard(Call._on_relay_event, self, event, now)
 
     def _on_relay_event(self, event: control.Event, now: float) -> None:
-        if isinstance(event, control.Reserved):
-            legs = {leg.number: leg for leg in self.legs}
-            self.media.accept(event, legs)
-            if self.state is State.PREPARING:
-                if not all(leg.ends for leg in self._awaited):  # it answers what a new relay was to lend again
-                    return
-                self._cancel(_Timers.RELAY)
-                then, self._when_lent = self._when_lent, None
-                self._awaited = []
-                self.state = State.RINGING
-                assert then is not None
-                then(now)
-            elif self.crossing.lent(now):
-                self._cancel(_Timers.RELAY)
-        elif isinstance(event, control.Refused):
-            if self.state is State.PREPARING:
-                self._refuse(503, now, fields=(("Retry-After", "5"),), detail=f"relay: {event.reason}")
-            elif not self.crossing.not_lent(now) and self.state is not State.OVER:
-                # A relay that was started anew could not lend the ports that the far ends know.
-                cause = f"the media was lost: {event.reason}"
-                self.end(self._outcome_now(), now, by="service", reason=cause, fields=reasons.FAILED)
+        if isinstance(event, control.Reserved | control.Refused | control.Released):
+            self.lending.relay_event(event, now)
         elif isinstance(event, control.Played | control.Recorded | control.Digit | control.DigitsSent):
             self._on_performance(event, now)
-        elif isinstance(event, control.Released):
-            self.switchboard.note_streams(self.record, event.streams)
-            if self.state is State.OVER:
-                self._figures_due = False
-                self.close_if_quiet(now)
         elif isinstance(event, control.Silent) and self.state is State.CONNECTED:
             self.end(
                 CallOutcome.ANSWERED, now, by="service", reason="media timeout", fields=reasons.MEDIA_TIMEOUT
@@ -400,7 +350,7 @@ class Call:
             record.answered_by, record.answered_leg = branch.recipient.name, branch.number
             record.answered_at = self.microseconds(now)
         record.outcome, record.status = CallOutcome.ANSWERED, 200
-        self.walk.connected(branch)
+        self.walk.connected(branch, now)
         self.notify("recipient.answered", now, recipient=branch.record)
         self.notify("call.answered", now)
         if self.plan.duration_limit > 0:
@@ -574,12 +524,22 @@ class Call:
     def fork_failed(self, outcome: CallOutcome, status: int, final: Final, now: float) -> None:
         """Nobody has answered: the flow goes on, or the caller is told the best of it (FRK-8)."""
         outcomes = [branch.record.outcome for branch in self.fork.branches]
-        self._spent = self.fork
+        self.lending.keep_spent(self.fork)
         self.early.step_is_over()
         self.walk.dial_failed(Result(outcome, status, final, f"nobody answered ({final.status})"), outcomes, now)
 
     def _outcome_now(self) -> CallOutcome:
-        return CallOutcome.ANSWERED if self.record.answered_by is not None else CallOutcome.FAILED
+        if self.record.answered_by is not None:
+            return CallOutcome.ANSWERED
+        return CallOutcome.VOICEMAIL if self.record.voicemail else CallOutcome.FAILED
+
+    def no_media(self, detail: str, now: float) -> None:
+        """The relay lends nothing: his trunk may try elsewhere, if he was not answered yet."""
+        self._refuse(503, now, fields=(("Retry-After", "5"),), detail=detail)
+
+    def media_lost(self, detail: str, now: float) -> None:
+        cause = f"the media was lost: {detail}"
+        self.end(self._outcome_now(), now, by="service", reason=cause, fields=reasons.FAILED)
 
     def _refuse(
         self,
@@ -616,9 +576,7 @@ class Call:
                 leg.session.bye(fields, now)
         for timer in list(self._timers):
             self._cancel(timer)
-        if self.media.is_asked:
-            self.media.release_all()
-            self._figures_due = True
+        self.lending.release_all()
         self.notify("call.ended", now)
         self._set(_Timers.RECORD, now + RECORD_PATIENCE)
         self.close_if_quiet(now)
@@ -644,28 +602,13 @@ class Call:
             self.end(outcome, now, by="service", reason=reason, fields=reasons.HUNG_UP)
 
     def relay_lost(self, now: float) -> None:
-        """The relay is gone: no figures will come, and a call that was waiting for endpoints has none."""
-        if self.state is State.PREPARING:
-            self._refuse(503, now, fields=(("Retry-After", "5"),), detail="the relay is not there")
-            return
-        self.announcer.relay_lost(now)
-        if self._figures_due:
-            self._figures_due = False
-            self.close_if_quiet(now)
-        else:
-            self.crossing.not_lent(now)
+        self.lending.relay_lost(now)
 
     def relay_is_back(self, now: float) -> None:
-        """A new relay: lend the same ports again, so that the media goes on without a word on the wire."""
-        if self.state in (State.RINGING, State.CONNECTED):
-            branches = self.fork.branches if self.winner is None else [self.winner]
-            self.media.restore([self.caller, *[branch.leg for branch in branches]])
-            if self.state is State.RINGING:
-                self.fork.relay_is_back(now)
-                self.announcer.relay_is_back(now)
+        self.lending.relay_is_back(now)
 
     def close_if_quiet(self, now: float) -> None:
-        if self._figures_due or self.announcer.is_keeping:
+        if self.lending.is_owed or self.announcer.is_keeping:
             return
         if not self.caller.is_gone or self.server.is_awaiting_acknowledgement:
             return
@@ -685,28 +628,17 @@ class Call:
         for fork in self._forks():
             fork.dissolve()
         self.branches = []
-        self._spent = self._when_lent = None
-        self._awaited = []
+        self.lending.dissolve()
         self.server.forget_owner()
         self.caller.dissolve()
         self.messages.clear()  # transactions live for 32 s more, and hold the trace
-        del self.announcer, self.crossing, self.early, self.fork, self.walk
+        del self.announcer, self.crossing, self.early, self.fork, self.lending, self.walk
 
     # Timers.
 
     def handle_timer(self, name: int, now: float) -> None:
         self._timers.pop(name, None)
         self.guard(_ON_TIMER[name], self, None, now)
-
-    def await_relay(self, now: float) -> None:
-        """Endpoints were asked for: whoever waits for them is told if they do not come."""
-        self._set(_Timers.RELAY, now + RELAY_PATIENCE)
-
-    def _on_relay_late(self, _: None, now: float) -> None:
-        if self.state is State.PREPARING:
-            self._refuse(503, now, fields=(("Retry-After", "5"),), detail="the relay did not answer")
-        else:
-            self.crossing.not_lent(now)
 
     def _on_record_time(self, _: None, now: float) -> None:
         self._close(now)
@@ -768,8 +700,7 @@ class Call:
             self._note_end(CallOutcome.FAILED, "service", self.record.reason, now)
         for timer in list(self._timers):
             self._cancel(timer)
-        if self.media.is_asked:
-            self.media.release_all()
+        self.lending.release_all()
         self._close(now)
 
     def _new_record(self, now: float) -> CallRecord:
@@ -808,7 +739,6 @@ _HANDLE: dict[type, Callable[[Call, Any, float], None]] = {
 }
 
 _ON_TIMER: dict[int, Callable[[Call, None, float], None]] = {
-    _Timers.RELAY: Call._on_relay_late,
     _Timers.RECORD: Call._on_record_time,
     _Timers.DURATION: Call._on_duration,
 }

@@ -370,7 +370,7 @@ class Crossing:
             self._call.media.reserve_more(
                 [each for each in (leg, other) if each.lacks(offer)], len(offer.media)
             )
-            self._call.await_relay(now)
+            self._call.lending.await_more(now)
         else:
             self._pass_offer(passed, offer, now)
 

@@ -19,7 +19,7 @@ from datetime import date, datetime, time, timedelta, tzinfo
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from b2bua.calls.recipient import EarlyMedia, Recipient, SixXX
+from b2bua.calls.recipient import DECLINE_CODES, EarlyMedia, Recipient, SixXX
 
 # Exits. A menu has one more for each digit, a schedule one for each branch.
 ANSWERED: Final = "answered"  # of a dial step, optional: the recipient has hung up, the caller has not
@@ -87,7 +87,7 @@ class RecipientType(enum.Enum):
 
 
 class Decline(enum.Enum):
-    """What one recipient's 603, or 2 in the prompt, means for the others."""
+    """What one recipient's decline, by a status or by 2 in the prompt, means for the others."""
 
     RECIPIENT = "recipient"
     EVERYONE = "everyone"  # ends the step
@@ -101,10 +101,11 @@ class Redirect(enum.Enum):
 
 
 class Elsewhere(enum.Enum):
-    """What the phones of those who lost show."""
+    """What phones that are stopped show. Where the caller has given up they show a missed call, whatever this says."""
 
-    HIDE = "hide"  # nothing: "call completed elsewhere"
+    HIDE = "hide"  # nothing where somebody else answered: "call completed elsewhere"
     SHOW = "show"  # a missed call
+    ALWAYS_HIDE = "always hide"  # nothing, also where nobody has answered in time
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +118,7 @@ class DialRecipient:
     unreachable_after: with no response at all for that many seconds he is given up; 0: never early.
     press_one: None is what the step says.
     voicemail_after: the second in which his own voicemail is known to answer; 0: not known.
+    weight: 1 to 100; his share of first turns, among those of the step, in TURNS.
     interface, nat: towards him; "" and None are what his trunk says.
     way: how he is reached over SIP, worked out from the configuration when the flow is put to use; None when
     that did not say how: he is not rung.
@@ -132,6 +134,7 @@ class DialRecipient:
     unreachable_after: float = 4.0
     press_one: bool | None = None
     voicemail_after: float = 0.0
+    weight: int = 1
     is_on: bool = True
     interface: str = ""
     nat: bool | None = None
@@ -159,12 +162,15 @@ class Dial:
     press_one: nobody is connected who has not pressed 1, if his own setting does not differ.
     confirm_prompt: asks for the 1, after the whisper, again and again; too_late: tells who pressed it second.
     confirm_time: seconds for the 1, from the answer; ring_time does not cut it short.
+    sticky: days in which a caller comes first to whoever of this step took his last call, in TURNS; 0: never.
     caller_id: CALLER, TRACKING, a fixed number, or "" for what the trunk says.
+    decline_codes: statuses that are a decline, from 400 to 699.
     timeout_status: for the caller when ring time ends and the flow with it; 480 or 408.
     """
 
     recipients: tuple[DialRecipient, ...]
     mode: Mode = Mode.EVERYONE
+    sticky: int = 0
     ring_time: float = 30.0
     caller_hears: Prompt | None = None
     early_media: EarlyMedia = EarlyMedia.NONE
@@ -176,6 +182,7 @@ class Dial:
     caller_id: str = ""
     display_prefix: str = ""
     decline: Decline = Decline.RECIPIENT
+    decline_codes: tuple[int, ...] = DECLINE_CODES
     redirect: Redirect = Redirect.IGNORE
     answered_elsewhere: Elsewhere = Elsewhere.HIDE
     six_xx: SixXX = SixXX.RECIPIENT

@@ -16,7 +16,7 @@ rings when a branch is over.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -62,9 +62,9 @@ class Fork:
         "winner",
     )
 
-    def __init__(self, call: Call, step: DialStep, first_number: int = 1, order: Sequence[int] = ()) -> None:
+    def __init__(self, call: Call, step: DialStep, first_number: int = 1, order: Iterable[int] = ()) -> None:
         """first_number: of the leg of the first branch; the others follow. order: of turns, as indices of the
-        step's recipients; none: as they stand."""
+        step's recipients, each asked for when it is his turn; none: as they stand."""
         self._call = call
         self.step = step
         self.winner: Branch | None = None  # who has the call
@@ -80,7 +80,7 @@ class Fork:
             for index, recipient in enumerate(step.recipients)
         ]
         self._turn: Branch | None = None  # whose turn it is
-        self._waiting = [self.branches[index] for index in order] if order else self.branches[:]
+        self._waiting: Iterator[Branch] = map(self.branches.__getitem__, order) if order else iter(self.branches)
 
     # From the call.
 
@@ -111,7 +111,7 @@ class Fork:
         self.finish()
         for branch in self.branches:
             branch.dissolve()
-        self.branches, self._waiting = [], []
+        self.branches, self._waiting = [], iter(())
         self.winner = self._claimant = self._turn = None
 
     def release(self) -> None:
@@ -152,6 +152,10 @@ class Fork:
         """Whether a recipient may forward the call there: no target is rung twice (FRK-10)."""
         is_new = not any(uri in branch.inviting.tried for branch in self.branches)
         return is_new and self._call.switchboard.directory.may_ring(uri)
+
+    def why_stopped(self, fields: str) -> str:
+        """Reason lines for who is stopped though nobody has answered: these, but where that leaves no trace either."""
+        return reasons.COMPLETED_ELSEWHERE if self.step.hides_always else fields
 
     # What branches tell.
 
@@ -220,7 +224,7 @@ class Fork:
             for other in self.branches:
                 if other.is_open:
                     other.record.lost_to = branch.recipient.name
-            self.stop(RecipientOutcome.STEP_ENDED, "", now)
+            self.stop(RecipientOutcome.STEP_ENDED, self.why_stopped(""), now)
             self._fail(status, branch.final, now)
         elif not any(each.is_open for each in self.branches) or branch is self._turn:
             self._go_on(now)
@@ -243,7 +247,7 @@ class Fork:
         rung = [self._turn] if self._turn is not None else self.branches
         unheard = [branch for branch in rung if not branch.is_asked]
         for branch in unheard:
-            branch.stop(RecipientOutcome.NO_ANSWER, reasons.NO_ANSWER, now)
+            branch.stop(RecipientOutcome.NO_ANSWER, self.why_stopped(reasons.NO_ANSWER), now)
         if len(unheard) == len(rung):
             self._go_on(now)
         for branch in [] if self._is_over else unheard:  # the caller hears ringing, and nobody any more
@@ -292,7 +296,9 @@ class Fork:
         is_six_xx = final.is_real and final.status >= 600 and branch.acceptance is None
         if is_six_xx and self.step.six_xx is SixXX.EVERYONE:
             return final.status
-        declines = branch.record.outcome is RecipientOutcome.DECLINED
+        declines = branch.record.outcome is RecipientOutcome.DECLINED and (
+            branch.acceptance is not None or final.status in self.step.decline_codes
+        )
         return upstream(final.status) if declines and self.step.decline_ends else 0
 
     def _go_on(self, now: float) -> None:
@@ -316,8 +322,7 @@ class Fork:
 
     def _ring_next(self, now: float) -> bool:
         """Ring the next of those who take turns; False when there is none."""
-        while self._waiting:
-            branch = self._waiting.pop(0)
+        for branch in self._waiting:
             if branch.is_open:
                 self._turn = branch
                 self._stop_ring_timer()

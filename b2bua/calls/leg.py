@@ -125,6 +125,8 @@ class Leg:
         """The call is forgotten: let go of the session, which may have to finish a BYE by itself."""
         if self._session is not None:
             self._session.owner = None
+            for server in self._session.unacknowledged.values():  # of re-INVITEs whose ACK is still to come
+                server.owner = None
             self._session = None
 
     @property

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from b2bua.calls.flow import Prompt
+
+DECLINE_CODES: Final = (603,)  # by which a recipient declines, if nothing else is said
 
 
 class EarlyMedia(enum.Enum):
@@ -75,6 +77,7 @@ class Recipient:
     is_once: of several with his address in one step only the first is rung.
     media_interface: the relay interface towards this recipient.
     trunk: the name of the one that he is rung through, "" for none.
+    weight: his share of first turns, where a step takes turns.
     """
 
     name: str
@@ -95,6 +98,7 @@ class Recipient:
     caller_id_refusals: tuple[int, ...] = ()
     second_recipe: HeaderRecipe | None = None
     is_once: bool = False
+    weight: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +109,8 @@ class DialStep:
     timeout_status: sent to the caller when ring time ends and nobody gave a reason; 480 or 408.
     media_timeout: seconds of silence of all legs that owe media, after which the call is ended; 0: never.
     duration_limit: seconds after which an answered call is ended; 0: never.
-    decline_ends: a recipient who declines does so for everyone.
+    hides_always: losers log no missed call either where nobody has answered; answered_elsewhere is true then.
+    decline_ends: a recipient who declines, by one of decline_codes or by 2 in the prompt, does so for everyone.
     takes_turns: one recipient rings at a time, in the order that the call is told.
     whisper: heard by who has answered, before he is connected. confirm_prompt: asks him for the 1, where he must
         press it, confirm_time seconds at most. too_late: heard by who had answered when somebody else has the call.
@@ -119,7 +124,9 @@ class DialStep:
     media_timeout: float = 60.0
     duration_limit: float = 0.0
     answered_elsewhere: bool = True  # tell losers "call completed elsewhere", so that they log no missed call
+    hides_always: bool = False
     decline_ends: bool = False
+    decline_codes: tuple[int, ...] = DECLINE_CODES
     takes_turns: bool = False
     whisper: Prompt | None = None
     confirm_prompt: Prompt | None = None

@@ -8,6 +8,8 @@ from b2bua.calls.record import CallOutcome, CallRecord, RecipientOutcome, Recipi
 
 INTERRUPTED: Final = "The service was ended in the middle of this call"
 
+THE_FLOW_ENDED: Final = "the flow ended"  # why a call is over that came to the end of its flow
+
 _C = CallOutcome
 _R = RecipientOutcome
 
@@ -69,6 +71,8 @@ def recipient_sentence(recipient: RecipientRecord, record: CallRecord) -> str:
             return "Busy"
         case _R.CALLER_HUNG_UP if recipient.answered_at is not None:
             return f"{_answered(recipient)}, but the caller had hung up"
+        case _R.CALLER_HUNG_UP if recipient.invited_at is None:
+            return "Not called: the caller hung up"
         case _R.CALLER_HUNG_UP:
             return "Caller hung up"
 
@@ -144,16 +148,24 @@ def _now(record: CallRecord) -> str:
 def _answered_details(record: CallRecord) -> str:
     text = _after(record.started_at, record.answered_at)
     if record.answered_at is not None and record.ended_at is not None:
-        text += f"; talked {interval(record.ended_at - record.answered_at)}"
+        text += f"; talked {interval(_talk_ended(record, record.ended_at) - record.answered_at)}"
     match record.ended_by:
         case "":
             return text
         case "caller":
             return f"{text}; the caller hung up"
+        case "service" if record.reason.startswith(THE_FLOW_ENDED):
+            return f"{text}; {record.reason}"
         case "service":
             return f"{text}; ended by the service{_in_brackets(record.reason)}"
         case name:
             return f"{text}; {name} hung up"
+
+
+def _talk_ended(record: CallRecord, ended_at: int) -> int:
+    """When whoever answered hung up: the flow may have had something more for the caller."""
+    ends = [recipient.ended_at for recipient in record.recipients if recipient.leg == record.answered_leg]
+    return next((end for end in ends if end is not None), ended_at)
 
 
 def _who_rang(record: CallRecord) -> str:

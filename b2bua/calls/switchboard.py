@@ -13,11 +13,12 @@ from typing import NamedTuple, Protocol
 from b2bua.calls.admission import Admission
 from b2bua.calls.branch import Branch
 from b2bua.calls.breakers import Breakers
-from b2bua.calls.call import Call, State
+from b2bua.calls.call import Call
 from b2bua.calls.plan import CallPlan
 from b2bua.calls.quality import assess, codec_of
 from b2bua.calls.record import CallRecord, NotedTrace, RecipientRecord, StreamRecord, readable
 from b2bua.calls.sentences import call_sentence, recipient_sentence
+from b2bua.calls.state import State
 from b2bua.calls.turns import NoTurns, Turns
 from rtp_relay import control
 from sip_stack.errors import LocalError, RemoteError

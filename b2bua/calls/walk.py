@@ -11,14 +11,16 @@ carry no audio, and none carries his keys.
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from b2bua.calls import flow as flows
 from b2bua.calls import reasons
 from b2bua.calls.best_response import Final
 from b2bua.calls.prompts import BEEP
+from b2bua.calls.recipient import DialStep
 from b2bua.calls.record import CallOutcome, RecipientOutcome
+from b2bua.calls.sentences import THE_FLOW_ENDED
 from rtp_relay import control
 from sip_stack.timers import Timer
 
@@ -31,6 +33,7 @@ MOST_STEPS_AT_ONCE = 100  # entered in one instant; more is a circle that no cal
 SHORTEST_MESSAGE = 1.0  # seconds; less is a caller who has hung up at the beep
 
 _TURNED_DOWN = (RecipientOutcome.BUSY, RecipientOutcome.DECLINED)
+_KNOWN = "rung first: took this caller's last call"
 _NOT_ASKED = (RecipientOutcome.SKIPPED, RecipientOutcome.STEP_ENDED)  # who has said nothing of his own
 
 
@@ -53,8 +56,8 @@ class Walk:
     """Where a call stands in its flow. name: of the step that it is in."""
 
     __slots__ = (
-        "_at", "_call", "_is_entering", "_is_of_interest", "_leaving", "_result", "_steps_now", "_timers", "_tries",
-        "_turn", "flow", "name", "step",
+        "_at", "_call", "_first", "_is_entering", "_is_of_interest", "_leaving", "_result", "_steps_now", "_timers",
+        "_tries", "_turn", "flow", "name", "step",
     )  # fmt: skip
 
     def __init__(self, call: Call) -> None:
@@ -68,6 +71,7 @@ class Walk:
         self.name = ""
         self.step: flows.Step = flows.HangUp()
         self._turn: Turn | None = None
+        self._first: int | None = None  # who has taken this caller's last call, of those who take turns
         self._result: Result | None = None
         self._is_entering = False
         self._leaving: str | None = None
@@ -117,26 +121,50 @@ class Walk:
     def _dial(self, step: flows.Dial, now: float) -> None:
         call = self._call
         dial = call.plan.dials[self.name]
-        self._turn = None
-        order: tuple[int, ...] = ()
+        order: Iterable[int] = ()
         if not dial.recipients:
             nobody = Final(480, is_real=False)
             self._result = Result(CallOutcome.REFUSED, 480, nobody, "no recipient to ring")
             self.leave(flows.NOBODY_ANSWERED, now)
             return
         if step.mode is flows.Mode.TURNS:
-            self._turn = call.switchboard.turns.begin(self.flow.name, self.name, len(dial.recipients))
-            order = self._turn.order()
+            order = self._take_turns(step, dial, now)
         if call.is_answered:
             call.announcer.agree()
             call.announcer.when_ready(lambda at: call.ring(dial, step, order, at), now)
         else:
             call.ring(dial, step, order, now)
 
-    def connected(self, branch: Branch) -> None:
+    def _take_turns(self, step: flows.Dial, dial: DialStep, now: float) -> Iterable[int]:
+        call, turns = self._call, self._call.switchboard.turns
+        self._first = None
+        if step.sticky and not call.identity.is_private:
+            caller, moment = call.identity.digits, now + call.wall_offset
+            known = turns.regular(self.flow.name, self.name, caller, step.sticky, moment)
+            names = [recipient.name for recipient in dial.recipients]
+            self._first = names.index(known) if known in names else None
+        weights = [recipient.weight for recipient in dial.recipients]
+        self._turn = turns.begin(self.flow.name, self.name, weights, self._first)
+        return self._turn.order()
+
+    def connected(self, branch: Branch, now: float) -> None:
         """A recipient of the dial step has been connected."""
+        if self._turn is None:
+            return
+        call, step, name = self._call, self.step, branch.recipient.name
+        assert isinstance(step, flows.Dial)
+        call.switchboard.turns.answered(self._turn, branch.index, name)
+        self._turn = None
+        if branch.index == self._first:
+            branch.record.reason = "; ".join(filter(None, [branch.record.reason, _KNOWN]))
+        if step.sticky and not call.identity.is_private:
+            caller, moment = call.identity.digits, now + call.wall_offset
+            call.switchboard.turns.remember(self.flow.name, self.name, caller, name, step.sticky, moment)
+
+    def _end_turn(self) -> None:
         if self._turn is not None:
-            self._call.switchboard.turns.answered(self._turn, branch.index, branch.recipient.name)
+            self._call.switchboard.turns.over(self._turn)
+            self._turn = None
 
     def recipient_left(self, now: float) -> bool:
         """The recipient has hung up, the caller has not: whether the flow has something more for him."""
@@ -148,6 +176,7 @@ class Walk:
 
     def dial_failed(self, result: Result, outcomes: list[RecipientOutcome | None], now: float) -> None:
         self._result = result
+        self._end_turn()
         said = [outcome for outcome in outcomes if outcome not in _NOT_ASKED]
         turned_down = bool(said) and all(outcome in _TURNED_DOWN for outcome in said)
         self._call.announcer.stop()
@@ -218,6 +247,8 @@ class Walk:
     def key(self, digit: str, now: float) -> None:
         """A key of the caller, while he is not connected to anybody."""
         step, announcer = self.step, self._call.announcer
+        if announcer.is_awaited:  # nothing has been said yet that it could be meant for
+            return
         if isinstance(step, flows.Menu):
             self._cancel(_Timers.KEY)
             announcer.stop()
@@ -243,7 +274,7 @@ class Walk:
                 return
             self._call.announcer.when_ready(then, at)
 
-        self._call.with_endpoint(lent, now)
+        self._call.lending.with_endpoint(lent, now)
 
     # Going by the clock, and ending.
 
@@ -256,9 +287,9 @@ class Walk:
     def _end(self, status: int, now: float) -> None:
         call, result = self._call, self._result
         if call.is_answered:
-            call.end(self.outcome, now, by="service", reason="the flow ended", fields=reasons.HUNG_UP)
+            call.end(self.outcome, now, by="service", reason=THE_FLOW_ENDED, fields=reasons.HUNG_UP)
         elif result is None:
-            call.turn_away(self.outcome, status or 480, (), "the flow ended", now)
+            call.turn_away(self.outcome, status or 480, (), THE_FLOW_ENDED, now)
         else:
             fields = result.final.fields if not status else ()
             call.turn_away(result.outcome, status or result.status, fields, result.said, now)
@@ -286,6 +317,7 @@ class Walk:
 
     def finish(self) -> None:
         """The call is over."""
+        self._end_turn()
         for name in list(self._timers):
             self._cancel(name)
 

@@ -6,14 +6,21 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
+from dataclasses import replace
 from typing import Any
 
 from b2bua.commands import Failure, Subparsers
 from b2bua.commands.finding import VARIABLE, find
 from b2bua.config import Config, ConfigError, Finding, load
 from b2bua.config.addresses import numeric
+from b2bua.config.findings import Severity, dotted
+from b2bua.flows.glance import glance
+from b2bua.flows.number_checks import number_remarks
 from b2bua.media_check import MediaFinding, Verdict, judge, needs_of, wanted_of
+from b2bua.store import StoreError
+from b2bua.store.opening import file_of
 
 
 def add(subparsers: Subparsers) -> None:
@@ -47,6 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
         findings = [*map(_said, problem.findings)]
         print(json.dumps({"usable": False, "findings": findings}) if arguments.json else problem)
         return 1
+    config = replace(config, findings=(*config.findings, *_number_findings(config)))
     if not arguments.json:
         for finding in config.findings:
             print(finding)
@@ -63,6 +71,30 @@ def run(arguments: argparse.Namespace) -> int:
         for each in media:
             print(each)
     return 0 if is_usable else 1
+
+
+def _number_findings(config: Config) -> list[Finding]:
+    """What only the database knows: its numbers, and which flows were published. Without one nothing is said."""
+    database = config.records.database
+    try:
+        found = asyncio.run(glance(database))
+    except StoreError as problem:
+        remedy = "Its numbers and flows are not checked."
+        return [Finding(Severity.WARNING, config.path, 0, "records.database", f"{problem}.", remedy)]
+    if found is None:
+        return []
+    place = str(file_of(database) or "the database")
+    return [
+        Finding(
+            Severity.WARNING,
+            config.path if remark.in_file else place,
+            0,
+            dotted(("numbers", remark.dialled)) if remark.dialled else "",
+            remark.text,
+            remark.remedy,
+        )
+        for remark in number_remarks(config, found.numbers, found.published)
+    ]
 
 
 def _look(config: Config, towards: list[str]) -> tuple[MediaFinding, ...]:

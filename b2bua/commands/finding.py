@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from b2bua.config import Config, load
+from b2bua.control import ControlClient, ControlError
 
 VARIABLE: Final = "MULTIRING_CONFIG"
 PLACES: Final = ("multiring.toml", "/etc/multiring/multiring.toml")
@@ -43,6 +44,16 @@ def find(named: str, environment: Mapping[str, str] = os.environ, places: Sequen
 def configuration(named: str) -> Config:
     """The configuration that a command means. Raises NoConfiguration or ConfigError."""
     return load(find(named))
+
+
+def put_to_use(config: Config) -> str:
+    """Tell the service that runs, if one does, of flows or numbers that have changed; what to say of it."""
+    try:
+        with ControlClient(config.service.control_socket) as service:
+            service.ask({"command": "flows"})
+    except ControlError:
+        return "No service runs; the next one to start uses it."
+    return "New calls go by it."
 
 
 def report(config: Config) -> None:

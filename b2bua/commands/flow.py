@@ -14,20 +14,22 @@ from typing import Final
 
 from b2bua.calls.flow import Flow
 from b2bua.commands import Failure, Subparsers
-from b2bua.commands.finding import add_option, configuration
+from b2bua.commands.finding import add_option, configuration, put_to_use
 from b2bua.config import Config
 from b2bua.config.flow_facts import facts_of
 from b2bua.config.loading import flows_in
 from b2bua.config.reaching import reached
-from b2bua.control import ControlClient, ControlError
 from b2bua.flows.differences import differences
 from b2bua.flows.lint import lint
+from b2bua.flows.numbers import NumberStore
 from b2bua.flows.outline import outline
 from b2bua.flows.remarks import Remark
+from b2bua.flows.use import with_numbers
 from b2bua.flows.versions import DRAFT, FlowError, FlowVersion, FlowVersions, named
 from b2bua.flows.writing import written
 from b2bua.records import printable
 from b2bua.store import StoreError
+from b2bua.store.opening import open_engine
 from b2bua.store.statistics import Selection, read
 
 _LEARNED_OVER: Final = 30 * 86400  # seconds of calls that tell where voicemail answers
@@ -96,9 +98,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 async def _work(config: Config, arguments: argparse.Namespace) -> int:
-    async with await FlowVersions.open(config.records.database) as versions:
+    engine = await open_engine(config.records.database)
+    async with FlowVersions(engine, time.time) as versions:
         work: Work = arguments.work
-        return await work(config, versions, arguments)
+        return await work(with_numbers(config, await NumberStore(engine).all()), versions, arguments)
 
 
 async def _list(config: Config, versions: FlowVersions, _: argparse.Namespace) -> int:
@@ -171,18 +174,8 @@ async def _publish(config: Config, versions: FlowVersions, arguments: argparse.N
     if _is_refused(remarks):
         raise Failure(f"{name} is not published: the draft has errors.")
     number = await versions.publish(name, getpass.getuser())
-    print(f"{name}: published as version {number}. {_put_to_use(config)}")
+    print(f"{name}: published as version {number}. {put_to_use(config)}")
     return 0
-
-
-def _put_to_use(config: Config) -> str:
-    """Tell the service that runs, if one does; what to say of it."""
-    try:
-        with ControlClient(config.service.control_socket) as service:
-            service.ask({"command": "flows"})
-    except ControlError:
-        return "No service runs; the next one to start uses it."
-    return "New calls go through it."
 
 
 async def _restore(config: Config, versions: FlowVersions, arguments: argparse.Namespace) -> int:
@@ -190,7 +183,7 @@ async def _restore(config: Config, versions: FlowVersions, arguments: argparse.N
     _refuse_declared(config, name)
     (await versions.version(name, arguments.version)).value()  # FlowError when it cannot be used any more
     number = await versions.restore(name, arguments.version, getpass.getuser())
-    print(f"{name}: version {arguments.version} is published again, as version {number}. {_put_to_use(config)}")
+    print(f"{name}: version {arguments.version} is published again, as version {number}. {put_to_use(config)}")
     return 0
 
 

@@ -14,9 +14,11 @@ from b2bua.calls.flow import Flow, Schedule
 from b2bua.commands import Failure, Subparsers
 from b2bua.commands.finding import add_option, configuration
 from b2bua.config import Config
+from b2bua.flows.glance import glance
+from b2bua.flows.use import with_numbers
 from b2bua.flows.versions import DRAFT, FlowError, FlowVersions
 from b2bua.simulate import Behaviour, Scene, parse_behaviour, parse_moment, simulate
-from b2bua.simulate.scene import CALLER
+from b2bua.simulate.scene import CALLER, keys_in, seconds_in
 from b2bua.store import StoreError
 
 _MANNERS: Final = """\
@@ -42,7 +44,7 @@ def add(subparsers: Subparsers) -> None:
         epilog=_MANNERS + _EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("flow", metavar="FLOW", help="a flow, or a number of the configuration")
+    parser.add_argument("flow", metavar="FLOW", help="a flow, or a number")
     parser.add_argument("--version", metavar="N", help='a number or "draft"; else the draft, or the last one')
     parser.add_argument("--caller", default=CALLER, metavar="NUMBER", help="who calls (default %(default)s)")
     parser.add_argument("--name", default="", help="the display name that the trunk states")
@@ -53,8 +55,8 @@ def add(subparsers: Subparsers) -> None:
     presses = "the caller presses K after S seconds; may be repeated"
     parser.add_argument("--key", action="append", default=[], metavar="S:K", help=presses)
     gives_up = "seconds after which the caller hangs up; else at the end"
-    parser.add_argument("--caller-hangs-up", type=float, default=0.0, metavar="S", help=gives_up)
-    parser.add_argument("--talk", type=float, default=10.0, metavar="S", help="of talk (default %(default)s)")
+    parser.add_argument("--caller-hangs-up", default="0", metavar="S", help=gives_up)
+    parser.add_argument("--talk", default="10", metavar="S", help="of talk (default %(default)s)")
     parser.add_argument("--no-ladder", action="store_true", help="leave the SIP messages out")
     parser.add_argument("--json", action="store_true", help="for a program")
     add_option(parser)
@@ -64,6 +66,8 @@ def add(subparsers: Subparsers) -> None:
 def run(arguments: argparse.Namespace) -> int:
     config = configuration(arguments.config)
     try:
+        found = asyncio.run(glance(config.records.database))
+        config = with_numbers(config, found.numbers if found is not None else ())
         flow = asyncio.run(_flow(config, arguments.flow, arguments.version))
     except (FlowError, StoreError) as problem:
         raise Failure(str(problem)) from problem
@@ -73,9 +77,9 @@ def run(arguments: argparse.Namespace) -> int:
             caller_name=arguments.name,
             moment=parse_moment(arguments.at, datetime.now(_zone(flow))),
             recipients=dict(_behaviours(arguments.recipient)),
-            keys=_keys(arguments.key),
-            hangs_up_after=arguments.caller_hangs_up,
-            talks=arguments.talk,
+            keys=tuple(keys_in(each) for each in arguments.key),
+            hangs_up_after=seconds_in(arguments.caller_hangs_up),
+            talks=seconds_in(arguments.talk),
         )
         simulation = simulate(flow, config, scene)
     except ValueError as problem:
@@ -124,13 +128,3 @@ def _behaviours(said: Sequence[str]) -> list[tuple[str, Behaviour]]:
             raise ValueError(f"{each!r} is not NAME=WHAT, such as Ana=answers:6")
         made.append((name, parse_behaviour(what)))
     return made
-
-
-def _keys(said: Sequence[str]) -> tuple[tuple[float, str], ...]:
-    made = []
-    for each in said:
-        seconds, _, key = each.partition(":")
-        if len(key) != 1 or key not in "0123456789*#":
-            raise ValueError(f"{each!r} is not seconds and a key, such as 8:1")
-        made.append((float(seconds), key))
-    return tuple(made)

@@ -94,6 +94,7 @@ class _FlowBuilder:
                 for index, recipient in enumerate(dial.recipients)
             ),
             mode=values.Mode(dial.mode),
+            sticky=dial.sticky,
             ring_time=dial.ring_time,
             caller_hears=self.prompt((*path, "caller_hears"), dial.caller_hears),
             early_media=EarlyMedia(dial.early_media),
@@ -105,6 +106,7 @@ class _FlowBuilder:
             caller_id=self.caller_id((*path, "caller_id"), dial.caller_id),
             display_prefix=dial.display_prefix,
             decline=values.Decline(dial.decline),
+            decline_codes=tuple(dial.decline_codes),
             redirect=values.Redirect(dial.redirect),
             answered_elsewhere=values.Elsewhere(dial.answered_elsewhere),
             six_xx=SixXX(dial.six_xx),
@@ -127,6 +129,7 @@ class _FlowBuilder:
             unreachable_after=recipient.unreachable_after,
             press_one=recipient.press_one,
             voicemail_after=recipient.voicemail_after,
+            weight=recipient.weight,
             is_on=recipient.enabled,
             interface=recipient.interface,
             nat=recipient.nat,

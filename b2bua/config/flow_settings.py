@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from b2bua.calls.recipient import DECLINE_CODES
 from b2bua.config.strict import Seconds, Settings
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,32}$")]
@@ -69,6 +70,9 @@ class FlowRecipientSettings(Settings):
     """The second in which the recipient's own voicemail answers, when you know it; 0 when you do not. Only
     the check of the flow looks at it."""
 
+    weight: int = Field(default=1, ge=1, le=100)
+    """With `turns`: how many of the first turns are this recipient's, in proportion to the weights of the others."""
+
     interface: str = Field(default="", max_length=32)
     """The relay's interface towards this recipient; empty is its trunk's, or the first."""
 
@@ -88,6 +92,10 @@ class DialSettings(Settings):
 
     recipients: list[FlowRecipientSettings] = Field(min_length=1, max_length=64)
     """Who rings, see below."""
+
+    sticky: int = Field(default=0, ge=0, le=365)
+    """With `turns`: for so many days a caller comes first to the recipient of this step who took his last call, and
+    then to the others in turn. 0 never."""
 
     ring_time: float = Field(default=30.0, ge=5, le=300, allow_inf_nan=False)
     """Seconds to ring; with `turns`, each recipient."""
@@ -126,12 +134,16 @@ class DialSettings(Settings):
     decline: Literal["recipient", "everyone"] = "recipient"
     """Whether one who declines stops for that `recipient` only, or for `everyone`."""
 
+    decline_codes: list[Annotated[int, Field(ge=400, le=699)]] = Field(default=[*DECLINE_CODES], max_length=16)
+    """Statuses that are a decline, as a phone sends them when its owner refuses a call. Some phones send 480 or 486
+    for it. Pressing 2 in the prompt is one in any case."""
+
     redirect: Literal["ignore", "follow"] = "ignore"
     """Whether a recipient's forwarding (3xx) is only noted, or followed once, to where calls may go."""
 
-    answered_elsewhere: Literal["hide", "show"] = "hide"
-    """Whether phones that stop because somebody else answered `hide` or `show` a missed call. A caller who
-    gives up always leaves one."""
+    answered_elsewhere: Literal["hide", "show", "always hide"] = "hide"
+    """Whether phones that stop because somebody else answered `hide` or `show` a missed call. `always hide` leaves
+    none either when nobody answers in time. A caller who gives up always leaves one."""
 
     six_xx: Literal["recipient", "everyone"] = "recipient"
     """Whether a 6xx of one recipient concerns that `recipient` only, or stops `everyone`."""

@@ -78,7 +78,6 @@ def _shown(given: object) -> str:
 def _missing(path: KeyPath) -> str:
     remedies: dict[KeyPath, str] = {
         ("trunks",): 'Add a [trunks.NAME] with sources = ["192.0.2.0/24"].',
-        ("numbers",): 'Add a [numbers."+15550100"] with its recipients.',
     }
     return remedies.get(path, f"Add {path[-1]} = … here.")
 

@@ -43,8 +43,10 @@ def dial_step(dial: flows.Dial, media_timeout: float = 60.0, duration_limit: flo
         timeout_status=dial.timeout_status,
         media_timeout=media_timeout,
         duration_limit=duration_limit,
-        answered_elsewhere=dial.answered_elsewhere is flows.Elsewhere.HIDE,
+        answered_elsewhere=dial.answered_elsewhere is not flows.Elsewhere.SHOW,
+        hides_always=dial.answered_elsewhere is flows.Elsewhere.ALWAYS_HIDE,
         decline_ends=dial.decline is flows.Decline.EVERYONE,
+        decline_codes=dial.decline_codes,
         takes_turns=dial.mode is flows.Mode.TURNS,
         whisper=dial.whisper,
         confirm_prompt=dial.confirm_prompt,
@@ -136,6 +138,7 @@ def _with_way(
         second_recipe=second_recipe(recipe, trunk),
         is_once=True,
         trunk=recipient.trunk,
+        weight=recipient.weight,
     )
     return replace(recipient, way=way)
 

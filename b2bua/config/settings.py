@@ -449,9 +449,7 @@ class File(Settings):
     trunks: dict[Annotated[str, Field(pattern=r"^[^\x00-\x1f\"]{1,64}$")], TrunkSettings] = Field(
         min_length=1
     )
-    numbers: dict[Annotated[str, Field(pattern=r"^[^\x00-\x20@\"<>]{1,64}$")], NumberSettings] = Field(
-        min_length=1
-    )
+    numbers: dict[Annotated[str, Field(pattern=r"^[^\x00-\x20@\"<>]{1,64}$")], NumberSettings] = {}
     records: Records = Records()
     flows: dict[Name, FlowSettings] = Field(default={}, max_length=1000)
     webhooks: list[WebhookSettings] = Field(default=[], max_length=16)

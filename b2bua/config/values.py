@@ -125,6 +125,7 @@ class DialledNumber:
     step: of a number with a flow, the first dial step of it, or nobody when the flow is in the database.
     flow: the flow of this file, or the one of a dial step and a hang-up that a number with recipients is; None
     when it is in the database, under flow_name.
+    in_file: it stands in the file, and not in the database. is_on: calls to it are taken.
     media_timeout, duration_limit: seconds; 0 never.
     """
 
@@ -136,6 +137,8 @@ class DialledNumber:
     flow_name: str = ""
     media_timeout: float = 60.0
     duration_limit: float = 0.0
+    in_file: bool = True
+    is_on: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +255,7 @@ class Config:
         """
         numbers = self.numbers
         found = numbers.get(dialled) or numbers.get(dialled.partition(";")[0]) or numbers.get("*")
-        if found is None or (found.trunks and trunk.name not in found.trunks):
+        if found is None or not found.is_on or (found.trunks and trunk.name not in found.trunks):
             return None
         return found
 

@@ -57,6 +57,7 @@ def address_of(request: Request) -> str:
 async def visitor_of(request: Request) -> Visitor:
     """Who asks. Raises Refusal 401 when nobody knows him, 403 for a change without the CSRF token."""
     desk = desk_of(request)
+    await desk.refresh()
     given = request.headers.get("authorization", "")
     if given:
         return await _program(desk, request, given)

@@ -27,6 +27,7 @@ from b2bua.console.routes import (
     flows,
     health,
     live,
+    numbers,
     people,
     prompts,
     ring_test,
@@ -36,6 +37,7 @@ from b2bua.console.routes import (
 )
 from b2bua.console.shelf import Shelf
 from b2bua.control import ControlError
+from b2bua.flows.numbers import NumberError
 from b2bua.flows.versions import FlowError
 from b2bua.store import StoreError
 
@@ -46,6 +48,7 @@ ROUTERS: Final = (
     flows,
     simulation,
     ring_test,
+    numbers,
     directory,
     prompts,
     statistics,
@@ -183,6 +186,12 @@ async def _wrong_person(_: Request, problem: Exception) -> Response:
     return _said(409 if problem.is_conflict else 422, [Wrong(problem.field, str(problem))])
 
 
+async def _wrong_number(_: Request, problem: Exception) -> Response:
+    assert isinstance(problem, NumberError)
+    status = {"wrong": 422, "conflict": 409, "absent": 404}[problem.kind]
+    return _said(status, [Wrong(problem.field, str(problem))])
+
+
 async def _unusable_flow(_: Request, problem: Exception) -> Response:
     return _said(409, [Wrong("", str(problem))])
 
@@ -219,6 +228,7 @@ _ANSWERS: Final[dict[type[Exception], Callable[[Request, Exception], Awaitable[R
     Refusal: _refused,
     RequestValidationError: _misread,
     PeopleError: _wrong_person,
+    NumberError: _wrong_number,
     FlowError: _unusable_flow,
     ControlError: _away,
     StoreError: _no_database,

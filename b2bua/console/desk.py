@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
@@ -23,8 +24,11 @@ from b2bua.console.people import People, Role
 from b2bua.console.preferences import PreferenceStore
 from b2bua.console.sounds import Sounds
 from b2bua.console.throttle import Throttle
+from b2bua.flows.number_editing import NumberEditing
+from b2bua.flows.numbers import KeptNumber, NumberStore
+from b2bua.flows.use import with_numbers
 from b2bua.flows.versions import FlowVersions
-from b2bua.store import Archive
+from b2bua.store import Archive, StoreError
 
 _LOOK_INTERVAL: Final = 1.0  # seconds between looks at the configuration file's time
 
@@ -63,7 +67,11 @@ class Desk:
         self.core = Core(config.service.control_socket)
         self.live = Live(self.core)
         self.sounds = Sounds(config.console.prompts)
-        self.flows = FlowEditing(FlowVersions(engine, clock), self.figures, self.core)
+        versions = FlowVersions(engine, clock)
+        self.flows = FlowEditing(versions, self.figures, self.core)
+        self.numbers = NumberEditing(NumberStore(engine, clock), versions)
+        self.kept_numbers: tuple[KeptNumber, ...] = ()  # as they were when they were last read
+        self._numbers_read_at = -math.inf
         self.started_at = self.now()
         self.configuration_problem = ""  # what is wrong with the file that is not taken
         self._masks: dict[frozenset[str], Mask] = {}
@@ -80,7 +88,7 @@ class Desk:
 
     @property
     def config(self) -> Config:
-        """The configuration file as it is now; as it was last good when it is bad now."""
+        """The configuration file as it is now, with the numbers of the database; as it was last good when it is bad."""
         now = self.clock()
         if abs(now - self._looked_at) >= _LOOK_INTERVAL:
             self._looked_at = now
@@ -92,12 +100,27 @@ class Desk:
 
     def _read_again(self) -> None:
         try:
-            self._config = load(self._config.path)
+            self._config = with_numbers(load(self._config.path), self.kept_numbers)
         except ConfigError as problem:
             self.configuration_problem = str(problem)
             log.warning("the configuration file is bad; the last good one stays", problem=str(problem))
         else:
             self.configuration_problem = ""
+
+    async def refresh(self, *, at_once: bool = False) -> None:
+        """Read the numbers of the database, unless that was done within the last second. at_once: in any case."""
+        now = self.clock()
+        if not at_once and abs(now - self._numbers_read_at) < _LOOK_INTERVAL:
+            return
+        self._numbers_read_at = now
+        try:
+            kept = tuple(await self.numbers.store.all())
+        except StoreError as problem:
+            log.warning("the numbers cannot be read; the last ones stay", problem=str(problem))
+            return
+        if kept != self.kept_numbers:
+            self.kept_numbers = kept
+            self._config = with_numbers(self._config, kept)
 
     async def mask_for(self, role: Role) -> Mask:
         """What is hidden from one of this role; the same value for all who may see the same."""

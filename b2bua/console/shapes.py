@@ -139,6 +139,46 @@ class VersionShape(Answer):
     published_by: str
 
 
+class NumberShape(Answer):
+    dialled: str
+    name: str
+    flow: str | None = Field(description="null for a number of the file with recipients of its own")
+    flow_state: str = Field(description="published, file, own (recipients), or missing: never published")
+    trunks: list[str] = Field(description="Those that may dial it; empty is all")
+    recipients: list[str]
+    in_file: bool = Field(description="It stands in the configuration file, and is not changed here")
+    is_on: bool
+    revision: Moment | None = Field(description="null for one of the file")
+    changed_by: str | None
+    calls_today: int
+
+
+class OverruledShape(Answer):
+    dialled: str
+    name: str
+    flow: str
+
+
+class NumbersShape(Answer):
+    numbers: list[NumberShape]
+    overruled: list[OverruledShape] = Field(description="Of the database, where the file has the same digits")
+    file: str = Field(description="Where numbers that are in_file stand")
+
+
+class ToldShape(Answer):
+    taken: bool = Field(description="Whether the core has been told")
+    reason: str
+
+
+class NumberKeptShape(ToldShape):
+    dialled: str
+    name: str
+    flow: str
+    trunks: list[str]
+    is_on: bool
+    revision: Moment
+
+
 class NumberOfFlow(Answer):
     dialled: str
     name: str

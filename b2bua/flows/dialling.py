@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from b2bua.calls.flow import CALLER, TRACKING, Dial, DialRecipient, Mode, RecipientType
+from b2bua.calls.flow import CALLER, TRACKING, Decline, Dial, DialRecipient, Mode, RecipientType
 from b2bua.calls.recipient import EarlyMedia
 from b2bua.flows.facts import Facts
 from b2bua.flows.remarks import Field, Remark, error, warning
@@ -12,6 +12,15 @@ from sip_stack.errors import RemoteError
 from sip_stack.uri import Uri
 
 _SIP_PORT = 5060
+# Statuses that no person sends by refusing a call, and what they are.
+_NO_PERSON = {
+    404: "a number that does not exist",
+    408: "a phone that was not reached",
+    410: "a number that does not exist any more",
+    488: "a codec that does not fit",
+    604: "a number that does not exist",
+    606: "a codec that does not fit",
+}
 
 
 def dial_remarks(flow: str, name: str, dial: Dial, facts: Facts) -> Iterator[Remark]:
@@ -49,6 +58,8 @@ def _step_remarks(name: str, dial: Dial, facts: Facts) -> Iterator[Remark]:
     if dial.mode is Mode.ONE and len(on) > 1:
         text = f"only {on[0].name} rings; {', '.join(each.name for each in on[1:])} never."
         yield warning(name, ("mode",), text, 'Write "everyone" or "turns", or turn the others off.')
+    yield from _turn_remarks(name, dial)
+    yield from _decline_remarks(name, dial)
     if dial.caller_hears is not None and dial.early_media is not EarlyMedia.NONE:
         text = "has no effect: the caller hears what caller_hears says."
         yield warning(name, ("early_media",), text, "Remove one of the two.")
@@ -57,6 +68,39 @@ def _step_remarks(name: str, dial: Dial, facts: Facts) -> Iterator[Remark]:
         text = f"{_listed(asked)} must press 1, but nothing says so: only silence is heard."
         remedy = 'Add confirm_prompt = { say = "Press 1 to take the call." }.'
         yield warning(name, ("confirm_prompt",), text, remedy)
+
+
+def _turn_remarks(name: str, dial: Dial) -> Iterator[Remark]:
+    """What is said of turns where nobody takes turns."""
+    if dial.mode is Mode.TURNS:
+        return
+    remedy = 'Write mode = "turns", or remove it.'
+    if dial.sticky:
+        text = "has no effect: recipients do not take turns here."
+        yield warning(name, ("sticky",), text, remedy)
+    for index, recipient in enumerate(dial.recipients):
+        if recipient.weight != 1:
+            text = f"the weight of {recipient.name} has no effect: recipients do not take turns here."
+            yield warning(name, ("recipients", index, "weight"), text, remedy)
+
+
+def _decline_remarks(name: str, dial: Dial) -> Iterator[Remark]:
+    """What would end the step for everyone that nobody has done, and what never would."""
+    if dial.decline is not Decline.EVERYONE:
+        return
+    field: Field = ("decline_codes",)
+    if not dial.decline_codes and not any(dial.asks_for_one(each) for each in dial.rung):
+        text = "nothing is a decline here: no status, and nobody is asked for a key."
+        yield warning(name, field, text, "Write decline_codes = [603].")
+    if len(dial.rung) < 2:
+        return
+    for status in dial.decline_codes:
+        if status in _NO_PERSON or 500 <= status < 600:
+            text = (
+                f"{status} is {_NO_PERSON.get(status, 'the failure of a server')}, not somebody's no:"
+                " one phone with that trouble would stop the others."
+            )
+            yield warning(name, field, text, f"Take {status} out.")
 
 
 def _listed(names: list[str]) -> str:

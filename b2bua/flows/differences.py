@@ -32,6 +32,8 @@ _EMPTY: Final = {
     "trunk": "none",
     "extension": "none",
     "interface": "as the trunk says",
+    "sticky": "never",
+    "decline_codes": "none",
     "stop_after": "the end",
     "unreachable_after": "never",
     "voicemail_after": "not known",
@@ -156,6 +158,10 @@ def _said(field: str, value: Any) -> str:
         return _EMPTY[field]
     if field in _SECONDS:
         return f"{value:g} s"
+    if field == "sticky":
+        return f"{value} days" if value > 1 else "1 day"
+    if isinstance(value, tuple):
+        return ", ".join(str(each) for each in value)
     return str(value)
 
 

@@ -43,7 +43,6 @@ def lint(flow: Flow, facts: Facts) -> list[Remark]:
             found.append(warning(name, (), "no call comes to this step.", remedy))
         found += _step_remarks(flow, name, step, facts)
     found += _waits(flow, facts)
-    found += _ringing_after_answer(flow)
     order = {name: place for place, name in enumerate(["", *flow.steps])}
     return sorted(found, key=lambda remark: (remark.severity, order.get(remark.step, 0)))
 
@@ -153,30 +152,3 @@ def _longest_waits(flow: Flow) -> dict[str, _Wait]:
                 if is_longer and leaving != ANSWERED:
                     arriving[following] = longest[name]
     return longest
-
-
-def _ringing_after_answer(flow: Flow) -> Iterator[Remark]:
-    """Dial steps that a caller comes to when his call has been answered: nobody makes him a ringing any more."""
-    answered: dict[str, str] = {}
-
-    def visit(name: str, answered_by: str) -> None:
-        step = flow.steps.get(name)
-        if step is None or isinstance(step, HangUp) or name in answered:
-            return
-        answered[name] = answered_by
-        for leaving in exits_of(step):
-            visit(leads_to(step, leaving), answered_by)
-
-    for name in reached(flow):
-        step = flow.steps[name]
-        if isinstance(step, Play | Menu | Voicemail):
-            for leaving in exits_of(step):
-                visit(leads_to(step, leaving), name)
-    for name, answered_by in answered.items():
-        dial = flow.steps[name]
-        if isinstance(dial, Dial) and dial.caller_hears is None:
-            text = (
-                f'"{answered_by}" has answered the call before: the caller\'s own phone makes no ringing any more,'
-                " and he would hear silence."
-            )
-            yield warning(name, ("caller_hears",), text, 'Add caller_hears = { tone = "us" }, or a prompt.')

@@ -46,7 +46,7 @@ def does(step: Step) -> str:
     if isinstance(step, Dial):
         one = "; the recipient must press 1" if step.press_one else ""
         hears = f"; the caller hears {_heard(step.caller_hears)}" if step.caller_hears else ""
-        return f"{_MODES[step.mode]}, for {step.ring_time:g} s{hears}{one}"
+        return f"{_MODES[step.mode]}, for {step.ring_time:g} s{_again(step)}{hears}{one}"
     if isinstance(step, Play):
         return _heard(step.prompt)
     if isinstance(step, Menu):
@@ -56,6 +56,13 @@ def does(step: Step) -> str:
     if isinstance(step, HangUp):
         return f"hangs up, with {step.status}" if step.status else "hangs up"
     return f"records a message for {step.mailbox}, {step.longest:g} s at most"
+
+
+def _again(dial: Dial) -> str:
+    if not dial.sticky or dial.mode is not Mode.TURNS:
+        return ""
+    days = f"{dial.sticky} days" if dial.sticky > 1 else "a day"
+    return f"; first whoever took the caller's last call, within {days}"
 
 
 def _heard(prompt: Prompt) -> str:
@@ -72,6 +79,8 @@ def _recipient(dial: Dial, recipient: DialRecipient) -> str:
         words.append(f"extension {recipient.extension}")
     if recipient.start_after or recipient.stop_after:
         words.append(f"{recipient.start_after:g} to {recipient.stop_after or dial.ring_time:g} s")
+    if recipient.weight != 1 and dial.mode is Mode.TURNS:
+        words.append(f"weight {recipient.weight}")
     if dial.asks_for_one(recipient) != dial.press_one:
         words.append("must press 1" if recipient.press_one else "need not press 1")
     if not recipient.is_on:

@@ -22,7 +22,7 @@ from b2bua.config import ConfigError
 from b2bua.config.loading import flows_in
 from b2bua.flows.writing import written
 from b2bua.store import StoreError, schema
-from b2bua.store.opening import engine_for, file_of, prepare
+from b2bua.store.opening import open_engine
 
 DRAFT = 0
 
@@ -75,19 +75,7 @@ class FlowVersions:
     @classmethod
     async def open(cls, url: str, clock: Callable[[], float] = time.time) -> FlowVersions:
         """Open a database, made or migrated where needed. clock: seconds since 1970. Raises StoreError."""
-        engine = engine_for(url)
-        try:
-            file = file_of(url)
-            if file is not None:
-                file.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-            await prepare(engine)
-        except (SQLAlchemyError, OSError) as problem:
-            await engine.dispose()
-            raise StoreError(f"{url} cannot be opened: {problem}") from problem
-        except StoreError:
-            await engine.dispose()
-            raise
-        return cls(engine, clock)
+        return cls(await open_engine(url), clock)
 
     async def __aenter__(self) -> FlowVersions:
         return self

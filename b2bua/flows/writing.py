@@ -72,6 +72,8 @@ def _changed(value: object, model: type[BaseModel]) -> dict[str, Any]:
 def _plain(value: Any) -> Any:
     if isinstance(value, values.Prompt):
         return {value.kind.value: value.content} | ({"voice": value.voice} if value.voice else {})
+    if isinstance(value, tuple):
+        return list(value)
     return value.value if isinstance(value, enum.Enum) else value
 
 
@@ -126,13 +128,17 @@ def _time(minutes: int) -> str:
 def _table(heading: str, table: Mapping[str, Any]) -> list[str]:
     """A table and the lists of tables within it."""
     lines = ["", f"[{heading}]"]
-    lists = {key: value for key, value in table.items() if isinstance(value, list)}
+    lists = {key: value for key, value in table.items() if _is_tables(value)}
     lines += [f"{_key(key)} = {_toml(value)}" for key, value in table.items() if key not in lists]
     for key, items in lists.items():
         for item in items:
             lines += ["", f"[[{heading}.{key}]]"]
             lines += [f"{_key(inner)} = {_toml(value)}" for inner, value in item.items()]
     return lines
+
+
+def _is_tables(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and isinstance(value[0], dict)
 
 
 def _key(key: str) -> str:

@@ -88,7 +88,8 @@ class Simulation:
         width = max(len(name) for _, name, _ in rows)
         rows.sort(key=lambda row: (round(row[0], 2), row[1] != "flow"))
         lines += [f"{at:8.2f} s  {name:<{width}}  {what}" for at, name, what in rows]
-        lines += ["", *(f"{party.name}: {self._outcome_of(party)}" for party in self.parties if party.leg)]
+        outcomes = [f"{party.name}: {self._outcome_of(party)}" for party in self.parties if party.leg]
+        lines += ["", *outcomes] if outcomes else []
         lines += [f"problem: {problem}" for problem in self.problems]
         if with_ladder:
             lines += ["", ladder(record)]
@@ -171,7 +172,8 @@ class _Run:
             self._settle()
             if ended is None and self.caller.is_over:
                 ended = self.clock.now
-            if self.record is not None and self.record.sentence and self.record.outcome is not None:
+            is_told = self.record is not None and self.record.sentence and self.record.outcome is not None
+            if is_told and self.caller.is_over:
                 break
             if not self._step():
                 break

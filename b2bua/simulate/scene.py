@@ -11,6 +11,7 @@ from typing import Any, Final
 
 WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 CALLER: Final = "+15550199"
+KEYS: Final = "0123456789*#"
 LONGEST: Final = 3600.0  # seconds in anything of a scene
 
 _DAY_AND_TIME: Final = re.compile(r"\s*([A-Za-z]{3,9})\s+(\d{1,2}):(\d{2})\s*")
@@ -104,18 +105,18 @@ def parse_behaviour(text: str) -> Behaviour:
         raise ValueError(f"{word!r} is nothing that a recipient does; he {known}") from None
     if not colon and manner not in _AT_ONCE:
         raise ValueError(f"say after how many seconds: {manner.value}:6")
-    after = _seconds(seconds) if colon else 0.0
+    after = seconds_in(seconds) if colon else 0.0
     key, key_after, talks = ("1", 1.5, 0.0) if manner is Manner.ANSWERS else ("", 0.0, 0.0)
     for detail in details:
         name, _, value = detail.partition("=")
         if name == "silent":
             key = ""
         elif name == "talks":
-            talks = _seconds(value)
+            talks = seconds_in(value)
         elif name == "presses":
             key, at, when = value.partition("@")
-            key_after = _seconds(when) if at else key_after
-            if len(key) != 1 or key not in "0123456789*#":
+            key_after = seconds_in(when) if at else key_after
+            if len(key) != 1 or key not in KEYS:
                 raise ValueError(f"{key!r} is no key")
         else:
             raise ValueError(f"{detail!r} is not understood; presses=1@2, silent and talks=30 are")
@@ -148,7 +149,16 @@ def _iso_moment(text: str, zone: tzinfo | None) -> float:
     return (at if at.tzinfo is not None else at.replace(tzinfo=zone)).timestamp()
 
 
-def _seconds(text: str) -> float:
+def keys_in(said: str) -> tuple[float, str]:
+    """ "8:1" is the key 1 after eight seconds. Raises ValueError."""
+    seconds, _, key = said.partition(":")
+    if len(key) != 1 or key not in KEYS:
+        raise ValueError(f"{said!r} is not seconds and a key, such as 8:1")
+    return seconds_in(seconds), key
+
+
+def seconds_in(text: str) -> float:
+    """Raises ValueError for what is no number of seconds, or none that a scene may have."""
     try:
         seconds = float(text)
     except ValueError:
@@ -160,7 +170,7 @@ def _seconds(text: str) -> float:
 
 def _number(said: Mapping[str, Any], name: str, otherwise: float) -> float:
     try:
-        return _seconds(str(said[name])) if said.get(name) is not None else otherwise
+        return seconds_in(str(said[name])) if said.get(name) is not None else otherwise
     except ValueError as problem:
         raise ValueError(f"{name}: {problem}") from problem
 
@@ -170,9 +180,9 @@ def _keys(said: Any) -> tuple[tuple[float, str], ...]:
     for each in said:
         try:
             at, key = each
-            made.append((_seconds(str(at)), str(key)))
+            made.append((seconds_in(str(at)), str(key)))
         except (TypeError, ValueError) as problem:
             raise ValueError(f'keys: pairs of seconds and a key, [[8, "1"]]; {problem}') from problem
-        if len(made[-1][1]) != 1 or made[-1][1] not in "0123456789*#":
+        if len(made[-1][1]) != 1 or made[-1][1] not in KEYS:
             raise ValueError(f"keys: {each[1]!r} is no key")
     return tuple(sorted(made))

@@ -113,4 +113,4 @@ def _sounding(sound: Sound) -> Heard:
 
 def _told(status: int) -> str:
     tones = {486: "a busy tone", 600: "a busy tone", 404: "“no such number”"}
-    return f"{tones.get(status, 'that nobody can be reached')}, from his own network ({status})"
+    return f"{tones.get(status, '“nobody can be reached”')}, from his own network ({status})"

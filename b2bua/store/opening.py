@@ -57,6 +57,23 @@ def _set_up_sqlite(connection: Any, _record: object) -> None:
     cursor.close()
 
 
+async def open_engine(url: str) -> AsyncEngine:
+    """An engine for a database that is made or migrated where needed. Raises StoreError."""
+    engine = engine_for(url)
+    try:
+        file = file_of(url)
+        if file is not None:
+            file.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+        await prepare(engine)
+    except (SQLAlchemyError, OSError) as problem:
+        await engine.dispose()
+        raise StoreError(f"{url} cannot be opened: {problem}") from problem
+    except StoreError:
+        await engine.dispose()
+        raise
+    return engine
+
+
 async def prepare(engine: AsyncEngine) -> None:
     """Make the tables, or migrate them. Raises StoreError.
 

@@ -21,7 +21,7 @@ from sqlalchemy import (
     Table,
 )
 
-HEAD: Final = "0007"  # the revision that these tables are
+HEAD: Final = "0009"  # the revision that these tables are
 
 _naming = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -161,6 +161,21 @@ flow_version = Table(
     Column("published_by", String, nullable=False),
 )
 
+# Which flow the calls to a number go through. trunks is JSON, [] for all. See b2bua/flows/numbers.py.
+number = Table(
+    "number",
+    metadata,
+    Column("dialled", String, primary_key=True),
+    Column("name", String, nullable=False),
+    Column("flow", String, nullable=False),
+    Column("trunks", String, nullable=False),
+    Column("is_on", Boolean, nullable=False),
+    Column("made_at", BigInteger, nullable=False),
+    Column("made_by", String, nullable=False),
+    Column("changed_at", BigInteger, nullable=False),
+    Column("changed_by", String, nullable=False),
+)
+
 # Round robin: with whom the next call begins, and how many calls each has got. See b2bua/flows/rotation.py.
 turn = Table(
     "turn",
@@ -177,6 +192,18 @@ turn_taken = Table(
     Column("step", String, primary_key=True),
     Column("recipient", String, primary_key=True),
     Column("calls", BigInteger, nullable=False),
+)
+
+# Who has taken a caller's last call of a step. See b2bua/flows/regulars.py.
+turn_regular = Table(
+    "turn_regular",
+    metadata,
+    Column("flow", String, primary_key=True),
+    Column("step", String, primary_key=True),
+    Column("caller", String, primary_key=True),  # digits
+    Column("recipient", String, nullable=False),
+    Column("answered_at", BigInteger, nullable=False),  # seconds since 1970, as is the next
+    Column("kept_until", BigInteger, nullable=False),
 )
 
 # People of the console, see b2bua/console/people.py. Keys of sessions and tokens are kept as SHA-256 only.

@@ -32,6 +32,7 @@ FLUSH_INTERVAL: Final = 0.25
 RETRY_INTERVAL_LIMIT: Final = 5.0
 TRACES_WAITING: Final = 5_000  # some 85 MB
 RECORDS_WAITING: Final = 100_000  # some 200 MB
+TRACES_SPARE: Final = 500  # calls between two looks at whether there are more traces than are to be kept
 _LOG_INTERVAL: Final = 10.0  # between two lines that say the same
 _PRUNE_SLICE: Final = 2_000  # rows deleted at a time, so that writing does not wait long
 _DAY: Final = 86_400_000_000  # microseconds
@@ -57,6 +58,8 @@ class Store:
         self._keep_days = keep_days
         self._trace: TraceKind = trace if keep_traces else "off"
         self._keep_traces = keep_traces
+        self._traces_spare = min(keep_traces // 20, TRACES_SPARE)  # may be there beyond keep_traces
+        self._traces_unpruned = 0
         self._clock = clock
         self._flush_interval = flush_interval
         self._statements: Statements = statements(engine.dialect)
@@ -175,7 +178,8 @@ class Store:
             await self._write_until_done(list(begun.values()), finished)
             self.written += len(finished)
             self._writing = 0
-        await self._prune(bool(finished))
+        self._traces_unpruned += len(finished)
+        await self._prune()
 
     async def _write_until_done(self, begun: list[CallRecord], finished: list[CallRecord]) -> None:
         interval = self._flush_interval
@@ -229,20 +233,27 @@ class Store:
             marked = await connection.execute(
                 update(schema.call)
                 .where(schema.call.c.outcome.is_(None))
-                .values(outcome=CallOutcome.INTERRUPTED.value, sentence=INTERRUPTED, ended_by="service")
+                .values(
+                    outcome=CallOutcome.INTERRUPTED.value,
+                    sentence=INTERRUPTED,
+                    ended_by="service",
+                    ended_at=int(self._clock() * 1e6),  # nobody knows better
+                )
             )
         if marked.rowcount:
             log.warning("calls were interrupted when the service last ended", calls=marked.rowcount)
 
-    async def _prune(self, traces_were_written: bool) -> None:
+    async def _prune(self) -> None:
         now = self._clock()
         age_is_due = self._keep_days > 0 and now - self._age_checked_at >= _AGE_CHECK_INTERVAL
-        if not (age_is_due or traces_were_written):
+        traces_are_due = self._traces_unpruned > self._traces_spare
+        if not (age_is_due or traces_are_due):
             return
         try:
             async with self._engine.begin() as connection:
-                if traces_were_written:
+                if traces_are_due:
                     await self._prune_traces(connection)
+                    self._traces_unpruned = 0
                 if age_is_due and await self._prune_old(connection, int(now * 1e6)) < _PRUNE_SLICE:
                     self._age_checked_at = now
         except DBAPIError as problem:

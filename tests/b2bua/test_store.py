@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sqlite3
 import subprocess
 import sys
@@ -187,14 +188,17 @@ def test_the_flusher_writes_by_itself(tmp_path: Path) -> None:
 def test_calls_left_by_a_killed_process_are_marked_interrupted(tmp_path: Path) -> None:
     async def scenario(path: Path) -> None:
         store = await opened(path)
-        store.begin(running(1))
+        cut_off = running(1)
+        cut_off.recipients = [RecipientRecord(1, "Ana", "sip:ana@x"), RecipientRecord(2, "Ben", "sip:ben@x")]
+        store.begin(cut_off)
         store.finish(answered(2))
         await store.close()
         with capture_logs() as logs:
-            await (await opened(path)).close()
+            await (await opened(path, clock=lambda: 1.7e9)).close()
         newest, oldest = await listed(path)
         assert (oldest.outcome, oldest.ended_by) == (CallOutcome.INTERRUPTED, "service")
-        assert oldest.sentence == INTERRUPTED
+        assert (oldest.sentence, oldest.reason) == (INTERRUPTED, "was ringing Ana, Ben")
+        assert oldest.ended_at == 1_700_000_000_000_000, "when that was noticed"
         assert newest.outcome is CallOutcome.ANSWERED
         assert [line["calls"] for line in logs] == [1]
 
@@ -399,6 +403,22 @@ entries_of_any_kind = st.builds(
 @given(st.lists(entries_of_any_kind), st.booleans())
 def test_traces_pack_and_unpack(entries: list[TraceEntry], compressed: bool) -> None:
     assert unpack_trace(pack_trace(entries, "full", compressed)) == entries
+
+
+def test_traces_are_let_go_a_twentieth_at_a_time(tmp_path: Path) -> None:
+    async def scenario(path: Path) -> None:
+        store = await opened(path, keep_traces=40)
+        counts = []
+        for number in range(46):
+            store.finish(answered(number))
+            await flush(store)
+            with contextlib.closing(sqlite3.connect(path)) as database:
+                counts += database.execute("SELECT count(*) FROM trace").fetchone()
+        await store.close()
+        assert counts[:40] == list(range(1, 41))
+        assert max(counts) == 42 and counts[-1] in (40, 41, 42)
+
+    run(scenario, tmp_path)
 
 
 @pytest.mark.parametrize("compressed", [True, False])

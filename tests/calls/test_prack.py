@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from b2bua.calls.recipient import EarlyMedia
+import pytest
+
+from b2bua.calls.recipient import Credentials, EarlyMedia
 from b2bua.calls.record import CallOutcome
 from tests.world.caller import Caller
+from tests.world.challenge import Challenge
 from tests.world.picking import sent_by, sent_to
 from tests.world.world import World
 
@@ -77,6 +80,45 @@ def test_a_reliable_180_without_prack_is_repeated_and_then_the_call_fails() -> N
     assert call.status in (500, 504)
     assert ana.call.state == "stopped"
     world.finish()
+
+
+@pytest.mark.parametrize("status", [401, 407])
+@pytest.mark.parametrize("is_invite_challenged", [True, False])
+def test_a_challenged_prack_is_sent_again_with_credentials(status: int, is_invite_challenged: bool) -> None:
+    """RFC 3261 §22.2; else the 18x is repeated until the phone gives the call up."""
+    world = World()
+    ana = world.phone(
+        "ana", ring_reliable=True, answers_after=6.0, challenge_prack=Challenge(status=status),
+        challenge=Challenge(realm="beyond") if is_invite_challenged else None,
+        recipient={"credentials": (Credentials("multiring", "secret"),)},
+    )  # fmt: skip
+    call = world.connect(ana, able(world))
+    first, second = ana.call.pracks
+    assert second.cseq == first.cseq + 1 and second.get("rack") == first.get("rack")
+    assert bool(first.get("authorization")) == is_invite_challenged, "RFC 3261 §22.3: what is known is said unasked"
+    world.finish_after(call)
+
+
+def test_a_challenged_prack_without_credentials_is_not_sent_again() -> None:
+    world = World()
+    ana = world.phone("ana", ring_reliable=True, answers_after=6.0, challenge_prack=Challenge())
+    world.tolerate("never acknowledged by PRACK")
+    call = world.connect(ana, able(world))
+    assert len(ana.call.pracks) == 1
+    world.finish_after(call)
+
+
+def test_a_long_ringing_that_is_reliable_is_renewed() -> None:
+    """RFC 3262 §3: or a proxy before us gives the INVITE up after three minutes."""
+    world = World()
+    world.plan.ring_time = 400.0
+    ana = world.phone("ana", answers_after=320.0)
+    call = world.caller().call(headers=REQUIRED)
+    world.run_until(lambda: call.is_answered, limit=330.0)
+    assert [round(at) for at, _ in call.provisionals] == [0, 150, 300]
+    assert [prack.status for prack in call.pracks] == [200, 200, 200]
+    world.finish_after(call)
+    assert ana.was_rung
 
 
 def test_a_lost_prack_of_ours_is_repeated() -> None:

@@ -25,6 +25,7 @@ CALLS = int(os.environ.get("RANDOM_CALLS", "6000"))
 ONE = os.environ.get("RANDOM_CALL")
 CHUNKS = 12
 OURS = (Credentials("multiring", "secret"),)
+WAYS = ("sendrecv", "sendonly", "inactive")
 WORDS = (
     Prompt(PromptKind.SAY, "words"),
     Prompt(PromptKind.TONE, "de"),
@@ -105,7 +106,16 @@ def play(world: World, chance: random.Random, phones: list[Phone]) -> TrunkCall:
     caller.supported = chance.choice(((), (), ("100rel",), ("timer", "100rel")))
     caller.expects_early_media = world.plan.early_media is not EarlyMedia.NONE
     caller.acks_after = chance.choice((0.0, 0.0, 0.3))
-    call = caller.call(late_offer=chance.random() < 0.1)
+    required = [("Require", "100rel")] if chance.random() < 0.1 else []
+    late_offer = chance.random() < (0.5 if required else 0.1)
+    caller.expects_early_media |= bool(required) and late_offer
+    offer = caller.description()
+    if caller.supported and not late_offer and chance.random() < 0.5:
+        caller.offers_in_prack = offer.changed(direction=chance.choice(WAYS))
+        caller.expects_forked_answers = True
+    call = caller.call(offer=offer, late_offer=late_offer, headers=required)
+    if call.caller.supported and chance.random() < 0.4:
+        offer_early(world, call, chance)
     if chance.random() < 0.3:
         world.run(chance.choice((0.0005, 0.002, 0.1, 0.6, 1.0, 1.05, 1.1, 1.3)))
         if not call.status:
@@ -132,6 +142,15 @@ def play(world: World, chance: random.Random, phones: list[Phone]) -> TrunkCall:
     if call.is_answered and call.session.state == "confirmed":
         call.hang_up()
     return call
+
+
+def offer_early(world: World, call: TrunkCall, chance: random.Random) -> None:
+    """UPDATE with an offer while it rings, once the INVITE's own has its answer; whatever it meets, it is answered."""
+    world.run(chance.choice((0.3, 0.5, 0.99, 1.0, 1.01)))
+    is_agreed = call.dialog is not None and call.dialog.remote_texts and any(each.status == 200 for each in call.pracks)
+    if call.offer is not None and is_agreed and call.is_ringing:
+        call.caller.expects_forked_answers = True
+        call.update(call.offer.changed().changed(direction=chance.choice(WAYS)))
 
 
 def hold(call: TrunkCall, talking: list[Phone], chance: random.Random) -> None:

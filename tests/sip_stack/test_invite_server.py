@@ -160,6 +160,40 @@ def test_the_last_provisional_is_repeated_every_minute() -> None:
     bench.finish()
 
 
+def test_a_reliable_provisional_is_renewed_before_a_proxy_gives_up() -> None:
+    """RFC 3262 §3: every 2.5 minutes, each with a number and a PRACK of its own, and without the description again."""
+    bench = rig()
+    start = bench.now
+    server, rseq = reliable(bench)
+    prack(bench, server, f"{rseq} 1 INVITE", 2)
+    bench.run(151.0)
+    assert bench.times_of("183", start) == [0, 150, 150.5]
+    again = bench.last("183").response
+    assert again.get("rseq") == str(rseq + 1) and not again.body and "100rel" in again.tokens("require")
+    prack(bench, server, f"{rseq + 1} 1 INVITE", 3)
+    server.progress(180, bench.now)
+    start = bench.now
+    bench.news()
+    bench.run(125.0)
+    assert bench.times_of("180", start) == [0, 60, 120], "one that is not reliable may be lost"
+    server.reject(480, bench.now)
+    bench.finish()
+
+
+def test_nothing_is_renewed_while_the_200_waits() -> None:
+    bench = rig()
+    server = invited(bench)
+    server.progress(180, bench.now)
+    bench.run(50.0)
+    server.progress(183, bench.now, body=OFFER, reliable=True)
+    server.answer(bench.now, body=OFFER)
+    bench.news()
+    bench.run(20.0)
+    assert set(statuses(bench)) == {183}
+    server.reject(480, bench.now)
+    bench.finish()
+
+
 def test_after_the_final_response_there_is_no_more_progress() -> None:
     bench = rig()
     server = invited(bench)
@@ -440,6 +474,28 @@ def test_an_offer_in_the_prack_is_for_the_owner_to_answer() -> None:
     assert statuses(bench) == [200]
     server.reject(480, bench.now)
     bench.finish()
+
+
+def test_the_200_waits_for_the_answer_to_an_offer_in_the_prack() -> None:
+    bench = rig()
+    server, rseq = reliable(bench)
+    assert server.session is not None
+    server.session.owner = bench.owner
+    prack(bench, server, f"{rseq} 1 INVITE", 2, body=OFFER)
+    server.answer(bench.now, body=OFFER)
+    bench.news()
+    assert not server.is_over
+    asked = bench.owner.the(Requested).server
+    assert isinstance(asked, ServerTransaction)
+    asked.respond(200, bench.now, body=OFFER)
+    server.renegotiated()
+    server.go_on(bench.now)
+    sent = [each.response for each in bench.news()]
+    assert [each.cseq_method for each in sent] == ["PRACK", "INVITE"]
+    assert not sent[1].body, "RFC 3261 §13.2.1: what held when it was decided on does not hold any more"
+    server.session.owner = None
+    acknowledge(bench, server)
+    hang_up(bench, server.session)
 
 
 def test_under_another_tag_it_goes_on_as_another_dialog() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sip_stack.sdp import Direction, Session, parse
-from sip_stack.sdp_narrowing import names_in, narrowed
+from sip_stack.sdp_narrowing import answer_as_before, names_in, narrowed
 from sip_stack.sdp_rewriting import Codec
 
 SPOKEN = ("PCMU", "PCMA", "G722", "opus")
@@ -130,3 +130,63 @@ def test_octets_that_are_no_text_come_through() -> None:
 
 def test_the_codecs_of_a_description_by_name() -> None:
     assert names_in(description()) == ["g729", "pcma", "pcmu"]
+
+
+def offered(formats: str, more: str = "") -> Session:
+    return description(
+        "v=0\no=- 1 1 IN IP4 198.51.100.7\ns=call\nc=IN IP4 198.51.100.7\nt=0 0\n"
+        f"m=audio 4000 RTP/AVP {formats}\na=rtpmap:96 opus/48000/2\n{more}"
+    )
+
+
+SAID = offered("8 0 101", "a=rtpmap:101 telephone-event/8000\n")
+
+
+@pytest.mark.parametrize(
+    ("formats", "left"), [("0 8 101", ("8", "0", "101")), ("0", ("0",)), ("18 0 96", ("0",))]
+)
+def test_what_was_said_answers_a_new_offer_as_far_as_it_does(formats: str, left: tuple[str, ...]) -> None:
+    answer = answer_as_before(SAID, offered(formats, "a=rtpmap:101 telephone-event/8000\n"))
+    assert answer is not None
+    assert answer.media[0].formats == left and answer.media[0].direction is Direction.SENDRECV
+    assert ("101 telephone-event" in answer.media[0].lines) == ("101" in left)
+
+
+@pytest.mark.parametrize(
+    ("offer", "said", "answer"),
+    [
+        ("sendonly", "sendrecv", Direction.RECVONLY),
+        ("inactive", "sendrecv", Direction.INACTIVE),
+        ("sendonly", "sendonly", Direction.INACTIVE),
+        ("sendrecv", "recvonly", Direction.RECVONLY),
+    ],
+)
+def test_neither_side_sends_what_the_other_does_not_want(offer: str, said: str, answer: Direction) -> None:
+    """RFC 3264 §6.1."""
+    found = answer_as_before(offered("0", f"a={said}\n"), offered("0", f"a={offer}\n"))
+    assert found is not None and found.media[0].direction is answer
+
+
+@pytest.mark.parametrize(
+    "offer",
+    [
+        offered("18"),
+        description(OFFER.replace("m=audio 4000", "m=audio 0")),
+        description(OFFER.replace("RTP/AVP 18", "RTP/SAVP 18")),
+        description(OFFER.replace("m=audio", "m=image")),
+    ],
+)
+def test_it_answers_nothing_where_nothing_is_left(offer: Session) -> None:
+    assert answer_as_before(SAID, offer) is None
+
+
+def test_a_number_that_means_another_codec_now_is_not_the_same() -> None:
+    other = description(offered("96").lines + "".join(["m=audio 4000 RTP/AVP 96\na=rtpmap:96 G726-32/8000\n"]))
+    assert answer_as_before(offered("96"), other) is None
+
+
+def test_media_that_were_not_there_before_are_refused() -> None:
+    more = offered("0", "m=video 4002 RTP/AVP 97\na=rtpmap:97 H264/90000\n")
+    answer = answer_as_before(SAID, more)
+    assert answer is not None
+    assert [medium.is_rejected for medium in answer.media] == [False, True]

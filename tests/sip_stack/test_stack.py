@@ -189,6 +189,11 @@ def test_an_unknown_extension_gets_420_with_its_name(method: str) -> None:
         hang_up(bench, session)
     else:
         assert bench.owner.told == []
+        assert bench.stack.leftovers() == [], "whoever forges a trunk's address could fill us"
+        bench.receive(data)
+        assert only(bench).to_tag == refusal.to_tag, "§8.2.7: every copy gets the same"
+        bench.receive(request("ACK", to_value=f"<sip:100@192.0.2.1>;tag={refusal.to_tag}"))
+        assert bench.names() == [] and bench.stack.leftovers() == []
 
 
 def test_what_is_not_admitted_is_answered_without_state() -> None:

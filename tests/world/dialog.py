@@ -43,6 +43,7 @@ class Dialog:
         self.local_cseq = 100
         self.remote_cseq = 0
         self.remote_number = -1
+        self.newest_ack = 0
         self.local_description: Description | None = None
         self.remote_description: Description | None = None
         self.remote_texts: list[str] = []
@@ -300,6 +301,9 @@ class Dialog:
         served.respond(status, headers=headers, body=self.local_description.text())
 
     def _reinvite_acknowledged(self, ack: Heard, had_offer: bool) -> None:
+        if ack.cseq < self.newest_ack:  # repeated, since it was lost, after that of a later INVITE
+            return
+        self.newest_ack = ack.cseq
         if had_offer and ack.sdp:
             self.agent.violation("a description in the ACK of an INVITE that carried the offer")
         elif not had_offer and not ack.sdp:

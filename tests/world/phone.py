@@ -32,7 +32,7 @@ class Script:
     answer_headers: headers of its 200.
     refuses_first: status and headers with which the first INVITE is refused, and only that.
     challenge: it wants to know who rings; challenge_beyond: so does the next hop behind it;
-        repeats_challenge_after sends the 401 a second time.
+        repeats_challenge_after sends the 401 a second time. challenge_prack: who sends PRACK.
     """
 
     trying: bool = True
@@ -56,6 +56,7 @@ class Script:
     challenge: Challenge | None = None
     challenge_beyond: Challenge | None = None
     repeats_challenge_after: float | None = None
+    challenge_prack: Challenge | None = None
 
     @classmethod
     def silent(cls) -> Script:

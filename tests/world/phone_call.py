@@ -172,6 +172,11 @@ class PhoneCall:
         """RFC 3262 §7.2: RAck is RSeq, CSeq and method of what is acknowledged."""
         expected = f"{self._reliable_number} {self.invite.message.cseq} INVITE"
         self.pracks.append(served.message)
+        challenge = self.phone.script.challenge_prack
+        if challenge is not None and not (challenge.nonces and challenge.accepts(served.message)):
+            challenge.next_round()
+            served.respond(challenge.status, headers=challenge.headers())
+            return
         if served.message.get("rack") != expected:
             self.phone.violation(f"RAck {served.message.get('rack')!r}, expected {expected!r}")
             served.respond(481)

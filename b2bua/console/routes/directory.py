@@ -1,4 +1,4 @@
-"""What there is to choose from: numbers, recipients, trunks, and the words of a flow."""
+"""What there is to choose from: recipients, trunks, and the words of a flow."""
 
 from __future__ import annotations
 
@@ -7,23 +7,17 @@ from typing import Any
 from zoneinfo import available_timezones
 
 from fastapi import APIRouter, Response
-from sqlalchemy import func, select
 
 from b2bua.calls.flow import CALLER, TRACKING, VARIABLES, Dial, DialRecipient, Flow
-from b2bua.calls.record import RING_TEST
-from b2bua.config import Config, DialledNumber
+from b2bua.config import Config
 from b2bua.config.flow_building import KINDS
 from b2bua.config.flow_facts import speech_is_installed
 from b2bua.config.reaching import reached
 from b2bua.console.access import AtDesk, Viewer
 from b2bua.console.answers import Json
-from b2bua.console.database import begun
-from b2bua.console.desk import Desk
 from b2bua.console.figures import recipient_json
 from b2bua.console.flow_editing import Kept
-from b2bua.console.routes.statistics import midnight
 from b2bua.flows.versions import FlowError
-from b2bua.store import schema
 
 router = APIRouter(prefix="/api", tags=["directory"])
 
@@ -32,55 +26,6 @@ TONES = (
     *("at", "au", "be", "br", "ca", "ch", "de", "dk", "es", "fi"),
     *("fr", "gb", "ie", "it", "nl", "no", "nz", "pl", "pt", "se", "us"),
 )
-
-
-@router.get("/numbers", summary="Dialled numbers, and whom their calls go to")
-async def numbers(visitor: Viewer, desk: AtDesk) -> Response:
-    config = desk.config
-    kept = {each.name: each for each in await desk.flows.all_kept(config)}
-    today = await _calls_since(desk, await midnight(desk))
-    found = [
-        _number(number, kept) | {"calls_today": today.get(number.dialled, 0)}
-        for number in config.numbers.values()
-    ]
-    return Json({"numbers": visitor.mask.value(found)})
-
-
-def _number(number: DialledNumber, kept: dict[str, Kept]) -> dict[str, Any]:
-    flow, state = _flow_of(number, kept)
-    dials = [step for step in flow.steps.values() if isinstance(step, Dial)] if flow is not None else []
-    return {
-        "dialled": number.dialled,
-        "name": number.name,
-        "flow": number.flow_name or None,
-        "flow_state": state,
-        "trunks": sorted(number.trunks),
-        "recipients": list(dict.fromkeys(each.name for dial in dials for each in dial.rung)),
-    }
-
-
-def _flow_of(number: DialledNumber, kept: dict[str, Kept]) -> tuple[Flow | None, str]:
-    if number.flow is not None:
-        return number.flow, "file" if number.flow_name else "own"
-    found = kept.get(number.flow_name)
-    if found is None or found.published is None:
-        return None, "missing"
-    try:
-        return found.published.value(), "published"
-    except FlowError:
-        return None, "missing"
-
-
-async def _calls_since(desk: Desk, since: int) -> dict[str, int]:
-    """Calls that began since then, by the number that was dialled."""
-    call = schema.call.c
-    query = (
-        select(call.dialled, func.count())
-        .where(call.started_at >= since, call.trunk != RING_TEST)
-        .group_by(call.dialled)
-    )
-    async with begun(desk.engine) as connection:
-        return {row.dialled: row[1] for row in await connection.execute(query)}
 
 
 @router.get("/recipients", summary="Everybody whom flows ring, and how he has fared lately")

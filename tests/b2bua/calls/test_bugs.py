@@ -14,6 +14,7 @@ from b2bua.calls.call import Call
 from b2bua.calls.crossing import Crossing
 from b2bua.calls.early import EarlyMediaPolicy
 from b2bua.calls.fork import Fork
+from b2bua.calls.lending import Lending
 from b2bua.calls.identity import Identity
 from b2bua.calls.media import Media
 from b2bua.calls.record import CallOutcome, CallRecord
@@ -177,7 +178,7 @@ def test_when_the_relay_is_late(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> None:
         raise Planted("relay")
 
-    monkeypatch.setitem(call_module._ON_TIMER, call_module._Timers.RELAY, broken)
+    monkeypatch.setattr(Lending, "_late", broken)
     call = world.caller().call()
     settle(world)
     assert call.status == 500 and not ana.was_rung
@@ -246,7 +247,7 @@ def talking(world: World) -> tuple[Phone, TrunkCall]:
 
 CONNECTED: list[tuple[object, str, Callable[[World, Phone, TrunkCall], object]]] = [
     (Crossing, "handle", lambda world, ana, call: call.session.request("INFO", may_fail=True)),
-    (Crossing, "_offered", lambda world, ana, call: call.session.reinvite(None)),
+    (Crossing, "_refreshed", lambda world, ana, call: call.session.reinvite(None)),
     (Crossing, "handle", lambda world, ana, call: ana.dialog.request("INFO", may_fail=True)),
     (Call, "leg_ended", lambda world, ana, call: call.hang_up()),
     (Call, "leg_ended", lambda world, ana, call: ana.hang_up()),

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
-from b2bua.calls.call import RECORD_PATIENCE, RELAY_PATIENCE, Call, State
+from b2bua.calls.call import RECORD_PATIENCE, Call
+from b2bua.calls.lending import RELAY_PATIENCE
 from b2bua.calls.recipient import DialStep, SixXX
 from b2bua.calls.record import CallOutcome, CallRecord, RecipientOutcome
+from b2bua.calls.state import State
 from rtp_relay import control
 from tests.world.caller import TrunkCall
 from tests.world.description import Description, Medium

@@ -83,6 +83,23 @@ def test_more_than_a_batch_is_heard_to_the_last() -> None:
     play(scene)
 
 
+def test_a_peer_keeps_its_flow_and_many_do_not_eat_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(udp, "FLOWS_KEPT", 3)
+
+    async def scene(ear: Ear) -> None:
+        heard = []
+        for _ in range(5):
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+                peer.bind((HOST, 0))
+                for _ in range(2):
+                    peer.sendto(b"x", (HOST, ear.listener.port))
+                    heard.append((await ear.datagrams.get())[1])
+                assert heard[-1] is heard[-2] and heard[-1] == Flow("UDP", "udp", HOST, peer.getsockname()[1])
+                assert len(ear.listener._flows) <= 3
+
+    play(scene)
+
+
 def test_icmp_is_told_in_a_turn_of_its_own_and_not_while_another_datagram_is_being_sent() -> None:
     """The one who sends is in the midst of something; an event born there would wait for the next packet."""
 

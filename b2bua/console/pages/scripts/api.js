@@ -133,6 +133,13 @@ export const service = {
   ringTested: (call) => get(`/api/ring-test/${part(call)}`),
 };
 
+/** Numbers of the database; service.numbers lists them with those of the file. */
+export const numbers = {
+  add: ({ dialled, name, flow, trunks, is_on }) => post("/api/numbers", { dialled, name, flow, trunks, is_on }),
+  change: (dialled, values) => put(`/api/numbers/${part(dialled)}`, values),
+  remove: (dialled) => remove(`/api/numbers/${part(dialled)}`),
+};
+
 export const people = {
   users: () => get("/api/users"),
   addUser: (user) => post("/api/users", user),

@@ -113,6 +113,12 @@ let title = "Multiring"; // as the owner calls this console
 
 async function begin() {
   whenSignedOut(toLogIn);
+  // The page's modules come while the server says who is here.
+  ROUTES.find(([pattern]) => pattern.test(location.pathname))?.[1]().catch(() => {});
+  const called = service.settings().then(
+    ({ settings }) => settings.find((each) => each.name === "title")?.value || title,
+    () => title,
+  );
   try {
     const there = await session.get();
     useToken(there.csrf);
@@ -134,10 +140,7 @@ async function begin() {
     );
     return;
   }
-  title = await service.settings().then(
-    ({ settings }) => settings.find((each) => each.name === "title")?.value || title,
-    () => title,
-  );
+  title = await called;
   fill(document.getElementById("app"), shell(user, go, title));
   document.addEventListener("click", follow);
   window.addEventListener("popstate", show);

@@ -38,6 +38,7 @@ export function dialStep({ step, key, words, changed, user, redraw }) {
           onSeconds: (value) => set("ring_time", value ?? 30, 30),
           hint: "5 to 300 seconds. Stay below the recipients' own voicemail, which often answers at 20 to 30 s.",
         }),
+        step.mode === "turns" ? sticky(step, key, set) : null,
         promptEditor({
           label: "Caller hears",
           owner: step,
@@ -131,15 +132,18 @@ export function dialStep({ step, key, words, changed, user, redraw }) {
             ["everyone", "Stop ringing everyone"],
           ],
           "recipient",
+          () => redraw(`[data-setting=decline][value=${step.decline ?? "recipient"}]`),
         ),
+        step.decline === "everyone" ? declineCodes(step, key, changed) : null,
         choose(
           step,
           set,
           "answered_elsewhere",
-          "Phones that stop because somebody else answered",
+          "Missed call on phones that were stopped",
           [
-            ["hide", "Show no missed call"],
-            ["show", "Show a missed call"],
+            ["hide", "Not if somebody else answered"],
+            ["always hide", "Never"],
+            ["show", "Always"],
           ],
           "hide",
         ),
@@ -260,11 +264,47 @@ function callerId(step, key, set) {
   );
 }
 
-const choose = (step, set, setting, label, options, absent) =>
+const choose = (step, set, setting, label, options, absent, then = () => {}) =>
   choices({
     label,
+    setting,
     showLabel: true,
     value: step[setting] ?? absent,
     options,
-    onChange: (value) => set(setting, value, absent),
+    onChange: (value) => {
+      set(setting, value, absent);
+      then();
+    },
   });
+
+/** Days within which a caller gets the one who took his last call. */
+function sticky(step, key, set) {
+  return field({
+    label: "The same person again, within",
+    key: `${key}.sticky`,
+    type: "number",
+    min: 0,
+    max: 365,
+    unit: "days",
+    class: "brief",
+    placeholder: "off",
+    value: step.sticky || "",
+    onInput: (value) => set("sticky", Number(value) || 0, 0),
+    hint: "Who took this caller's last call is asked first. Whose turn it is stays as it was.",
+  });
+}
+
+/** What counts as a decline, when one stops everyone. */
+function declineCodes(step, key, changed) {
+  return field({
+    label: "What counts as a decline",
+    key: `${key}.decline_codes`,
+    value: (step.decline_codes ?? [603]).join(", "),
+    placeholder: "none",
+    onInput: (text) => {
+      step.decline_codes = [...text.matchAll(/\d{3}/g)].map(([code]) => Number(code));
+      changed();
+    },
+    hint: "SIP statuses, 400 to 699. A 2 pressed in the prompt always counts.",
+  });
+}

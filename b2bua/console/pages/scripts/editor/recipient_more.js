@@ -2,7 +2,7 @@
 
 import { h } from "../dom.js";
 import { icon } from "../icons.js";
-import { seconds, select, toggle } from "../parts/field.js";
+import { field, seconds, select, toggle } from "../parts/field.js";
 import { ringTest } from "./ring_test.js";
 
 /** set: called with (setting, value, value that is not written); moved: with (from, to). */
@@ -65,6 +65,21 @@ export function recipientMore({ recipient, index, own, step, words, user, set, m
       placeholder: "4",
       onSeconds: (value) => set("unreachable_after", value ?? 4, 4),
     }),
+    step.mode === "turns"
+      ? field({
+          label: "Share of first turns",
+          key: `${own}.weight`,
+          type: "number",
+          min: 1,
+          max: 100,
+          unit: "×",
+          class: "brief",
+          placeholder: "1",
+          value: recipient.weight ?? "",
+          onInput: (value) => set("weight", Number(value) || 1, 1),
+          hint: "2 is asked first twice as often as 1.",
+        })
+      : null,
     h(
       "div",
       { class: "row tight wide-cell" },

@@ -26,7 +26,8 @@ export function simulateDialog(editor) {
     .filter((each) => each.name && each.enabled !== false);
   const names = [...new Set(recipients.map((each) => each.name))];
   const people = names.map((name, index) => behaving(name, index ? "ignores" : "answers"));
-  const scene = { caller: "+15550123", at: "", patience: null, keys: "" };
+  const scene = { caller: "+15550123", at: "", patience: null, keys: "", stickyTo: "" };
+  const isSticky = Object.values(editor.flow.dial ?? {}).some((step) => step.sticky);
   const hasMenu = Object.keys(editor.flow.menu ?? {}).length > 0;
   const result = h("div", { class: "stack", "aria-live": "polite" });
   const run = async () => {
@@ -82,6 +83,16 @@ export function simulateDialog(editor) {
             scene.patience = value === "" ? null : Number(value);
           },
         }),
+        isSticky
+          ? select({
+              label: "Took this caller's last call",
+              value: "",
+              options: [["", "Nobody"], ...names.map((name) => [name, name])],
+              onChange: (value) => {
+                scene.stickyTo = value;
+              },
+            })
+          : null,
         hasMenu
           ? field({
               label: "Presses",
@@ -109,7 +120,7 @@ export function simulateDialog(editor) {
 
 const behaving = (name, does) => ({ name, does, after: BEHAVIOURS.find(([each]) => each === does)[2] });
 
-function asked({ caller, at, patience, keys }, people) {
+function asked({ caller, at, patience, keys, stickyTo }, people) {
   const told = ({ does, after }) => {
     const [, , usual, behind] = BEHAVIOURS.find(([each]) => each === does);
     return `${does === "silent" ? "answers" : does}${usual === null ? "" : `:${after ?? usual}`}${behind}`;
@@ -123,6 +134,7 @@ function asked({ caller, at, patience, keys }, people) {
     at: at && new Date(at).toISOString(),
     ...(patience && { hangs_up_after: patience }),
     ...(pressed.length && { keys: pressed }),
+    ...(stickyTo && { sticky_to: stickyTo }),
     recipients: Object.fromEntries(people.map((each) => [each.name, told(each)])),
   };
 }

@@ -26,6 +26,7 @@ import { simulateDialog } from "../editor/simulate.js";
 import { icon } from "../icons.js";
 import { confirm } from "../parts/dialog.js";
 import { place } from "../parts/field.js";
+import { leadingDialog } from "../parts/number_dialog.js";
 import { button } from "../parts/page.js";
 
 const STEPS = {
@@ -322,16 +323,7 @@ class Editor extends Draft {
     const draft =
       saving ||
       (this.isDraft ? (this.version ? "the draft differs and is saved" : "the draft is saved") : "");
-    const numbers = this.numbers.length
-      ? null
-      : h(
-          "span",
-          {
-            class: "chip wait",
-            title: 'In the configuration, [numbers."+1555…"] with flow = "…" lets a number use it',
-          },
-          "no number uses it yet",
-        );
+    const numbers = this.numbers.length ? null : this.noNumber();
     fill(
       this.state,
       h("span", { class: `chip ${this.version ? "good" : ""}` }, live),
@@ -339,6 +331,28 @@ class Editor extends Draft {
       numbers,
     );
     fill(this.publishButton, `Publish ${this.version ? `version ${this.version + 1}` : ""}`.trim());
+  }
+
+  /** That no call can come here yet; for who may change it, with the way to lead a number here. */
+  noNumber() {
+    const isKept = this.inFile || this.version || this.revision;
+    return [
+      h("span", { class: "chip wait" }, "no number uses it yet"),
+      isKept && this.user.may("editor")
+        ? button("Which number leads here?", () => this.lookForNumber(), { kind: "small", picture: "numbers" })
+        : null,
+    ];
+  }
+
+  async lookForNumber() {
+    await leadingDialog({
+      flow: this.name,
+      again: async () => {
+        this.numbers = await leadingTo(this.name);
+        this.drawState();
+        this.drawMap();
+      },
+    });
   }
 
   // Changing

@@ -131,8 +131,8 @@ export function toggle({ label, value, onChange, hideLabel, key, hint, ...proper
   );
 }
 
-/** A choice among few. options: [value, text] pairs. */
-export function choices({ label, options, value, onChange, showLabel = false }) {
+/** A choice among few. options: [value, text] pairs; setting: what it sets, to find it again. */
+export function choices({ label, options, value, onChange, setting = "", showLabel = false }) {
   const name = freshId("choice");
   return h(
     "fieldset",
@@ -142,7 +142,13 @@ export function choices({ label, options, value, onChange, showLabel = false }) 
       "div",
       { class: "choices" },
       options.map(([each, text]) => {
-        const input = h("input", { type: "radio", name, value: each, on: { change: () => onChange(each) } });
+        const input = h("input", {
+          type: "radio",
+          name,
+          value: each,
+          data: { setting },
+          on: { change: () => onChange(each) },
+        });
         input.checked = each === value;
         return h("label", {}, input, h("span", {}, text));
       }),
