@@ -25,7 +25,7 @@ from sip_stack.aio.dice import SystemDice
 from sip_stack.errors import RemoteError
 from sip_stack.flow import Flow
 from sip_stack.message import Request
-from sip_stack.stack import Listener, Stack
+from sip_stack.stack import Dice, Listener, Stack
 
 CALLER = Flow("UDP", "udp:127.0.0.1:5060", "127.0.0.1", 5061)
 SDP = (
@@ -98,8 +98,8 @@ def reply(
 class Bench:
     """Runs calls one after another on a clock of its own; counts the time that the peers' side takes."""
 
-    def __init__(self, recipients: int) -> None:
-        stack = Stack([Listener("udp:127.0.0.1:5060", "UDP", "127.0.0.1", 5060)], SystemDice())
+    def __init__(self, recipients: int, dice: Dice | None = None) -> None:
+        stack = Stack([Listener("udp:127.0.0.1:5060", "UDP", "127.0.0.1", 5060)], dice or SystemDice())
         self.board = Switchboard(stack, OneNumber(recipients), admission=Admission(), is_watched=False)
         self.now = 1000.0
         self.ours = 0.0

@@ -54,6 +54,8 @@ def add(subparsers: Subparsers) -> None:
     parser.add_argument("--recipient", action="append", default=[], metavar="NAME=WHAT", help=does)
     presses = "the caller presses K after S seconds; may be repeated"
     parser.add_argument("--key", action="append", default=[], metavar="S:K", help=presses)
+    known = "who took this caller's last call, where a step is sticky"
+    parser.add_argument("--sticky-to", default="", metavar="NAME", help=known)
     gives_up = "seconds after which the caller hangs up; else at the end"
     parser.add_argument("--caller-hangs-up", default="0", metavar="S", help=gives_up)
     parser.add_argument("--talk", default="10", metavar="S", help="of talk (default %(default)s)")
@@ -80,6 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
             keys=tuple(keys_in(each) for each in arguments.key),
             hangs_up_after=seconds_in(arguments.caller_hangs_up),
             talks=seconds_in(arguments.talk),
+            sticky_to=arguments.sticky_to,
         )
         simulation = simulate(flow, config, scene)
     except ValueError as problem:

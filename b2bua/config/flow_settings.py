@@ -135,8 +135,8 @@ class DialSettings(Settings):
     """Whether one who declines stops for that `recipient` only, or for `everyone`."""
 
     decline_codes: list[Annotated[int, Field(ge=400, le=699)]] = Field(default=[*DECLINE_CODES], max_length=16)
-    """Statuses that are a decline, as a phone sends them when its owner refuses a call. Some phones send 480 or 486
-    for it. Pressing 2 in the prompt is one in any case."""
+    """Statuses by which a recipient declines, where `decline` is `everyone`; the record calls them declined in any
+    case. Some phones send 480 or 486 when their owner refuses a call. Pressing 2 in the prompt always declines."""
 
     redirect: Literal["ignore", "follow"] = "ignore"
     """Whether a recipient's forwarding (3xx) is only noted, or followed once, to where calls may go."""

@@ -13,7 +13,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from b2bua.calls.admission import Admission
+from b2bua.calls.flow import Dial
 from b2bua.calls.flow import Flow as CallFlow
+from b2bua.calls.identity import digits_of
 from b2bua.calls.record import CallRecord
 from b2bua.calls.sentences import recipient_sentence
 from b2bua.calls.switchboard import Switchboard
@@ -138,7 +140,7 @@ class _Run:
             Stack(listeners, _Dice(), product=config.sip.user_agent),
             ConfiguredDirectory(simulated),
             admission=Admission(),
-            turns=Rotation(),
+            turns=_rotation(flow, scene),
             wall_offset=scene.moment,
         )
         trunk_end = Listener("trunk", listener.transport, _CALLER_HOST[self._version], 5060)
@@ -369,9 +371,19 @@ def _configuration(flow: CallFlow, config: Config, scene: Scene, trunk: Trunk) -
     return dialled, replace(config, numbers={dialled: made}, limits=limits)
 
 
+def _rotation(flow: CallFlow, scene: Scene) -> Rotation:
+    """As after one call of this caller, if somebody is to have taken it."""
+    rotation = Rotation()
+    caller = digits_of(f"sip:{scene.caller}")
+    for name, step in flow.steps.items():
+        if isinstance(step, Dial) and scene.sticky_to:
+            rotation.remember(flow.name, name, caller, scene.sticky_to, step.sticky, scene.moment - 60.0)
+    return rotation
+
+
 def _check_names(flow: CallFlow, scene: Scene) -> None:
     known = {recipient.name for step in flow.steps.values() for recipient in getattr(step, "recipients", ())}
-    for name in scene.recipients:
+    for name in [*scene.recipients, *([scene.sticky_to] if scene.sticky_to else [])]:
         if name not in known:
             raise ValueError(
                 f"nobody is called {name} in {flow.name}; there are {', '.join(sorted(known)) or 'none'}"

@@ -52,7 +52,8 @@ class Scene:
     caller, caller_name: as the trunk states them. moment: seconds since 1970. recipients: by their names; whoever
     is not named rings on. keys: of the caller, seconds from his INVITE and the key. hangs_up_after: seconds from
     his INVITE, 0: he stays to the end. talks: seconds of conversation after which he hangs up. speaks: seconds, of
-    his message. number: the one that he dials, "" for the first that leads to the flow.
+    his message. number: the one that he dials, "" for the first that leads to the flow. sticky_to: the name of who has
+    taken his last call, a minute ago, in every step that it matters to; "" for nobody.
     """
 
     caller: str = CALLER
@@ -64,6 +65,7 @@ class Scene:
     talks: float = 10.0
     speaks: float = 10.0
     number: str = ""
+    sticky_to: str = ""
 
     @classmethod
     def from_json(cls, said: Mapping[str, Any], now: datetime) -> Scene:
@@ -91,6 +93,7 @@ class Scene:
             talks=_number(said, "talks", 10.0),
             speaks=_number(said, "speaks", 10.0),
             number=str(said.get("number") or ""),
+            sticky_to=str(said.get("sticky_to") or ""),
         )
 
 

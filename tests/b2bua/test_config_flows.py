@@ -173,7 +173,7 @@ def test_what_is_shown_when_the_trunk_refuses(caller_id: str, refusals: str, sec
 def test_what_a_dial_step_asks_reaches_the_fork() -> None:
     text = small('recipients = [{ name = "Ana", destination = "sip:ana@192.0.2.9" }]', """\
 recipients = [
-    { name = "Ana", destination = "sip:ana@192.0.2.9", extension = "ww214", press_one = false },
+    { name = "Ana", destination = "sip:ana@192.0.2.9", extension = "ww214", press_one = false, weight = 3 },
     { name = "Ben", destination = "sip:ben@192.0.2.9" },
 ]
 mode = "turns"
@@ -183,14 +183,46 @@ confirm_prompt = { say = "press 1" }
 too_late = { say = "too late" }
 confirm_time = 12
 decline = "everyone"
+decline_codes = [603, 480]
+answered_elsewhere = "always hide"
 """)  # fmt: skip
     step = dial_step(ring_of(parsed(text)))
     ana, ben = step.recipients
     assert (ana.extension, ana.press_one, ana.is_once) == ("ww214", False, True)
     assert (ben.extension, ben.press_one) == ("", True)
     assert step.takes_turns and step.decline_ends and step.confirm_time == 12
+    assert step.decline_codes == (603, 480) and step.answered_elsewhere and step.hides_always
+    assert (ana.weight, ben.weight) == (3, 1)
     assert step.whisper is not None and step.confirm_prompt is not None and step.too_late is not None
     assert step.screens(ana) and step.screens(ben)
+
+
+@pytest.mark.parametrize(
+    ("elsewhere", "told"), [("hide", (True, False)), ("show", (False, False)), ("always hide", (True, True))]
+)
+def test_what_phones_show_reaches_the_fork(elsewhere: str, told: tuple[bool, bool]) -> None:
+    ana = 'recipients = [{ name = "Ana", destination = "sip:ana@192.0.2.9" }]'
+    step = dial_step(ring_of(parsed(small(ana, f'{ana}\nanswered_elsewhere = "{elsewhere}"'))))
+    assert (step.answered_elsewhere, step.hides_always) == told
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *("sticky = -1", "sticky = 366", "sticky = 1.5", "decline_codes = [200]", "decline_codes = [700]"),
+        'answered_elsewhere = "never"',
+    ],
+)
+def test_what_turns_and_declines_cannot_be(wrong: str) -> None:
+    ana = 'recipients = [{ name = "Ana", destination = "sip:ana@192.0.2.9" }]'
+    finding = only(small(ana, f"{ana}\n{wrong}"))
+    assert finding.severity is Severity.ERROR and wrong.partition(" ")[0] in str(finding)
+
+
+@pytest.mark.parametrize("weight", ["0", "101", "1.5"])
+def test_a_weight_is_from_1_to_100(weight: str) -> None:
+    ana = 'recipients = [{ name = "Ana", destination = "sip:ana@192.0.2.9"'
+    assert "weight" in str(only(small(f"{ana} }}]", f"{ana}, weight = {weight} }}]")))
 
 
 def test_one_whose_trunk_is_gone_has_no_way() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.world.description import Medium
 from tests.world.phone import Phone
 from tests.world.picking import sent_by
 from tests.world.world import World
@@ -85,6 +86,22 @@ def test_a_recipient_that_finds_no_codec_is_one_refusal() -> None:
     ben = world.phone("ben", answers_after=2.0)
     call = world.connect(ben)
     world.finish_after(call)
+
+
+def test_a_488_is_in_the_record_with_the_codecs_offered_and_wanted() -> None:
+    """Product 5d: nobody is bridged to whom nobody could speak, and it is to be seen why."""
+    world = World()
+    ana = world.phone("ana")
+    call = world.caller().call()
+    world.run_until(lambda: ana.is_ringing)
+    wanted = ana.description(media=(Medium(port=ana.media.address.port, formats=("18",)),))
+    ana.call.invite.respond(488, tag=ana.call.tag, body=wanted.text())
+    ana.call.state = "failed"
+    world.run_until(lambda: call.status)
+    assert call.status == 488
+    world.finish()
+    (recipient,) = world.records[0].recipients
+    assert "offered pcmu, pcma, wanted g729" in recipient.reason
 
 
 def test_a_description_within_a_multipart_body_is_found() -> None:

@@ -19,7 +19,8 @@ YAN = "+15550198"
 
 
 def sticky(world: World, phones: list[Phone], **dial: Any) -> None:
-    ring(world, phones, **({"mode": Mode.TURNS, "ring_time": 5.0, "sticky": 2} | dial))
+    in_turns: dict[str, Any] = {"mode": Mode.TURNS, "ring_time": 5.0, "sticky": 2}
+    ring(world, phones, **(in_turns | dial))
 
 
 def three(**dial: Any) -> tuple[World, list[Phone]]:
@@ -130,7 +131,7 @@ def test_when_he_does_not_answer_the_next_rings_after_his_ring_time() -> None:
 
 
 def test_another_caller_begins_with_somebody_else_while_he_is_rung() -> None:
-    world, (ana, ben, carl) = three()
+    world, (ana, ben, _) = three()
     talk(world, ZOE)
     talk(world, YAN)  # Ben's
     talk(world, "+15550197")  # Carl's, and Ana would be next

@@ -308,8 +308,12 @@ class Dialog:
             self.agent.violation("a description in the ACK of an INVITE that carried the offer")
         elif not had_offer and not ack.sdp:
             self.agent.violation("no answer in the ACK of an INVITE without an offer")
-        elif ack.sdp:
+        elif ack.sdp and not self._is_older(ack.sdp):
             self.note_remote(ack.sdp, answers=self.local_description)
+
+    def _is_older(self, text: str) -> bool:
+        """An answer in a repeated ACK, whose first copy was lost: something newer has come meanwhile."""
+        return self.last_heard is not None and description.read(text).version < self.last_heard.version
 
     def _heard_update(self, served: ServerRequest) -> None:
         status = self.agent.answers["UPDATE"]

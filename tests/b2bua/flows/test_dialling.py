@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from b2bua.calls.flow import Dial, DialRecipient, Mode, Prompt, PromptKind, RecipientType
+from b2bua.calls.flow import Decline, Dial, DialRecipient, Mode, Prompt, PromptKind, RecipientType
 from b2bua.calls.recipient import EarlyMedia, Recipient
 from b2bua.flows.dialling import dial_remarks
 from b2bua.flows.facts import Facts, TrunkFacts
@@ -232,3 +232,33 @@ def test_early_media_beside_a_prompt() -> None:
     tone = Prompt(PromptKind.TONE, "us")
     remark = only(dial(caller_hears=tone, early_media=EarlyMedia.FIRST))
     assert (remark.severity, remark.place) == ("warning", "ring.early_media")
+
+
+# Turns, and what a decline is.
+
+
+@pytest.mark.parametrize("mode", [Mode.ONE, Mode.EVERYONE])
+def test_weights_and_a_sticky_step_where_nobody_takes_turns(mode: Mode) -> None:
+    found = remarks(dial(replace(ANA, weight=2), mode=mode, sticky=7))
+    assert [(each.severity, each.place) for each in found] == [
+        ("warning", "ring.sticky"),
+        ("warning", "ring.recipients[1].weight"),
+    ]
+    assert remarks(dial(replace(ANA, weight=2), BEN, mode=Mode.TURNS, sticky=7)) == []
+
+
+@pytest.mark.parametrize("status", [404, 408, 488, 500, 503, 604, 606])
+def test_a_status_that_is_nobodys_no(status: int) -> None:
+    codes = (603, 607, 480, status)
+    remark = only(dial(ANA, BEN, decline=Decline.EVERYONE, decline_codes=codes))
+    assert (remark.severity, remark.place) == ("warning", "ring.decline_codes")
+    assert remark.text.startswith(f"{status} is ") and remark.remedy == f"Take {status} out."
+    assert remarks(dial(ANA, BEN, decline_codes=codes)) == []
+    assert remarks(dial(ANA, decline=Decline.EVERYONE, decline_codes=codes)) == []
+
+
+def test_nothing_is_a_decline() -> None:
+    remark = only(dial(ANA, BEN, decline=Decline.EVERYONE, decline_codes=()))
+    assert remark.text == "nothing is a decline here: no status, and nobody is asked for a key."
+    asked = dial(ANA, BEN, decline=Decline.EVERYONE, decline_codes=(), press_one=True, confirm_prompt=HELLO)
+    assert remarks(asked) == []

@@ -48,10 +48,21 @@ def test_what_each_kind_of_step_does() -> None:
     assert does(dial(mode=Mode.TURNS, press_one=True, caller_hears=tone)) == (
         "rings in turns, for 30 s; the caller hears the ringing tone of us; the recipient must press 1"
     )
+    assert does(dial(mode=Mode.TURNS, sticky=30)) == (
+        "rings in turns, for 30 s; first whoever took the caller's last call, within 30 days"
+    )
+    assert does(dial(mode=Mode.TURNS, sticky=1)).endswith("within a day")
+    assert does(dial(sticky=30)) == "rings everyone at once, for 30 s"
     assert does(Play(Prompt(PromptKind.PLAY, "a.wav"), {PLAYED: "end"})) == "a.wav"
     assert does(Menu(HELLO, exits={NO_CHOICE: "end"})) == 'asks "Hello.", 3 times at most'
     assert does(Voicemail("sales")) == "records a message for sales, 120 s at most"
     assert does(HangUp(486)) == "hangs up, with 486"
+
+
+def test_a_weight_where_it_counts() -> None:
+    heavy = replace(ANA, weight=3)
+    assert outline(flow(dial(heavy, mode=Mode.TURNS)), 0.0)[1] == "    Ana, sip:ana@192.0.2.7, weight 3"
+    assert outline(flow(dial(heavy)), 0.0)[1] == "    Ana, sip:ana@192.0.2.7"
 
 
 def test_a_schedule_that_never_changes() -> None:

@@ -34,6 +34,13 @@ def test_what_is_as_by_default_is_not_written() -> None:
     )
 
 
+def test_statuses_are_a_list_and_none_of_them_is_one_too() -> None:
+    for codes, text in (((603, 480), "decline_codes = [603, 480]"), ((), "decline_codes = []")):
+        made = flow(dial(decline_codes=codes))
+        assert text in written(made).splitlines()
+        assert flows_in(written(made).encode(), "flow.toml") == {"main": made}
+
+
 def hours_of(*openings: Opening) -> dict[str, list[str]]:
     schedule = Schedule("UTC", (Branch("open", openings),), (), {"open": "end", OTHERWISE: "end"})
     table = tomllib.loads(written(flow(schedule)))["flows"]["main"]["schedule"]["first"]

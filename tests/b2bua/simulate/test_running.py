@@ -105,6 +105,19 @@ def test_turns() -> None:
     assert made.record.answered_by == "Carl" and 13.0 < (made.record.answered_at or 0) / 1e6 - 1.7e9 < 13.5
 
 
+def test_a_caller_who_comes_back() -> None:
+    """Carl has taken his last call: he is rung first, and then the others in turn."""
+    step = Dial(TEAM, mode=Mode.TURNS, ring_time=10.0, sticky=30)
+    made = tried(step, {"Carl": "answers:3"}, sticky_to="Carl")
+    assert made.record.answered_by == "Carl"
+    assert [each.name for each in made.record.recipients if each.invited_at] == ["Carl"]
+    made = tried(step, {"Ana": "answers:3", "Carl": "busy"}, sticky_to="Carl", caller="+442079460000")
+    assert made.record.answered_by == "Ana"
+    assert [each.name for each in made.record.recipients if each.invited_at] == ["Ana", "Carl"]
+    made = tried(dataclasses.replace(step, sticky=0), {"Ana": "answers:3", "Carl": "answers:3"}, sticky_to="Carl")
+    assert made.record.answered_by == "Ana"
+
+
 def test_nobody_and_a_message() -> None:
     made = tried(
         Dial(TEAM, ring_time=20.0, exits={flows.NOBODY_ANSWERED: "box"}),
@@ -173,6 +186,8 @@ def test_a_closed_line() -> None:
 def test_somebody_who_is_not_there() -> None:
     with pytest.raises(ValueError, match="nobody is called Zoe in main; there are Ana, Ben, Carl"):
         tried(Dial(TEAM), {"Zoe": "busy"})
+    with pytest.raises(ValueError, match="nobody is called Zoe in main; there are Ana, Ben, Carl"):
+        tried(Dial(TEAM), {}, sticky_to="Zoe")
 
 
 def test_no_trunk_sends_calls() -> None:

@@ -77,6 +77,7 @@ def test_a_scene_as_json() -> None:
     )
     assert (scene.caller, scene.keys, scene.talks) == ("+1", ((8.0, "1"),), 3.0)
     assert scene.recipients["Ana"].manner is Manner.BUSY
+    assert Scene.from_json({"sticky_to": "Ana"}, NOW).sticky_to == "Ana"
     assert Scene.from_json({}, NOW) == Scene(moment=NOW.timestamp())
 
 
