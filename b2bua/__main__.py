@@ -50,6 +50,8 @@ def parser(named: str = "") -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; gives the exit status: 0 done, 1 not done, 2 asked for wrongly."""
+    # Records, recordings and captures are nobody else's on this machine; a unit's own UMask= may be stricter.
+    os.umask(os.umask(0o077) | 0o027)
     given = sys.argv[1:] if arguments is None else list(arguments)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

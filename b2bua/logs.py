@@ -18,6 +18,7 @@ _LEVELS = {
 }
 # Five digits or more that stand by themselves: not those of an address, a time with a fraction, or an id.
 _NUMBER = re.compile(r"(?<![\w.:+-])\+?\d{5,15}(?![\w.:-])|(?<=sip:)\+?\d{5,15}(?=@)")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _KEPT_DIGITS = 3
 # Fields that hold a number whatever it looks like.
 _PRIVATE_FIELDS = frozenset({"caller", "caller_name", "dialled"})
@@ -43,6 +44,7 @@ def set_up(
     if mask_numbers:
         processors.append(mask)
     if readable:
+        processors.append(harmless)
         processors.append(structlog.dev.ConsoleRenderer(colors=stream.isatty(), pad_event_to=0))
     else:
         processors += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(default=str)]
@@ -63,6 +65,14 @@ def mask(_logger: object, _method: str, event: MutableMapping[str, Any]) -> Muta
         event[name] = (
             masked(value) if name in _PRIVATE_FIELDS else _NUMBER.sub(lambda found: masked(found[0]), value)
         )
+    return event
+
+
+def harmless(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """A structlog processor: text from the wire, or from a log-in, cannot steer the terminal that it is shown on."""
+    for name, value in event.items():
+        if isinstance(value, str) and name != "exception":
+            event[name] = _CONTROL.sub("·", value)
     return event
 
 

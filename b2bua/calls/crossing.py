@@ -18,21 +18,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from b2bua.calls import reasons
+from b2bua.calls.alone import Alone, accept, description_in, renegotiated
 from b2bua.calls.leg import Leg
 from b2bua.calls.record import CallOutcome
-from sip_stack.body import find_sdp
 from sip_stack.errors import LocalError, RemoteError
 from sip_stack.events import Acknowledged, Replied, Requested
 from sip_stack.invite_server import InviteServer
-from sip_stack.message import Message, Request, Response
+from sip_stack.message import Request, Response
 from sip_stack.outgoing import lines
 from sip_stack.sdp import Session as Description
-from sip_stack.sdp import is_answer_to, parse
-from sip_stack.sdp_narrowing import answer_as_before
+from sip_stack.sdp import is_answer_to
 from sip_stack.sdp_rewriting import reject
 from sip_stack.server_transaction import ServerTransaction
 from sip_stack.session import Session
-from sip_stack.session_timer import agree_as_server, refuse_too_small
+from sip_stack.session_timer import refuse_too_small
 
 if TYPE_CHECKING:
     from b2bua.calls.call import Call
@@ -62,15 +61,14 @@ class _Passed:
 class Crossing:
     """The passage between the two legs of one call."""
 
-    __slots__ = ("_alone", "_call", "_is_unsaid", "_late", "_passed", "_waiting")
+    __slots__ = ("_call", "_late", "_passed", "_waiting", "alone")
 
     def __init__(self, call: Call) -> None:
         self._call = call
         self._passed: list[_Passed] = []  # put to the other side, no answer yet
         self._waiting: _Passed | None = None  # until the relay has lent what more media need
         self._late: _Passed | None = None  # an offer went back in our 200: its answer comes in the ACK
-        self._alone: InviteServer | None = None  # so did one of ours, to a caller who speaks with nobody but us
-        self._is_unsaid = False  # the caller has offered something before the answer that no recipient was asked about
+        self.alone = Alone(call)
 
     def handle(self, leg: Leg, event: Requested | Replied, now: float) -> None:
         if isinstance(event, Replied):
@@ -85,15 +83,13 @@ class Crossing:
 
     def acknowledged(self, event: Acknowledged, now: float) -> None:
         """The ACK of a re-INVITE: it brings the answer when the offer was in our 200."""
-        if self._alone is not None and self._alone is event.server:
-            self._alone = None
-            self._acknowledged_alone(event, now)
+        if self.alone.acknowledged(event):
             return
         passed, self._late = self._late, None
         if passed is None or passed.server is not event.server:
             return
         try:
-            answer = _description_in(event.request)
+            answer = description_in(event.request)
             if answer is None:
                 raise RemoteError(400, "ACK without the answer that is due")
             passed.asker.exchange.receive_answer(answer)
@@ -138,14 +134,17 @@ class Crossing:
             refuse(passed.server, 487, now)
         if self._late is not None:
             _refuse_offer(self._late.other, now)
-        self._passed, self._waiting, self._late, self._alone = [], None, None, None
+        self._passed, self._waiting, self._late = [], None, None
+        self.alone.forget()
 
     def leave(self, leg: Leg, now: float) -> None:
         """The early dialog of a leg is left or lost: nothing that was asked in it, or of it, is answered any more."""
         if leg is self._call.caller:
-            self._is_unsaid = False
+            self.alone.is_unsaid = False
         for passed in [each for each in self._passed if leg in (each.asker, each.other)]:
-            self._passed.remove(passed)
+            if leg is passed.other or leg is self._call.caller:
+                self._passed.remove(passed)
+            # else the caller was asked, and what he answers still holds in his dialog.
             self._declined(passed, 481 if passed.asker is leg else 480, now)
         if self._waiting is not None and leg in (self._waiting.asker, self._waiting.other):
             passed, self._waiting = self._waiting, None
@@ -167,7 +166,7 @@ class Crossing:
         leg = call.winner.leg if call.winner is not None else None
         if leg is None or not (leg.is_up and caller.is_up) or leg.exchange.remote is None or call.offer is None:
             return
-        is_unsaid, self._is_unsaid = self._is_unsaid, False
+        is_unsaid, self.alone.is_unsaid = self.alone.is_unsaid, False
         if is_unsaid and caller.exchange.remote is not None:
             self._offer_again(caller, leg, call.server.request, call.server, now)
         elif call.early.has_offered and _takes_less(call.offer, leg.exchange.remote):
@@ -191,64 +190,9 @@ class Crossing:
         if late is not None and late.asker is caller:
             _refuse_offer(late.other, now)
             assert isinstance(late.server, InviteServer)
-            self._alone = late.server
+            self.alone.await_answer(late.server)
         elif late is not None and caller.exchange.offered_remote is not None:
-            self._answer_offer_alone(caller.exchange.offered_remote, now)
-
-    # A caller who speaks with nobody but us.
-
-    def _acknowledged_alone(self, event: Acknowledged, now: float) -> None:
-        caller = self._call.caller
-        try:
-            answer = _description_in(event.request)
-            if answer is None:
-                raise RemoteError(400, "ACK without the answer that is due")
-        except RemoteError:
-            caller.exchange.fail()  # what held before still does
-            return
-        caller.exchange.receive_answer(answer)
-        self._settled_alone()
-
-    def _settled_alone(self) -> None:
-        """Something new holds between the caller and us: whoever is connected to him, or speaks to him, goes by it."""
-        call, caller = self._call, self._call.caller
-        if caller.session is not None and caller.exchange.local:
-            caller.session.local_body = caller.exchange.local
-        if caller.exchange.remote is None:
-            return
-        winner = call.winner
-        told = winner.leg.exchange.remote if winner is not None else None
-        call.media.direct(caller, caller.exchange.remote, told, relatch=True)
-        if winner is None:
-            call.announcer.agree()
-
-    def _answer_offer_alone(self, offer: Description, now: float) -> None:
-        """The caller's 2xx has brought an offer that somebody had asked for who is gone."""
-        caller = self._call.caller
-        assert caller.session is not None
-        body = self._call.announcer.agree_again(offer) or reject(offer, caller.origin())
-        caller.exchange.send_answer(body)
-        caller.session.local_body = body
-        caller.session.acknowledge(now, body)
-
-    def _replied_to_nobody(self, passed: _Passed, response: Response | None, now: float) -> None:
-        """The caller has answered what a callee had asked who is gone."""
-        caller = self._call.caller
-        if passed.request.method not in ("INVITE", "UPDATE"):
-            return
-        try:
-            is_taken = response is not None and response.status < 300
-            description = _description_in(response) if is_taken and response is not None else None
-            if passed.offer is None and description is not None:
-                caller.exchange.receive_offer(description)
-                self._answer_offer_alone(description, now)
-            elif passed.offer is not None and description is not None:
-                caller.exchange.receive_answer(description)
-                self._settled_alone()
-            else:
-                caller.exchange.fail()
-        except RemoteError:
-            caller.exchange.fail()
+            self.alone.answer_in_ack(caller.exchange.offered_remote, now)
 
     # A request came.
 
@@ -311,16 +255,16 @@ class Crossing:
 
     def _described_in_prack(self, leg: Leg, other: Leg | None, event: Requested, now: float) -> None:
         """RFC 3262 §5: a PRACK may bring the answer to our offer, or an offer that follows on the answer."""
-        description, exchange = _description_in(event.request), leg.exchange
+        description, exchange = description_in(event.request), leg.exchange
         if exchange.local is None and exchange.offered_local is not None:
             if description is not None:
                 exchange.receive_answer(description)
-                self._accept(leg, event.request, event.server, b"", now)
+                accept(self._call, leg, event.request, event.server, b"", now)
                 self._call.answered_early(description, now)
                 return
             raise RemoteError(488, "PRACK without the answer that our offer is due")
         if description is None:
-            self._accept(leg, event.request, event.server, b"", now)
+            accept(self._call, leg, event.request, event.server, b"", now)
         elif exchange.local is None:
             raise RemoteError(488, "an offer before the first has its answer")
         else:
@@ -332,10 +276,10 @@ class Crossing:
         refused = refuse_too_small(request, self._call.plan.timer)
         if refused is not None:
             raise refused
-        offer = _description_in(request)
+        offer = description_in(request)
         if offer is None:
             if request.method == "UPDATE":
-                self._accept(leg, request, server, b"", now)
+                accept(self._call, leg, request, server, b"", now)
             else:
                 self._pass_offerless(leg, other, event, now)
         else:
@@ -350,17 +294,17 @@ class Crossing:
             # TMR-3: nothing new: a refresh concerns this dialog alone.
             local = leg.exchange.local
             leg.exchange.send_answer(local)
-            self._accept(leg, request, server, local, now)
+            accept(self._call, leg, request, server, local, now)
             return
         if other is None and leg is call.caller and (call.is_answered or call.early.hears_us):
-            self._answer_alone(leg, offer, request, server, now)
+            self.alone.answer(leg, offer, request, server, now)
             return
         if leg is call.caller and not call.is_answered and (other is None or other.exchange.local is None):
-            self._answer_as_before(leg, request, server, now)
+            self.alone.answer_as_before(leg, request, server, now)
             return
         if other is None or not other.is_up or self._is_busy(other):
             if request.method == "PRACK":
-                self._answer_as_before(leg, request, server, now)
+                self.alone.answer_as_before(leg, request, server, now)
                 return
             leg.exchange.fail()
             raise RemoteError(491, "the other leg is busy with an offer")
@@ -373,43 +317,6 @@ class Crossing:
             self._call.lending.await_more(now)
         else:
             self._pass_offer(passed, offer, now)
-
-    def _answer_alone(
-        self, leg: Leg, offer: Description, request: Request, server: InviteServer | ServerTransaction, now: float
-    ) -> None:
-        """The caller changes his media while he hears us and nobody else (a menu, our ringing tone)."""
-        body = self._call.announcer.agree_again(offer) if not leg.lacks(offer) else b""
-        if not body:
-            leg.exchange.fail()
-            raise RemoteError(488, "nothing in the offer that prompts could be played in")
-        leg.exchange.send_answer(body)
-        assert leg.session is not None
-        leg.session.local_body = body  # which is what a refresh is to say from now on
-        self._accept(leg, request, server, body, now)
-        self._renegotiated()
-
-    def _answer_as_before(
-        self, leg: Leg, request: Request, server: InviteServer | ServerTransaction, now: float
-    ) -> None:
-        """The caller's new offer is put to nobody: what he was told holds for it too, as far as it answers it."""
-        offer, said = leg.exchange.offered_remote, leg.exchange.local
-        assert offer is not None and said is not None and leg.session is not None
-        answer = answer_as_before(parse(said), offer)
-        if answer is None:
-            leg.exchange.fail()
-            raise RemoteError(488, "nothing in the offer that was agreed upon before")
-        body = leg.describe(answer)
-        leg.exchange.send_answer(body)
-        leg.session.local_body = body
-        self._accept(leg, request, server, body, now)
-        self._renegotiated()
-        self._is_unsaid = True
-        self._call.media.direct(leg, offer, relatch=True)
-
-    def _renegotiated(self) -> None:
-        """Something new holds in the caller's dialog: no response to his INVITE describes what held before."""
-        if not self._call.server.is_over:
-            self._call.server.renegotiated()
 
     def _is_busy(self, other: Leg) -> bool:
         session = other.session
@@ -430,14 +337,14 @@ class Crossing:
         body = other.describe(offer)
         method = "UPDATE" if allows and passed.request.method != "INVITE" else "INVITE"
         other.exchange.send_offer(body)
-        self._is_unsaid = False
+        self.alone.is_unsaid = False
         self._passed.append(passed)
         session.request(method, now, fields=self._target_refresh(other), body=body, tag=passed)
 
     def _pass_offerless(self, leg: Leg, other: Leg | None, event: Requested, now: float) -> None:
         """SDP-8: asked for an offer, we ask the other side for one; it is no hold."""
         if other is None and leg is self._call.caller and self._call.is_answered and not leg.exchange.is_open:
-            self._offer_alone(leg, event, now)
+            self.alone.offer(leg, event, now)
             return
         if other is None or not other.is_up or self._is_busy(other) or leg.exchange.is_open:
             raise RemoteError(491, "the other leg is busy with an offer")
@@ -445,16 +352,6 @@ class Crossing:
         self._passed.append(passed)
         assert other.session is not None
         other.session.request("INVITE", now, fields=self._target_refresh(other), tag=passed)
-
-    def _offer_alone(self, leg: Leg, event: Requested, now: float) -> None:
-        """The caller asks for an offer while he hears us and nobody else: what holds is offered anew."""
-        server, body = event.server, leg.exchange.local
-        assert isinstance(server, InviteServer)
-        if not body:
-            raise RemoteError(491, "nothing holds yet that could be offered anew")
-        leg.exchange.send_offer(body)
-        self._alone = server
-        self._accept(leg, event.request, server, body, now)
 
     def _pass_plain(self, passed: _Passed, now: float) -> None:
         request = passed.request
@@ -474,8 +371,9 @@ class Crossing:
             return
         self._passed.remove(passed)
         response = event.response
-        if passed.other is self._call.caller and not passed.asker.is_up:
-            self._replied_to_nobody(passed, response, now)
+        is_refused = isinstance(passed.server, ServerTransaction) and passed.server.is_answered
+        if passed.other is self._call.caller and (is_refused or not passed.asker.is_up):
+            self.alone.replied(passed.request.method, passed.offer is not None, response, now)
             return
         if passed.request.method not in _OFFERING:
             _relay_reply(passed, response, now)
@@ -490,7 +388,7 @@ class Crossing:
         asker = passed.asker
         if passed.request.method == "PRACK" and asker.session is not None and not asker.session.has_ended:
             try:
-                self._answer_as_before(asker, passed.request, passed.server, now)
+                self.alone.answer_as_before(asker, passed.request, passed.server, now)
             except RemoteError as error:
                 refuse(passed.server, error.status, now)
             return
@@ -510,7 +408,7 @@ class Crossing:
 
     def _accepted(self, passed: _Passed, response: Response, now: float) -> None:
         try:
-            description = _description_in(response)
+            description = description_in(response)
             if description is None:
                 raise RemoteError(488, "a 2xx without a session description")
             if passed.offer is None:
@@ -534,7 +432,7 @@ class Crossing:
             return
         body = passed.asker.describe(answer)
         passed.asker.exchange.send_answer(body)
-        self._accept(passed.asker, passed.request, passed.server, body, now)
+        accept(self._call, passed.asker, passed.request, passed.server, body, now)
         self._agreed(passed, now)
 
     def _undo(self, passed: _Passed, now: float) -> None:
@@ -565,7 +463,7 @@ class Crossing:
         body = passed.asker.describe(offer)
         passed.asker.exchange.send_offer(body)
         self._late = passed
-        self._accept(passed.asker, passed.request, passed.server, body, now)
+        accept(self._call, passed.asker, passed.request, passed.server, body, now)
 
     def _keep(self, passed: _Passed, offer: Description, now: float) -> None:
         """The asker took his re-INVITE back, which had asked for this offer: it is answered as he spoke before."""
@@ -581,31 +479,13 @@ class Crossing:
         self._agreed(passed, now)
 
     def _agreed(self, passed: _Passed, now: float) -> None:
-        self._renegotiated()
+        renegotiated(self._call)
         media = self._call.media
         for leg, other in ((passed.asker, passed.other), (passed.other, passed.asker)):
             if leg.exchange.remote is not None:
                 media.direct(leg, leg.exchange.remote, other.exchange.remote, relatch=True)
             if leg.session is not None and leg.exchange.local:
                 leg.session.local_body = leg.exchange.local
-
-    def _accept(
-        self, leg: Leg, request: Request, server: InviteServer | ServerTransaction, body: bytes, now: float
-    ) -> None:
-        """200 to a re-INVITE or UPDATE, with what the session timer wants said (RFC 4028 §9); or to a PRACK."""
-        if request.method == "PRACK":
-            assert isinstance(server, ServerTransaction)
-            server.respond(200, now, body=body)
-            return
-        agreement, timer_fields = agree_as_server(request, self._call.plan.timer)
-        assert leg.session is not None
-        fields: Fields = [("Allow", self._call.switchboard.allow), ("Supported", "timer"), *timer_fields]
-        if isinstance(server, InviteServer):
-            server.answer(now, fields=fields, body=body)
-        else:
-            server.respond(200, now, fields=[("Contact", leg.session.dialog.contact), *fields], body=body)
-        if agreement is not None:
-            leg.session.agree(agreement, now)
 
     def _target_refresh(self, leg: Leg) -> str:
         assert leg.session is not None
@@ -632,11 +512,6 @@ def _takes_less(offer: Description, answer: Description) -> bool:
     """Whether something was offered that is not taken: another codec, if nothing else."""
     pairs = zip(offer.media, answer.media, strict=False)
     return any(set(offered.formats) - set(taken.formats) for offered, taken in pairs)
-
-
-def _description_in(message: Message) -> Description | None:
-    body = find_sdp(message.get("content-type") or "", message.body, message.get("content-disposition") or "")
-    return None if body is None else parse(body)
 
 
 def _relay_reply(passed: _Passed, response: Response | None, now: float) -> None:

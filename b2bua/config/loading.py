@@ -30,6 +30,10 @@ from b2bua.flows.lint import lint
 _LINE_OF_SYNTAX_ERROR = re.compile(r" \(at line (\d+), column (\d+)\)$")
 Read = TypeVar("Read", bound=BaseModel)
 _FORBIDDEN = re.compile(r"[\r\n\x00]")
+# Ten names in a row with dots between, where no setting has more than seven: what tomllib does with a key grows with
+# the square of its length, and 20 KB of one keep it busy for seconds.
+_NAME_IN_KEY = r"""(?:[A-Za-z0-9_-]+|"(?:\\.|[^"\\\n])*"|'[^'\n]*')"""
+_LONG_KEY = re.compile(rf"(?:^|(?<=[\n\[{{,]))[ \t]*(?:{_NAME_IN_KEY}[ \t]*\.[ \t]*){{9}}")
 
 
 class _Findings:
@@ -113,12 +117,22 @@ def _document(content: bytes, findings: _Findings) -> dict[str, Any]:
         syntax = Finding(Severity.ERROR, findings.file, line, "", "is not UTF-8 text.", "Save it as UTF-8.")
         raise ConfigError([syntax]) from problem
     text = text.replace("\r\n", "\n")
+    long_key = _LONG_KEY.search(text)
+    if long_key is not None:
+        line = text.count("\n", 0, long_key.end()) + 1
+        raise ConfigError([_too_deep(line, findings.file)])
     try:
         document = tomllib.loads(text)
+        findings.lines = key_lines(text)
     except tomllib.TOMLDecodeError as problem:
         raise ConfigError([_syntax_error(str(problem), text, findings.file)]) from problem
-    findings.lines = key_lines(text)
+    except RecursionError as problem:
+        raise ConfigError([_too_deep(0, findings.file)]) from problem
     return document
+
+
+def _too_deep(line: int, file: str) -> Finding:
+    return Finding(Severity.ERROR, file, line, "", "is too deep: no setting is like that.", "Remove it.")
 
 
 def _syntax_error(problem: str, text: str, file: str) -> Finding:

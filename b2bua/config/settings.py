@@ -275,7 +275,8 @@ class RecipientSettings(Settings):
 
 class NumberSettings(Settings):
     """A dialled number, by the user part as the trunk sends it: `[numbers."+15550100"]`; `"*"` is any
-    other."""
+    other. Numbers may as well be set up in the console or by `b2bua numbers`: then they stand in the database, need not
+    stand here, and come before `"*"`."""
 
     name: str = Field(default="", max_length=64)
     """What the number is for; shown in records."""

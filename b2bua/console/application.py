@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse
 
 from b2bua.config.mistakes import said_plainly
-from b2bua.console.access import COOKIE, desk_of
+from b2bua.console.access import COOKIE, desk_of, visitor_of
 from b2bua.console.answers import Json
 from b2bua.console.desk import Desk, product_version
 from b2bua.console.gate import Gate
@@ -98,7 +98,7 @@ def application(desk: Desk, shelf: Shelf | None = None) -> Gate:
     for kind, answer in _ANSWERS.items():
         app.add_exception_handler(kind, answer)
     console = desk.config.console
-    return Gate(app, is_secret=bool(console.certificate) or console.is_behind_proxy)
+    return Gate(app, is_secret=bool(console.certificate) or console.is_behind_proxy, knows=visitor_of)
 
 
 def api_routes() -> list[APIRoute]:

@@ -63,7 +63,7 @@ class Cursor(NamedTuple):
         started_at, found, number = text.partition("-")
         if not (
             found
-            and all(each.isascii() and each.isdigit() and len(each) < 20 for each in (started_at, number))
+            and all(each.isascii() and each.isdigit() and len(each) < 19 for each in (started_at, number))
         ):
             raise ValueError("is no cursor: take `next` of the page before.")
         return cls(int(started_at), int(number))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from itertools import islice
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -27,6 +28,7 @@ from b2bua.flows.writing import settings_of
 
 _FORBIDDEN = re.compile(r"[\r\n\x00]")
 _TABLE_DEPTH: Final = 2  # of ("flows", NAME), which a field does not have
+_MISTAKES_TOLD: Final = 100  # nobody reads more; a megabyte of rubbish holds a hundred thousand
 
 
 class Mistake(NamedTuple):
@@ -61,11 +63,11 @@ def flow_of(name: str, table: Any) -> Flow:
         if _FORBIDDEN.search(text)
     ]
     if mistakes:
-        raise Unreadable(mistakes)
+        raise Unreadable(mistakes[:_MISTAKES_TOLD])
     try:
         settings = FlowFile.model_validate({"flows": {name: table}}).flows[name]
     except ValidationError as problem:
-        said = [said_plainly(error) for error in problem.errors(include_url=False)]
+        said = [said_plainly(each) for each in islice(problem.errors(include_url=False), _MISTAKES_TOLD)]
         raise Unreadable(
             Mistake(path[_TABLE_DEPTH:], text, remedy) for path, text, remedy in said
         ) from problem

@@ -1,18 +1,22 @@
-"""Around every request: security headers, and bodies no longer and of no other kind than is wanted.
+"""Around every request: security headers, and bodies no longer and of no other kind than is wanted, and long ones only
+of people who may send them: FastAPI reads a body before it asks who sends it.
 
 Plain ASGI, so that it stands before anything is parsed, and so that live streams pass through it as they come.
 """
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from b2bua.console.answers import Json
 from b2bua.console.refusal import Refusal
 
+STRANGERS_LIMIT: Final = 16 << 10  # octets, of who is not known yet: a name and a password are shorter
 BODY_LIMIT: Final = 1 << 20  # octets
 UPLOAD_LIMIT: Final = 11 << 20  # of a file of 10 MB, with what stands around it
 UPLOADS: Final = "/api/prompts"
@@ -35,10 +39,14 @@ _YEAR: Final = 31_536_000
 
 
 class Gate:
-    """Wraps an application. is_secret: browsers reach it by HTTPS, and are to do so from now on."""
+    """Wraps an application. is_secret: browsers reach it by HTTPS, and are to do so from now on. knows: raises Refusal
+    for a request of somebody who is not known."""
 
-    def __init__(self, app: ASGIApp, is_secret: bool) -> None:
+    def __init__(
+        self, app: ASGIApp, is_secret: bool, knows: Callable[[Request], Awaitable[object]]
+    ) -> None:
         self._app = app
+        self._knows = knows
         self._headers = dict(_HEADERS)
         if is_secret:
             self._headers["Strict-Transport-Security"] = f"max-age={_YEAR}"
@@ -59,12 +67,45 @@ class Gate:
 
         try:
             _check_kind(scope)
-            bounded = _bounded(scope, receive)
+            if _length(scope) > STRANGERS_LIMIT:
+                await self._ask_for(scope)
+            bounded = self._bounded(scope, receive)
         except Refusal as refusal:
             answer = Json(refusal.body, refusal.status, headers=refusal.headers)
             await answer(scope, receive, send_with_headers)
             return
         await self._app(scope, bounded, send_with_headers)
+
+    async def _ask_for(self, scope: Scope) -> None:
+        """Raises Refusal when nobody knows who sends this."""
+        await self._knows(Request({**scope, "app": self._app}))
+
+    def _bounded(self, scope: Scope, receive: Receive) -> Receive:
+        limit = UPLOAD_LIMIT if _is_upload(scope) else BODY_LIMIT
+        too_long = Refusal(413, f"Send at most {limit >> 20} MB.")
+        if _length(scope) > limit:
+            raise too_long
+        received = 0
+        is_known = _length(scope) > STRANGERS_LIMIT
+
+        async def receive_bounded() -> Message:
+            nonlocal received, is_known
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > limit:
+                raise too_long
+            if received > STRANGERS_LIMIT and not is_known:  # of a length that was not said
+                await self._ask_for(scope)
+                is_known = True
+            return message
+
+        return receive_bounded
+
+
+def _length(scope: Scope) -> int:
+    """Octets of the body, as the request says; 0 where it does not."""
+    said = Headers(scope=scope).get("content-length", "")
+    return int(said) if said.isascii() and said.isdigit() else 0
 
 
 def _is_upload(scope: Scope) -> bool:
@@ -80,22 +121,3 @@ def _check_kind(scope: Scope) -> None:
     wanted = "multipart/form-data" if _is_upload(scope) else "application/json"
     if headers.get("content-type", "").partition(";")[0].strip().lower() != wanted:
         raise Refusal(415, f"Send Content-Type: {wanted}.")
-
-
-def _bounded(scope: Scope, receive: Receive) -> Receive:
-    limit = UPLOAD_LIMIT if _is_upload(scope) else BODY_LIMIT
-    said = Headers(scope=scope).get("content-length", "")
-    too_long = Refusal(413, f"Send at most {limit >> 20} MB.")
-    if said.isascii() and said.isdigit() and int(said) > limit:
-        raise too_long
-    received = 0
-
-    async def receive_bounded() -> Message:
-        nonlocal received
-        message = await receive()
-        received += len(message.get("body", b""))
-        if received > limit:
-            raise too_long
-        return message
-
-    return receive_bounded

@@ -9,6 +9,7 @@ snapshot again.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -23,7 +24,8 @@ from b2bua.control import ControlError
 LINGER: Final = 10.0  # seconds that the connection outlives the last browser: a reload of a page is no reason
 RETRY: Final = 1.0  # seconds between attempts to reach a core that is away
 QUEUE_LIMIT: Final = 2_000  # events that wait for one browser
-HEARTBEAT: Final = 15.0  # seconds of silence after which a comment says that we are here
+HEARTBEAT: Final = 15.0  # seconds after which a comment says that we are here, and he who looks is looked at
+STREAMS_OF_ONE: Final = 40  # of one person at the same time: nobody is to take all connections
 OPENING: Final = b"retry: 1000\n\n"
 _HEARTBEAT_LINE: Final = b": still here\n\n"
 
@@ -124,6 +126,7 @@ class Live:
         self.running = RunningCalls()
         self.absence = _NOT_ASKED  # why it is not there; "" while it is
         self._watchers: set[Watcher] = set()
+        self._streams: Counter[str] = Counter()  # by person
         self._task: asyncio.Task[None] | None = None
         self._leaving: asyncio.TimerHandle | None = None
         self._has_news = asyncio.Event()
@@ -136,25 +139,35 @@ class Live:
             self._cut_off(watcher)
         self._stop()
 
-    async def stream(self, mask: Mask, may_still: Callable[[], Any]) -> AsyncIterator[bytes]:
-        """Server-sent events for one browser, without end. may_still: an awaitable that tells, now and then,
-        whether he who asked may still see this."""
+    def is_full(self, who: str) -> bool:
+        """Whether this person has as many streams as one may have."""
+        return self._streams[who] >= STREAMS_OF_ONE
+
+    async def stream(self, mask: Mask, may_still: Callable[[], Any], who: str = "") -> AsyncIterator[bytes]:
+        """Server-sent events for one browser, without end. may_still: an awaitable that tells, each HEARTBEAT,
+        whether he who asked, who, may still see this."""
         watcher = Watcher(mask)
-        await self._attend(watcher)
+        self._streams[who] += 1
         try:
+            await self._attend(watcher)
             yield OPENING + self._snapshot(mask)
+            clock = asyncio.get_running_loop().time
+            look_at = clock() + HEARTBEAT
             while not self._is_closed:
                 try:
-                    async with asyncio.timeout(HEARTBEAT):
+                    async with asyncio.timeout_at(look_at):
                         said = await watcher.queue.get()
                 except TimeoutError:
+                    said = _HEARTBEAT_LINE
+                if clock() >= look_at:  # however much there is to tell meanwhile
                     if not await may_still():
                         return
-                    said = _HEARTBEAT_LINE
+                    look_at = clock() + HEARTBEAT
                 if said is None:
                     return
                 yield said
         finally:
+            self._streams -= Counter([who])  # and none of who has none are kept
             self._leave(watcher)
 
     async def _attend(self, watcher: Watcher) -> None:

@@ -190,12 +190,14 @@ class People:
         return after
 
     async def remove(self, name: str) -> User:
-        """Gives who he was. LookupError when he is not there; PeopleError for the last owner."""
-        user = schema.console_user
+        """Gives who he was; his tokens end, too. LookupError when he is not there; PeopleError for the last owner."""
+        user, token = schema.console_user, schema.console_token
         async with begun(self._engine) as connection:
             before = await _found(connection, name)
             await connection.execute(delete(user).where(user.c.name == name))
             await _end_sessions(connection, before)
+            # Or they would be good again for the next one of his name.
+            await connection.execute(delete(token).where(token.c.made_by == name))
         return before
 
     async def _insert(self, connection: AsyncConnection, name: str, role: Role, kept: str, by: str) -> User:

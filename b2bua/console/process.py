@@ -25,6 +25,7 @@ from b2bua.config import EX_CONFIG, Config, ConfigError, Console, load
 from b2bua.console.application import application
 from b2bua.console.database import open_database
 from b2bua.console.desk import Desk
+from b2bua.console.patience import Fair, Patient
 from b2bua.notify import Notifier
 from b2bua.store import StoreError
 
@@ -155,7 +156,7 @@ def _settings(desk: Desk) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         loop="asyncio",
-        http="h11",
+        http=Patient if console.is_behind_proxy else Fair,
         ws="none",
         lifespan="off",
         log_config=None,

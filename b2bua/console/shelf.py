@@ -51,8 +51,11 @@ class Shelf:
         return Response(kept.body, status, headers, kept.media_type)
 
     def _file(self, name: str) -> Kept | None:
-        path = (self._directory / name.lstrip("/")).resolve()
-        if not path.is_relative_to(self._directory) or not path.is_file():
+        try:
+            path = (self._directory / name.lstrip("/")).resolve()
+            if not path.is_relative_to(self._directory) or not path.is_file():
+                return None
+        except (OSError, ValueError):  # no name of a file: too long, or with a NUL in it
             return None
         time = path.stat().st_mtime_ns
         kept = self._kept.get(path)

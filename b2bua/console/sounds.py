@@ -20,12 +20,16 @@ from b2bua.config.flow_facts import SPEECH
 
 OCTETS_LIMIT: Final = 10 << 20
 SECONDS_LIMIT: Final = 600.0
+DIRECTORY_LIMIT: Final = 2 << 30  # octets of all files; the database may be on the same disk
 TEXT_LIMIT: Final = 1000
 SPEECH_PATIENCE: Final = 10.0  # seconds
 KINDS: Final = {".wav": "audio/wav", ".mp3": "audio/mpeg", ".ogg": "audio/ogg", ".flac": "audio/flac"}
 _NOT_PLAIN = re.compile(r"[^a-z0-9_-]+")
 _NAME = re.compile(r"[a-z0-9_-]{1,60}\.(?:wav|mp3|ogg|flac)")
 _VOICE = re.compile(r"[A-Za-z0-9_+-]{0,32}")
+# FFmpeg goes by what is in a file and not by its name: a list of other files, or a description of a stream, would have
+# it open those.
+_OPTIONS: Final = {"format_whitelist": ",".join(suffix[1:] for suffix in KINDS)}
 
 
 class SoundError(ValueError):
@@ -72,6 +76,8 @@ class Sounds:
             raise SoundError(f"is no {', '.join(each[1:] for each in KINDS)} file by its name.")
         seconds = seconds_of(content)
         self.directory.mkdir(mode=0o750, parents=True, exist_ok=True)
+        if len(content) + sum(path.stat().st_size for path in self.directory.iterdir()) > DIRECTORY_LIMIT:
+            raise SoundError(f"does not fit: {self.directory} is full. Remove files that no flow plays.")
         path = self._write(_plain(Path(name).stem), suffix, content)
         self._known[path.name, path.stat().st_mtime_ns] = seconds
         return self._sound(path)
@@ -105,7 +111,7 @@ class Sounds:
 def seconds_of(content: bytes) -> float:
     """How long a file of audio plays. Raises SoundError when it cannot be decoded to its end."""
     try:
-        with av.open(io.BytesIO(content), "r") as container:
+        with av.open(io.BytesIO(content), "r", options=_OPTIONS) as container:
             stream = next(iter(container.streams.audio), None)
             if stream is None:
                 raise SoundError("has no audio in it.")

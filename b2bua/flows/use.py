@@ -28,6 +28,8 @@ def with_numbers(config: Config, kept: Iterable[KeptNumber]) -> Config:
     """
     of_file = {dialled: number for dialled, number in config.numbers.items() if number.in_file}
     added = {each.dialled: _number(config, each) for each in kept}
+    if not added and len(of_file) == len(config.numbers):
+        return config
     return replace(config, numbers=added | of_file)
 
 

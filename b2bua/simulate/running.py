@@ -235,9 +235,7 @@ class _Run:
             self.relay.command(command)
         for question in core.take_questions():
             target = self.core.stack.flow_to(self._trunk_flow.transport, _PHONE_HOST[self._version], 5060)
-            clock.after(
-                LATENCY, lambda number=question.id, target=target: core.located(number, [target], clock.now)
-            )  # type: ignore[misc]
+            clock.after(LATENCY, lambda each=question.id, to=target: core.located(each, [to], clock.now))  # type: ignore[misc]
         for record in core.take_began():
             self.record = record
         for notice in core.take_notices():

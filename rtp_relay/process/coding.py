@@ -20,12 +20,15 @@ from rtp_relay.sound import FRAMES_A_SECOND, Coding, Sound, sound_of
 
 LONGEST: Final = 1200.0  # seconds of one file
 BIT_RATE: Final = {"libopus": 32000}
+# A list of other files, or a description of a stream, is text that FFmpeg would open more by; whoever chooses what is
+# played is not to choose that.
+OPTIONS: Final = {"format_whitelist": "wav,mp3,ogg,flac"}
 
 
 def sound_of_file(path: str, coding: Coding) -> Sound:
-    """A file of any format that FFmpeg reads, mixed to one channel. Raises Refusal with the reason."""
+    """A wav, mp3, ogg or flac file, mixed to one channel. Raises Refusal with the reason."""
     try:
-        with av.open(path, metadata_errors="ignore") as container:
+        with av.open(path, metadata_errors="ignore", options=OPTIONS) as container:
             if not container.streams.audio:
                 raise Refusal(f"{path}: there is no audio in it")
             frames: list[bytes] = []

@@ -11,6 +11,7 @@ from b2bua.calls import flow as flows
 from b2bua.config import Config, load, parse
 from b2bua.config.reaching import RING
 from b2bua.directory import ConfiguredDirectory
+from b2bua.flows.numbers import KeptNumber
 from sip_stack.errors import RemoteError
 from sip_stack.flow import Flow
 from sip_stack.message import Request
@@ -45,6 +46,8 @@ recipients = [{ name = "Ben", destination = "sip:ben@192.0.2.9" }]
 """
 CARRIER = Flow("UDP", "udp:192.0.2.1:5060", "198.51.100.4", 5060)
 PBX = Flow("UDP", "udp:192.0.2.1:5060", "203.0.113.7", 5060)
+SPRING = KeptNumber("+15550177", "Spring", "evening")
+NUMBERS = ("+15550101", "+15550177", "+15550199")
 STRANGER = Flow("UDP", "udp:192.0.2.1:5060", "203.0.113.8", 5060)
 
 
@@ -219,3 +222,53 @@ def test_a_flow_that_was_never_published_turns_callers_away() -> None:
     published = flows.Flow("evening", 3, "end", {"end": flows.HangUp(486)})
     plan = ConfiguredDirectory(made, {"evening": published}).plan(invite("sip:+15550101@192.0.2.1"), PBX)
     assert (plan.flow.version, plan.dials) == (3, {})
+
+
+# Numbers of the database.
+
+
+def refused(made: ConfiguredDirectory, dialled: str) -> int:
+    with pytest.raises(RemoteError) as refused:
+        made.plan(invite(f"sip:{dialled}@192.0.2.1"), PBX)
+    return refused.value.status
+
+
+def test_a_number_of_the_database_goes_through_its_published_flow() -> None:
+    evening = flows.Flow("evening", 3, "end", {"end": flows.HangUp(486)})
+    made = ConfiguredDirectory(config(), {"evening": evening}, [SPRING])
+    plan = made.plan(invite("sip:+15550177@192.0.2.1"), PBX)
+    assert (plan.number_name, plan.flow.name, plan.flow.version) == ("Spring", "evening", 3)
+    assert made.plan(invite("sip:+15550177;npdi@192.0.2.1"), PBX).flow is plan.flow
+
+
+def test_the_same_digits_of_the_file_count_first_and_any_other_last() -> None:
+    evening = flows.Flow("evening", 3, "end", {"end": flows.HangUp(486)})
+    any_other = '\n[numbers."*"]\nrecipients = [{ name = "Eve", destination = "sip:eve@192.0.2.9" }]\n'
+    kept = [SPRING, dataclasses.replace(SPRING, dialled="+15550101")]
+    made = ConfiguredDirectory(config(SMALL + any_other), {"evening": evening}, kept)
+    rung = {dialled: made.plan(invite(f"sip:{dialled}@192.0.2.1"), PBX).flow.name for dialled in NUMBERS}
+    assert rung == {"+15550101": "+15550101", "+15550177": "evening", "+15550199": "*"}
+
+
+def test_a_number_that_is_off_is_refused_whatever_there_is_for_any_other() -> None:
+    any_other = '\n[numbers."*"]\nrecipients = [{ name = "Eve", destination = "sip:eve@192.0.2.9" }]\n'
+    off = dataclasses.replace(SPRING, is_on=False)
+    assert refused(ConfiguredDirectory(config(SMALL + any_other), {}, [off]), "+15550177") == 404
+
+
+def test_only_its_trunks_may_dial_it_even_when_they_are_gone() -> None:
+    for trunk in ("carrier", "gone"):
+        made = ConfiguredDirectory(config(), {}, [dataclasses.replace(SPRING, trunks=(trunk,))])
+        assert refused(made, "+15550177") == 404
+    assert refused(ConfiguredDirectory(config(), {}, [SPRING]), "+15550177") == 480, "evening was never published"
+
+
+def test_a_changed_file_keeps_the_numbers_of_the_database_and_running_calls_their_plans() -> None:
+    evening = flows.Flow("evening", 3, "end", {"end": flows.HangUp(486)})
+    made = ConfiguredDirectory(config(), {"evening": evening}, [SPRING])
+    before = made.plan(invite("sip:+15550177@192.0.2.1"), PBX)
+    made.replace(config(SMALL.replace("Sales", "Shop")))
+    assert made.plan(invite("sip:+15550177@192.0.2.1"), PBX).flow.name == "evening"
+    made.replace(config(), None, [])
+    assert refused(made, "+15550177") == 404
+    assert before.flow.name == "evening"

@@ -18,7 +18,10 @@ import structlog
 from structlog.testing import capture_logs
 
 from b2bua import service
+from b2bua.calls.flow import Flow
+from b2bua.config.loading import flows_in
 from b2bua.control import ControlClient, ControlError
+from b2bua.flows.numbers import KeptNumber
 from b2bua.store import Archive
 from rtp_relay import control
 from tests.b2bua.core_stage import LIMIT, Stage, answer_to, configuration, header, play
@@ -326,6 +329,34 @@ def test_a_changed_file_counts_from_the_next_call_on(place: Path) -> None:
         await stage.leave(to)
 
     play(place, scene)
+
+
+def test_a_number_of_the_database_rings_from_the_next_call_on(place: Path) -> None:
+    """Told of by the command "flows"; a changed file does not lose it, not even for a moment."""
+
+    async def scene(stage: Stage) -> None:
+        flows = parse_flow(stage.phone.port)
+        await stage.core.flow_versions.save_draft(flows, "jo")
+        await stage.core.flow_versions.publish("main", "jo")
+        await stage.core.numbers.add(KeptNumber("+15550177", "Spring", "main"), "jo")
+        await stage.ask({"command": "flows"})
+        await stage.until(lambda: "+15550177" in stage.core.directory.config.numbers)
+        stage.write(ANOTHER)
+        assert stage.core.reload() == ""
+        assert {"+15550101", "+15550177"} <= set(stage.core.directory.config.numbers)
+        stage.invite("+15550177", "9")
+        invite = await stage.phone.receive("INVITE sip:ben@")
+        stage.respond(invite, "486 Busy Here")
+        await stage.trunk.receive("SIP/2.0 486")
+
+    play(place, scene)
+
+
+def parse_flow(port: int) -> Flow:
+    """A flow that rings the stage's phone under another name."""
+    dial = f'nobody_answered = "end"\nrecipients = [{{ name = "Ben", destination = "sip:ben@127.0.0.1:{port}" }}]'
+    text = f'[flows.main]\nfirst = "ring"\n[flows.main.dial.ring]\n{dial}\n[flows.main.hang_up.end]\n'
+    return flows_in(text.encode(), "main.toml")["main"]
 
 
 def test_sighup_with_a_bad_file_keeps_the_last_good_one(place: Path) -> None:

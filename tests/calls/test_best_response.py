@@ -50,7 +50,10 @@ TABLE = [
 
 @pytest.mark.parametrize(("failures", "expected"), TABLE, ids=lambda value: str(value))
 def test_the_best_of_the_refusals_goes_up(failures: tuple[int, ...], expected: set[int]) -> None:
-    """T17, FRK-8, but for 404, which is product 5d's: only where every one said so. No 503, no 6xx, no 3xx and no challenge of one phone ever reaches the trunk."""
+    """T17, FRK-8: no 503, no 6xx, no 3xx and no challenge of one phone ever reaches the trunk.
+
+    404 goes up only where every one said so (product 5d).
+    """
     world = World()
     for number, failure in enumerate(failures):
         name = f"phone{number}"

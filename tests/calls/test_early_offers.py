@@ -283,3 +283,33 @@ def test_the_caller_gives_up_while_his_prack_is_under_way() -> None:
     world.run(0.5)
     assert call.status == 487 and call.pracks[0].status >= 400
     world.finish()
+
+
+def test_the_recipient_who_has_asked_the_caller_fails_before_he_is_answered() -> None:
+    """What the caller says still holds in his dialog, and the next exchange finds it closed."""
+    world = World()
+    ana = world.phone("ana", rings_after=0.1, **PREVIEW)
+    ben = world.phone("ben", rings_after=0.2)
+    caller = able(world)
+    world.plan.early_media = EarlyMedia.FIRST
+    caller.expects_forked_answers = True
+    call = caller.call()
+    world.run(0.5)
+    ana.ring(183, description=True, reliable=True)
+    world.run(0.1)
+    world.network.hold(sent_by(caller, "SIP/2.0 200", "UPDATE"), 0.5)
+    said = ana.call.early_dialog().local_description
+    assert said is not None
+    update = ana.call.early_dialog().request("UPDATE", said.changed(direction="sendonly").text())
+    world.run(0.1)
+    ana.fail(486)
+    world.run(0.1)
+    assert update.status == 481
+    world.run(1.0)
+    ben.answer()
+    world.run(0.5)
+    assert call.is_answered
+    hold = call.session.reinvite(offered(call, direction="inactive"))
+    world.run(0.5)
+    assert hold.status == 200 and ways(call.remote_description) == ["inactive"]
+    world.finish_after(call)

@@ -17,8 +17,7 @@ HELLO = Prompt(PromptKind.SAY, "Hello.")
 def waiting(pracks_after: float | None, answers: bool = False) -> tuple[World, TrunkCall]:
     """Ana has refused (or answered) before the PRACK of our tone's 183 has come; after her the flow would speak."""
     world = World()
-    parts = {"answers_after": 0.5} if answers else {"fails_after": 0.5}
-    ana = world.phone("ana", **parts)
+    ana = world.phone("ana", answers_after=0.5 if answers else None, fails_after=None if answers else 0.5)
     world.flow(
         ring=Dial((world.dialled(ana),), caller_hears=TONE, exits={flows.NOBODY_ANSWERED: "sorry"}),
         sorry=Play(HELLO, exits={flows.PLAYED: "end"}),

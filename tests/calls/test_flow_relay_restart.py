@@ -1,4 +1,4 @@
-"""The relay is started again while a flow speaks, asks or rings: what was said is said anew, and nothing is lent twice."""
+"""The relay is started again while a flow speaks, asks or rings: what was said is said anew, nothing is lent twice."""
 
 from __future__ import annotations
 

@@ -54,11 +54,12 @@ class Making:
 
     def steps(self) -> dict[str, Step]:
         made: dict[str, Step] = {}
-        for self.at in range(self.count):
+        for at in range(self.count):
+            self.at = at
             kinds: tuple[Callable[[], Step], ...] = (
                 self.dial, self.dial, self.dial, self.play, self.menu, self.menu, self.schedule, self.voicemail,
             )  # fmt: skip
-            made[f"s{self.at}"] = self.chance.choice(kinds)()
+            made[f"s{at}"] = self.chance.choice(kinds)()
         made["end"] = HangUp(self.chance.choice((0, 0, 486, 603)))
         return made
 
@@ -146,8 +147,9 @@ class Playing:
     def play(self) -> TrunkCall:
         chance, world, call = self.chance, self.world, self.call
         acts = (
-            self.key, self.key, self.key, self.key_by_info, self.hold, self.ask_for_an_offer, self.update, self.hang_up_a_phone,
-            self.hold_by_a_phone, self.hold_and_be_left, self.talk, self.talk, self.restart_the_relay,
+            self.key, self.key, self.key, self.key_by_info, self.hold, self.ask_for_an_offer, self.update,
+            self.hang_up_a_phone, self.hold_by_a_phone, self.hold_and_be_left, self.talk, self.talk,
+            self.restart_the_relay,
         )  # fmt: skip
         for _ in range(chance.choice((0, 1, 2, 4, 8))):
             world.run(chance.choice((0.0, 0.0005, 0.05, 0.5, 1.0, 1.05, 2.0, 4.0)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from b2bua.calls.breakers import FAILURES, REST
@@ -10,7 +12,7 @@ from tests.world.phone import Phone
 from tests.world.world import World
 
 
-def storm(world: World, **parts: object) -> Phone:
+def storm(world: World, **parts: Any) -> Phone:
     """A recipient behind a trunk that fails, tried until it rests."""
     ben = world.phone("ben", recipient={"trunk": "carrier", "unreachable_after": 1.0}, **parts)
     caller = world.caller()

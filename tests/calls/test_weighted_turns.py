@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
 
-from b2bua.calls.flow import Mode
-from tests.calls.dialling import ring
+from b2bua.calls.flow import Dial, Mode
+from b2bua.calls.switchboard import Switchboard
+from b2bua.flows.rotation import Turn
+from tests.calls.dialling import WHISPER, ring
 from tests.world.phone import Phone
 from tests.world.world import World
 
@@ -79,6 +82,48 @@ def test_whose_call_is_over_is_not_taken_to_be_rung(end: str) -> None:
     if not call.status:
         call.cancel()
     world.finish()
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_many_calls_that_overlap_leave_nobody_as_rung(seed: int) -> None:
+    """However they end, and whoever is sticky: once all are over, no call is taken to ring anybody."""
+    chance = random.Random(seed)
+    world = World()
+    phones = [
+        world.phone("ana", answers_after=0.4),
+        world.phone("ben", fails_after=0.3, failure=chance.choice((480, 486, 603))),
+        world.phone("carl"),
+        world.phone("dora", answers_after=0.2, hangs_up_after=0.5),
+    ]
+    turns(world, phones, [chance.randint(1, 4) for _ in phones], sticky=7, whisper=chance.choice((None, WHISPER)))
+    caller = world.caller()
+    for _ in range(25):
+        call = caller.call(caller_number=f"+1555010{chance.randrange(4)}")
+        world.run(chance.choice((0.001, 0.2, 0.7, 2.0)))
+        if chance.random() < 0.5:
+            world.run_until(lambda call=call: call.status, limit=60.0)  # type: ignore[misc]
+        if call.is_answered:
+            call.hang_up()
+        elif not call.status:
+            call.cancel()
+    world.run(2.0)
+    for call in caller.calls:
+        if call.is_answered:
+            call.hang_up()
+    world.finish()
+    switchboard = world.switchboard
+    assert isinstance(switchboard, Switchboard)
+    last = switchboard.turns.begin("flow", "ring", [phone_weight(world, phone) for phone in phones])
+    assert isinstance(last, Turn)
+    assert last.round.turns == [last]
+    assert len(world.records) == 25 and any(record.answered_by for record in world.records)
+
+
+def phone_weight(world: World, phone: Phone) -> int:
+    assert world.plan.flow is not None
+    step = world.plan.flow.steps["ring"]
+    assert isinstance(step, Dial)
+    return next(each.weight for each in step.recipients if each.name == phone.name)
 
 
 def test_the_rotation_is_as_before_where_all_weigh_the_same() -> None:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -102,6 +102,7 @@ async def capture(key: str, visitor: Editor, desk: AtDesk) -> Response:
     record = await _call(desk, key)
     if not record.trace:
         raise Refusal(404, "No messages of this call are kept: see records.trace and records.keep_traces.")
+    await desk.audit.note(visitor.author, "call.pcap", record.id)
     return File(pcap.capture(record.trace), f"{record.id}.pcap", pcap.MEDIA_TYPE)
 
 
@@ -114,15 +115,18 @@ async def sipp_scenario(
         text = scenario.render(record, leg)
     except scenario.ScenarioError as problem:
         raise Refusal(404, str(problem)) from problem
+    await desk.audit.note(visitor.author, "call.scenario", record.id)
     return File(text, f"{record.id}-{leg}.xml", "application/xml")
 
 
 @router.get("/calls/{key}/voicemail", summary="The message that the caller has left")
-async def voicemail(key: str, visitor: Editor, desk: AtDesk) -> Response:
+async def voicemail(key: str, visitor: Editor, desk: AtDesk, request: Request) -> Response:
     record = await _call(desk, key)
     file = Path(record.voicemail)
     if not record.voicemail or not await asyncio.to_thread(_is_kept, file, desk.config.records.messages):
         raise Refusal(404, "There is no message of this call, or not any more.")
+    if request.headers.get("range", "bytes=0-").startswith("bytes=0-"):  # a player asks for one file piece by piece
+        await desk.audit.note(visitor.author, "call.voicemail", record.id)
     return FileResponse(
         file, media_type="audio/wav", filename=f"{record.id}.wav", content_disposition_type="inline"
     )

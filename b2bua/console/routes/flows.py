@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Response
@@ -60,7 +61,7 @@ async def flows(visitor: Viewer, desk: AtDesk) -> Response:
 @router.post("/import", summary="Keep flows written as TOML as drafts")
 async def import_flows(asked: Import, visitor: Editor, desk: AtDesk) -> Response:
     try:
-        found = flows_in(asked.toml.encode("utf-8", "surrogatepass"), "toml")
+        found = await asyncio.to_thread(flows_in, asked.toml.encode("utf-8", "surrogatepass"), "toml")
     except ConfigError as problem:
         wrong = [
             Wrong(f"line {each.line}", f"{each.setting} {each.problem} {each.remedy}".strip())

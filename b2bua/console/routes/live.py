@@ -24,7 +24,9 @@ async def live(visitor: Viewer, desk: AtDesk, request: Request) -> Response:
         except Refusal:
             return False
 
-    events = desk.live.stream(visitor.mask, may_still)
+    if desk.live.is_full(visitor.name):
+        raise Refusal(429, "You look at this in too many places: close some.", {"Retry-After": "5"})
+    events = desk.live.stream(visitor.mask, may_still, visitor.name)
     # A proxy that gathers what it passes on would make the wallboard late.
     headers = NO_STORE | {"X-Accel-Buffering": "no"}
     return StreamingResponse(events, media_type="text/event-stream", headers=headers)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Path, Query, Response
 from pydantic import Field, ValidationError
 
 from b2bua.console import shapes
@@ -100,7 +100,9 @@ async def add_token(asked: NewToken, visitor: Owner, desk: AtDesk) -> Response:
 
 
 @router.delete("/tokens/{number}", status_code=204, summary="A token is good no more")
-async def remove_token(number: int, visitor: Owner, desk: AtDesk) -> Response:
+async def remove_token(
+    number: Annotated[int, Path(ge=0, le=1 << 62)], visitor: Owner, desk: AtDesk
+) -> Response:
     try:
         token = await desk.people.remove_token(number)
     except LookupError as problem:

@@ -117,15 +117,17 @@ async def log_out(visitor: Viewer, desk: AtDesk, request: Request) -> Response:
 async def change_password(asked: NewPassword, visitor: Viewer, desk: AtDesk, request: Request) -> Response:
     if visitor.session is None:
         raise Refusal(403, "A token has no password.")
-    _refuse_haste(desk, visitor.name, visitor.author.address)
-    if not await desk.people.has_password(visitor.name, asked.old):
-        desk.throttle.failed(visitor.name, visitor.author.address, time.monotonic())
+    name, address = visitor.name, visitor.author.address
+    _refuse_haste(desk, name, address)
+    desk.throttle.failed(name, address, time.monotonic())  # beforehand, as when he logs in
+    if not await desk.people.has_password(name, asked.old):
         raise Refusal(422, [Wrong("old", "is not your password.")])
+    desk.throttle.succeeded(name, address)
     try:
-        user = await desk.people.change(visitor.name, password=asked.new)
+        user = await desk.people.change(name, password=asked.new)
     except PeopleError as problem:
         raise Refusal(422, [Wrong("new", str(problem))]) from problem
-    await desk.audit.note(visitor.author, "user.password", visitor.name)
+    await desk.audit.note(visitor.author, "user.password", name)
     return await _begun(desk, request, user)
 
 

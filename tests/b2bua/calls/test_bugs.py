@@ -14,8 +14,8 @@ from b2bua.calls.call import Call
 from b2bua.calls.crossing import Crossing
 from b2bua.calls.early import EarlyMediaPolicy
 from b2bua.calls.fork import Fork
-from b2bua.calls.lending import Lending
 from b2bua.calls.identity import Identity
+from b2bua.calls.lending import Lending
 from b2bua.calls.media import Media
 from b2bua.calls.record import CallOutcome, CallRecord
 from b2bua.calls.switchboard import Switchboard

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from b2bua.calls.leg import Leg
+from sip_stack.offer_answer import OfferAnswer
 from sip_stack.sdp import Session, parse
 from sip_stack.sdp_rewriting import End
 
@@ -108,3 +109,59 @@ def test_it_is_up_while_its_session_is() -> None:
     assert made.is_up
     made.session = session("203.0.113.10", has_ended=True)
     assert not made.is_up
+
+
+OFFER = b"offer"
+A, B = parse(AUDIO), parse(AUDIO + VIDEO)
+
+
+def test_each_dialog_of_an_invite_has_its_own_exchange() -> None:
+    """RFC 3261 §12.1.2, §13.2.2.4: all begin with the same offer, and none knows of another's answer."""
+    made = leg()
+    made.offer(OFFER)
+    made.enter("a")
+    made.exchange.receive_answer(A)
+    made.enter("b")
+    assert made.exchange.remote is None and made.exchange.offered_local == OFFER
+    made.exchange.receive_answer(B)
+    made.enter("a")
+    assert made.exchange.remote is A
+    made.enter("b")
+    assert made.exchange.remote is B and made.exchange.local == OFFER
+    assert made.exchange.retry_after == 5
+
+
+def test_the_first_dialog_takes_over_what_was_said_before_its_tag_was_known() -> None:
+    made = leg()
+    made.offer(OFFER)
+    before = made.exchange
+    assert made.may_enter("a")
+    made.enter("a")
+    assert made.exchange is before and not made.may_enter("b")
+
+
+def test_the_next_invite_begins_anew() -> None:
+    made = leg()
+    made.offer(OFFER)
+    made.enter("a")
+    made.exchange.receive_answer(A)
+    made.offer(b"again")
+    assert made.exchange.remote is None and made.exchange.offered_local == b"again"
+    made.enter("a")
+    assert made.exchange.remote is None, "the To-tag is another dialog's, though it is the same"
+
+
+def test_an_invite_that_is_repeated_unanswered_offers_the_same() -> None:
+    made = leg()
+    made.offer(OFFER)
+    made.offer(OFFER)
+    made.exchange.receive_answer(A)
+    assert made.exchange.local == OFFER and made.exchange.remote is A
+
+
+def test_a_dialog_that_is_left_takes_its_session_with_it() -> None:
+    made = leg()
+    made.session = session("203.0.113.9")
+    exchange = OfferAnswer()
+    made.leave(exchange)
+    assert made.session is None and made.exchange is exchange

@@ -92,14 +92,15 @@ def test_errors_that_the_flow_has_anyway_do_not_concern_the_number() -> None:
 
 def test_numbers_of_the_file_are_not_changed() -> None:
     made = with_numbers(config(), [NUMBER])
-    with pytest.raises(NumberError, match="stands in multiring.toml: change it there") as refused:
+    with pytest.raises(NumberError, match=r"stands in multiring\.toml: change it there") as refused:
         refuse_declared(made, "100")
     assert refused.value.kind == "conflict"
     refuse_declared(made, NUMBER.dialled)
 
 
 def test_what_is_remarked_on_all_together() -> None:
-    kept = [replace(NUMBER, trunks=("gone",)), KeptNumber("100", "", "main"), KeptNumber("300", "", "main", is_on=False)]
+    off = KeptNumber("300", "", "main", is_on=False)
+    kept = [replace(NUMBER, trunks=("gone",)), KeptNumber("100", "", "main"), off]
     found = {(each.dialled, each.in_file): each.text for each in number_remarks(config(), kept, {"evening"})}
     assert "too, which counts" in found["100", False]
     assert "one of your own numbers" in found["100", True]

@@ -40,7 +40,9 @@ export async function numberDialog({ number = null, again }) {
     h("button", { class: "button main" }, number ? "Save" : "Add"),
   );
   const title = number ? `Number ${number.dialled}` : "Add a number";
-  open(title, body, () => (number ? numbers.change(number.dialled, changesOf(wanted)) : numbers.add(wanted)), again);
+  const send = () =>
+    number ? numbers.change(number.dialled, changesOf(wanted)) : numbers.add(wanted);
+  open({ title, body, send, again, known });
 }
 
 /** Which number leads to this flow: one that is there, or a new one. */
@@ -69,19 +71,17 @@ export async function leadingDialog({ flow, again }) {
     h("div", {}, place("flow"), place("")),
     h("button", { class: "button main" }, "Lead it here"),
   );
-  open("Which number leads here?", body, () => (chosen ? numbers.change(chosen, { flow }) : numbers.add(fresh)), again);
+  const send = () => (chosen ? numbers.change(chosen, { flow }) : numbers.add(fresh));
+  open({ title: "Which number leads here?", body, send, again, known: (await flows.list()).flows });
 }
 
-function open(title, body, send, again) {
+function open({ title, body, send, again, known = [] }) {
   body.addEventListener("submit", async (event) => {
     event.preventDefault();
     try {
       const kept = await send();
       box.shut();
-      toast(
-        kept.taken ? `${kept.dialled} leads to ${titleOf(kept.flow)}. The next call goes by it.` : kept.reason,
-        kept.taken ? "good" : "bad",
-      );
+      toast(kept.taken ? inUse(kept, known) : kept.reason, kept.taken ? "good" : "bad");
       await again();
     } catch (refused) {
       showRefusal(body, refused);
@@ -163,6 +163,16 @@ function flowOptions(known, current) {
   return current && !known.some((each) => each.name === current)
     ? [[current, `${titleOf(current)} (is not there)`], ...options]
     : options;
+}
+
+/** What has come of it for whoever calls. */
+function inUse(kept, known) {
+  const flow = titleOf(kept.flow);
+  if (!kept.is_on) return `${kept.dialled} is kept, and off: calls to it are refused.`;
+  const isReady = known.some((each) => each.name === kept.flow && isLive(each));
+  return isReady
+    ? `${kept.dialled} leads to ${flow}. The next call goes by it.`
+    : `${kept.dialled} leads to ${flow}, as soon as that is published.`;
 }
 
 const isLive = (flow) => flow.in_file || flow.version;
