@@ -77,6 +77,7 @@ class InviteServer:
     __slots__ = (
         "_answer",
         "_interval",
+        "_is_described",
         "_is_renegotiated",
         "_last_progress",
         "_left",
@@ -124,6 +125,7 @@ class InviteServer:
         self._will_answer = False  # the 200 is among those that wait: nothing may be asked for after it
         self._last_progress: tuple[Callable[[float], None], float] | None = None  # what to renew, and how often
         self._prack: ServerTransaction | None = None  # one whose offer is yet to be answered
+        self._is_described = False
         self._is_renegotiated = False
         self._left: Session | None = None  # an early dialog that is left, but for the PRACK that it owes
         transaction.user = self
@@ -174,6 +176,11 @@ class InviteServer:
         not would take what held before for what holds.
         """
         self._is_renegotiated = True
+
+    @property
+    def is_described(self) -> bool:
+        """A description has left reliably in this dialog, in a provisional or the 200."""
+        return self._is_described
 
     @property
     def is_renegotiated(self) -> bool:
@@ -263,6 +270,7 @@ class InviteServer:
         session = self.early_session()
         session.confirm(self.request)
         session.unacknowledged[self.request.cseq] = self  # before the 200 leaves: its ACK may be quick
+        self._is_described |= bool(argument.body)
         self._answer = self.transaction.respond(
             200,
             now,
@@ -325,7 +333,7 @@ class InviteServer:
         """
         self._waiting.clear()
         self._last_progress = None
-        self._is_renegotiated = False
+        self._is_described = self._is_renegotiated = False
         if self.session is not None:
             if self._reliable is not None and self._left is None:
                 self._left = self.session
@@ -376,6 +384,7 @@ class InviteServer:
             content_type=content_type,
         )
         self._reliable = (self._rseq, data)
+        self._is_described |= bool(body)
         self._reliable_interval = self.stack.intervals.t1
         self._set(_Timers.RESEND_RELIABLE, now + self._reliable_interval)
         self._set(_Timers.GIVE_UP_RELIABLE, now + self.stack.intervals.timeout)

@@ -1,4 +1,4 @@
-"""The caller and we, and nobody else: what holds between us, and what becomes of an offer that nobody can be asked about.
+"""The caller and we, and nobody else: what holds between us, and what becomes of an offer that nobody is asked about.
 
 Theory. Most offers cross to the other leg (crossing.py). Some cannot: the caller hears a menu or our ringing tone; the
 recipient has left and the flow goes on; or it still rings, and whom the caller hears can take no offer yet. Then we

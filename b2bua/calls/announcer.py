@@ -121,7 +121,7 @@ class Announcer:
             self._take(voice)
         else:
             call = self._call
-            call.note_trouble("the caller took no codec that prompts could be played in")
+            call.ending.note_trouble("the caller took no codec that prompts could be played in")
         self.go_on(now)
 
     def agree_again(self, offer: Description) -> bytes:
@@ -259,7 +259,7 @@ class Announcer:
                 kept(event, now)
         elif event.play_id == self._playing:
             if event.reason == "failed":
-                self._call.note_trouble(f"the caller could not be played to: {event.trouble}")
+                self._call.ending.note_trouble(f"the caller could not be played to: {event.trouble}")
             self._over(now)
 
     def relay_lost(self, now: float) -> None:

@@ -17,7 +17,7 @@ from b2bua.calls.record import CallOutcome, RecipientOutcome
 from b2bua.calls.state import State
 from sip_stack.body import find_sdp
 from sip_stack.errors import RemoteError
-from sip_stack.events import Acknowledged, Cancelled, Event, NeverAcknowledged, NeverReceived, Received
+from sip_stack.events import Acknowledged, Cancelled, NeverAcknowledged, NeverReceived, Received
 from sip_stack.message import Request
 from sip_stack.sdp import Session as Description
 from sip_stack.sdp import parse
@@ -147,7 +147,7 @@ class Answering:
         self._call.ending.refuse(504, now, detail="the caller never sent PRACK")
 
 
-ANSWERING: dict[type[Event], Callable[[Answering, Any, float], None]] = {
+ANSWERING: dict[type, Callable[[Answering, Any, float], None]] = {
     Cancelled: Answering.on_cancelled,
     Acknowledged: Answering.on_acknowledged,
     NeverAcknowledged: Answering.on_never_acknowledged,

@@ -1,7 +1,7 @@
 """One attempt to reach one recipient: when he is rung, and how it came out.
 
 A branch is known by its number, never by its URI: the same URI may be rung twice. It may send several
-INVITEs one after another (inviting.py). At most one of them counts; one that was given up for the next is left
+INVITEs one after another (calling.py). At most one of them counts; one that was given up for the next is left
 to its own machine, which takes it back on the wire. After his answer something may be asked of him (acceptance.py).
 """
 
@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 from b2bua.calls import reasons
 from b2bua.calls.acceptance import Acceptance
 from b2bua.calls.best_response import Final
+from b2bua.calls.calling import Calling
 from b2bua.calls.crossing import refuse
-from b2bua.calls.inviting import OUTCOMES, Inviting, why
+from b2bua.calls.inviting import OUTCOMES, why
 from b2bua.calls.leg import Leg
 from b2bua.calls.recipient import Recipient
 from b2bua.calls.record import RecipientOutcome, RecipientRecord
@@ -34,7 +35,6 @@ from sip_stack.events import (
     Requested,
 )
 from sip_stack.flow import Flow
-from sip_stack.invite_client import InviteClient
 from sip_stack.message import Response
 from sip_stack.sdp import Session as Description
 from sip_stack.timers import Timer
@@ -48,7 +48,6 @@ if TYPE_CHECKING:
 class _Timers(enum.IntEnum):
     START = 0
     STOP = 1
-    UNREACHABLE = 2
 
 
 class Branch:
@@ -59,16 +58,12 @@ class Branch:
         "_timers",
         "acceptance",
         "call",
-        "client",
+        "calling",
         "early_answer",
         "final",
         "fork",
         "has_rung",
         "index",
-        "inviting",
-        "is_heard",
-        "is_located",
-        "is_started",
         "leg",
         "recipient",
         "record",
@@ -86,15 +81,11 @@ class Branch:
         self.leg = Leg(number, recipient.media_interface, recipient.nat, session_id, call.retry_after())
         self.trace = Trace(number, call.messages) if call.plan.keep_trace else None
         self.record = RecipientRecord(number, recipient.name, recipient.uri)
-        self.client: InviteClient | None = None
         self.acceptance: Acceptance | None = None  # from his 2xx on, of whom something is asked
         self.early_answer: Description | None = None  # of a 183 that the caller may hear
         self.final: Final | None = None
         self.has_rung = False
-        self.is_heard = False  # any response at all
-        self.is_located = False
-        self.is_started = False
-        self.inviting = Inviting(self)
+        self.calling = Calling(self)
         self._notes: list[str] = []
         self._timers: dict[int, Timer] = {}
 
@@ -135,21 +126,14 @@ class Branch:
         if self.recipient.start_after > 0:
             self._set(_Timers.START, now + self.recipient.start_after)
         else:
-            self.is_started = True
-            self._start(now)
+            self.calling.begin(now)
         if self.recipient.stop_after > 0:
             self._set(_Timers.STOP, now + self.recipient.stop_after)
 
     def located(self, targets: list[Flow], now: float) -> None:
         """Where the recipient's server is, best first; empty when it was not found."""
-        if not self.is_open:
-            return
-        self.inviting.targets = list(targets)
-        self.is_located = True
-        if targets:
-            self._start(now)
-        elif not self._follow_next(now):
-            self._give_up(RecipientOutcome.UNREACHABLE, Final(480, is_real=False), "address not found", now)
+        if self.is_open:
+            self.calling.located(targets, now)
 
     def stop(self, outcome: RecipientOutcome, fields: str, now: float) -> None:
         """Take the INVITE back, with these Reason lines on CANCEL (or BYE). What was over stays as it was."""
@@ -163,8 +147,8 @@ class Branch:
                 RecipientOutcome.SKIPPED if self.record.invited_at is None else RecipientOutcome.NO_ANSWER
             )
         self._close(outcome, Final(487, is_real=False), now)
-        if self.client is not None:
-            self.client.cancel(fields, now)
+        if self.calling.client is not None:
+            self.calling.client.cancel(fields, now)
 
     def _stop_asking(
         self, acceptance: Acceptance, outcome: RecipientOutcome, fields: str, now: float
@@ -183,6 +167,7 @@ class Branch:
     def screen(self, response: Response, answer: Description, now: float) -> None:
         """He has answered: see whether he takes the call."""
         self._cancel_all()
+        self.calling.cancel_timer()
         self.acceptance = Acceptance(self, response, answer)
         self.call.notify("recipient.asked", now, recipient=self.record)
         self.acceptance.start(now)
@@ -196,8 +181,8 @@ class Branch:
         """He speaks in the dialog of this To-tag from here on."""
         leg = self.leg
         leg.enter(remote_tag)
-        if leg.session is not None and leg.session.dialog.remote_tag != remote_tag and self.client is not None:
-            leg.session = self.client.early_session(remote_tag) or leg.session
+        if leg.session is not None and leg.session.dialog.remote_tag != remote_tag and self.calling.client is not None:
+            leg.session = self.calling.client.early_session(remote_tag) or leg.session
 
     def win(self, now: float) -> None:
         """The call was claimed by this branch."""
@@ -214,28 +199,25 @@ class Branch:
     def abandon(self, now: float) -> None:
         """After a bug: take back whatever is out, in the plainest way."""
         self._cancel_all()
+        self.calling.cancel_timer()
         if self.acceptance is not None:
             self.acceptance.cancel()
-        if self.client is not None:
-            self.client.cancel(reasons.FAILED, now)
-            if self.client.session is not None:
-                self.client.refuse(self.client.session, reasons.FAILED, now)
+        if self.calling.client is not None:
+            self.calling.client.cancel(reasons.FAILED, now)
+            if self.calling.client.session is not None:
+                self.calling.client.refuse(self.calling.client.session, reasons.FAILED, now)
 
     @property
     def is_quiet(self) -> bool:
         """Nothing more is to be expected from the wire that the record would tell of."""
-        is_final = self.client is None or self.client.is_final
-        return not self.is_open and is_final and self.leg.is_gone
+        return not self.is_open and self.calling.is_final and self.leg.is_gone
 
     def dissolve(self) -> None:
         """The record is closed. Whatever the wire may still bring is the stack's alone; no ring of references stays."""
-        if self.client is not None:
-            self.client.owner = None
-            self.client = None
+        self.calling.dissolve()
         if self.acceptance is not None:
             self.acceptance.cancel()
             self.acceptance = None
-        del self.inviting
         self.leg.dissolve()
 
     # From the stack.
@@ -248,53 +230,45 @@ class Branch:
         self.call.guard(_ON_TIMER[name], self, None, now)
 
     def _on_progress(self, event: Progress, now: float) -> None:
-        if event.client is not self.client:
+        if event.client is not self.calling.client:
             return
-        self.is_heard = True
-        self._cancel(_Timers.UNREACHABLE)
         status = event.response.status
+        self.calling.heard(status)
         if status > 100 and self.is_open:
             self.has_rung = True
-            if status == 180:  # a 183 may be the trunk's own, on its way to a 503
-                self._trunk_lives()
             if self.record.ringing_at is None:
                 self.record.ringing_at = self.call.microseconds(now)
                 self.call.notify("recipient.ringing", now, recipient=self.record)
             self.fork.progressed(self, event.response, event.session, now)
 
     def _on_answered(self, event: Answered, now: float) -> None:
-        self.is_heard = True
-        self._trunk_lives()
+        self.calling.heard(event.response.status)
         self.leg.session = event.session
         self.record.status = 200
         if self.record.answered_at is None:
             self.record.answered_at = self.call.microseconds(now)
-        if event.client is not self.client:
+        if event.client is not self.calling.client:
             event.client.refuse(event.session, "", now)
             return
         self.fork.answered(self, event.client, event.session, event.response, now)
 
     def _on_late_answer(self, event: LateAnswer, now: float) -> None:
-        if event.client is self.client and self.record.outcome is not RecipientOutcome.ANSWERED:
+        if event.client is self.calling.client and self.record.outcome is not RecipientOutcome.ANSWERED:
             self.record.status = event.response.status
             if self.record.answered_at is None:  # a phone of his that answers second does not move when he did
                 self.record.answered_at = self.call.microseconds(now)
             self.fork.answered_late(self, now)
 
     def _on_failed(self, event: Failed, now: float) -> None:
-        if event.client is not self.client:
+        if event.client is not self.calling.client:
             return
-        self._cancel(_Timers.UNREACHABLE)
+        self.calling.cancel_timer()
         if not self.is_open:
             if event.response is not None and event.response.status >= 300 and self.record.status is None:
                 self.record.status = event.response.status
             self.call.branch_is_quiet(now)
             return
-        response = event.response
-        if response is None:
-            self._no_response(event.cause, now)
-        elif not self._try_again(response, now):
-            self._refused(response, now)
+        self.calling.failed(event, now)
 
     def _on_crossing(self, event: Requested | Replied, now: float) -> None:
         if self.acceptance is not None and self.fork.winner is not self and isinstance(event, Requested):
@@ -317,7 +291,7 @@ class Branch:
         self.call.crossing.acknowledged(event, now)
 
     def _on_never_acknowledged(self, event: NeverAcknowledged, now: float) -> None:
-        self.call.never_acknowledged(now)
+        self.call.ending.never_acknowledged(now)
 
     def _on_cancelled(self, event: Cancelled, now: float) -> None:
         """A re-INVITE was taken back; what is on its way across is sorted out when its answer comes."""
@@ -331,122 +305,25 @@ class Branch:
     # Timers.
 
     def _on_start(self, _: None, now: float) -> None:
-        self.is_started = True
-        self._start(now)
+        self.calling.begin(now)
 
     def _on_stop(self, _: None, now: float) -> None:
         if self.is_open:
             self.stop(RecipientOutcome.NO_ANSWER, self.fork.why_stopped(reasons.NO_ANSWER), now)
             self.fork.ended(self, now)
 
-    def _on_unreachable(self, _: None, now: float) -> None:
-        if not self.is_open or self.is_heard or self.client is None:
-            return
-        # Not a word for seconds: the next address of the same recipient, or none. The INVITE that is out is
-        # taken back by its own machine as soon as somebody answers it.
-        self.client.cancel(self.fork.why_stopped(""), now)
-        if self.inviting.targets:
-            self._invite(self.inviting.targets.pop(0), now)
-        elif not self._follow_next(now):
-            self._trunk_failed("no response", now)
-            self._give_up(RecipientOutcome.UNREACHABLE, Final(408, is_real=False), "no response", now)
-
-    # The trunk that he is rung through.
-
-    def _trunk_lives(self) -> None:
-        self.call.switchboard.breakers.lives(self.recipient.trunk)
-
-    def _trunk_failed(self, cause: str, now: float, may_be_his: bool = False, rest: float = 0.0) -> None:
-        trunk, uri = self.recipient.trunk, self.recipient.uri
-        self.call.switchboard.breakers.failed(trunk, uri, cause, now, may_be_his=may_be_his, rest=rest)
-
-    def _judge_trunk(self, response: Response, now: float) -> None:
-        """A refusal: is it the trunk's, or has it brought the word of somebody?"""
-        status = response.status
-        is_his = status < 500 or (status >= 600 and self.has_rung)
-        if is_his and status != 408:
-            self._trunk_lives()
-        elif not is_his:
-            seconds = (response.get("retry-after") or "").partition(";")[0].partition("(")[0].strip()
-            rest = float(seconds) if seconds.isascii() and seconds.isdigit() and len(seconds) < 6 else 0.0
-            self._trunk_failed(f"{status} {response.reason}".rstrip(), now, may_be_his=status >= 600, rest=rest)
-
-    # Inviting.
-
-    def _start(self, now: float) -> None:
-        if (
-            self.is_started
-            and self.is_located
-            and self.is_open
-            and self.client is None
-            and self.fork.may_ring
-        ):
-            rests = self.call.switchboard.breakers.resting(self.recipient.trunk, now)
-            if rests:
-                self._give_up(RecipientOutcome.UNREACHABLE, Final(480, is_real=False), rests, now)
-                return
-            self._invite(self.inviting.targets.pop(0), now)
-
-    def _invite(self, flow: Flow, now: float, more_fields: str = "") -> None:
-        call = self.call
-        self.is_heard = False
-        self.leg.source_hosts = (flow.host,)
-        invitation = self.inviting.next_invitation(flow, more_fields)
-        self.client = InviteClient(call.stack, self, invitation, flow, self.trace)
-        self.client.digest = self.inviting.digest_in_dialogs()
-        if self.record.invited_at is None:
-            self.record.invited_at = call.microseconds(now)
-            self.record.sip_call_id = invitation.call_id
-            call.notify("recipient.invited", now, recipient=self.record)
-        if self.recipient.unreachable_after > 0:
-            self._set(_Timers.UNREACHABLE, now + self.recipient.unreachable_after)
-        self.client.start(now)
-
-    def _try_again(self, response: Response, now: float) -> bool:
-        """Whether another INVITE was sent for this failure, or will be when its address is known."""
-        assert self.client is not None
-        again = self.inviting.after(response, self.client)
-        if again is not None:
-            self._invite(again.flow, now, again.fields)
-            return True
-        if response.status >= 400:
-            return False
-        self.inviting.redirected(response)
-        return self._follow_next(now)
-
-    def _follow_next(self, now: float) -> bool:
-        uri = self.inviting.next_redirect()
-        if not uri:
-            return False
-        self.client, self.is_located = None, False
-        self.call.locate(self, uri, now)
-        return True
-
     # How it came out.
 
-    def _no_response(self, cause: str, now: float) -> None:
-        targets = self.inviting.targets
-        if targets and not self.has_rung:
-            self._invite(targets.pop(0), now)
-            return
-        if self._follow_next(now):
-            return
-        status = 408 if cause == "timeout" else 503
-        self._trunk_failed(cause, now)
-        self._give_up(RecipientOutcome.UNREACHABLE, Final(status, is_real=False), cause, now)
-
-    def _refused(self, response: Response, now: float) -> None:
-        status = response.status
-        if self._follow_next(now):
-            return
-        assert self.client is not None
-        self._judge_trunk(response, now)
+    def refused(self, response: Response, now: float) -> None:
+        """He does not take the call, or somebody on the way to him says so."""
+        status, client = response.status, self.calling.client
+        assert client is not None
         if status in self.fork.step.decline_codes:
             outcome = RecipientOutcome.DECLINED
         else:
             outcome = RecipientOutcome.REDIRECTED if status < 400 else OUTCOMES.get(status, RecipientOutcome.REFUSED)
         self.record.status = status
-        self.record.reason = why(response, self.client)
+        self.record.reason = why(response, client)
         fields = tuple(
             [(name, value) for name in ("Reason", "Warning") for value in response.get_all(name.lower())]
         )
@@ -454,13 +331,9 @@ class Branch:
         self.fork.ended(self, now)
 
     def end(self, outcome: RecipientOutcome, final: Final, now: float) -> None:
-        """He was asked, and does not take the call."""
+        """He could not be reached, or was asked and does not take the call."""
         self._close(outcome, final, now)
         self.fork.ended(self, now)
-
-    def _give_up(self, outcome: RecipientOutcome, final: Final, reason: str, now: float) -> None:
-        self.record.reason = reason
-        self.end(outcome, final, now)
 
     def _close(self, outcome: RecipientOutcome, final: Final, now: float) -> None:
         self.final = final
@@ -469,6 +342,7 @@ class Branch:
         if self._notes:
             self.record.reason = "; ".join(filter(None, [self.record.reason, *self._notes]))
         self._cancel_all()
+        self.calling.cancel_timer()
         if outcome is not RecipientOutcome.ANSWERED:
             self.call.notify("recipient.ended", now, recipient=self.record)
 
@@ -508,5 +382,4 @@ _HANDLE: dict[type, Callable[[Branch, Any, float], None]] = {
 _ON_TIMER: dict[int, Callable[[Branch, None, float], None]] = {
     _Timers.START: Branch._on_start,
     _Timers.STOP: Branch._on_stop,
-    _Timers.UNREACHABLE: Branch._on_unreachable,
 }

@@ -11,64 +11,50 @@ quiet and the relay has given its figures, or a second later.
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from b2bua.calls import reasons
 from b2bua.calls.announcer import Announcer
+from b2bua.calls.answering import ANSWERING, Answering
 from b2bua.calls.best_response import Final
 from b2bua.calls.branch import Branch
-from b2bua.calls.crossing import Crossing, refuse
+from b2bua.calls.crossing import Crossing
 from b2bua.calls.early import EarlyMediaPolicy
+from b2bua.calls.ending import Ending
 from b2bua.calls.flow import Dial, Prompt
 from b2bua.calls.fork import Fork
 from b2bua.calls.identity import Identity
-from b2bua.calls.keys import key_in
 from b2bua.calls.leg import Leg
 from b2bua.calls.lending import Lending
 from b2bua.calls.media import Media
 from b2bua.calls.plan import CallPlan
 from b2bua.calls.prompts import Sound, sound_of
 from b2bua.calls.recipient import DialStep, Recipient
-from b2bua.calls.record import CallOutcome, CallRecord, RecipientOutcome, RecipientRecord, readable
+from b2bua.calls.record import CallOutcome, CallRecord, RecipientRecord, readable
 from b2bua.calls.state import State
 from b2bua.calls.walk import Result, Walk
 from rtp_relay import control
-from sip_stack.body import find_sdp
 from sip_stack.errors import RemoteError
 from sip_stack.events import (
-    Acknowledged,
-    Cancelled,
     Ended,
     Event,
     Gone,
-    NeverAcknowledged,
-    NeverReceived,
-    Received,
     Replied,
     Requested,
 )
 from sip_stack.flow import Flow
 from sip_stack.invite_server import InviteServer
-from sip_stack.message import Request, Response
+from sip_stack.message import Response
 from sip_stack.sdp import Session as Description
-from sip_stack.sdp import parse
 from sip_stack.sdp_rewriting import offer_of
 from sip_stack.session import Session
-from sip_stack.session_timer import agree_as_client, agree_as_server, refuse_too_small
+from sip_stack.session_timer import agree_as_client, refuse_too_small
 from sip_stack.timers import Timer
 
 if TYPE_CHECKING:
     from b2bua.calls.switchboard import Switchboard
-
-RECORD_PATIENCE = 1.0  # seconds for the last branch to fall quiet, so that a record is soon to be seen
-
-
-class _Timers(enum.IntEnum):
-    RECORD = 0
-    DURATION = 1
 
 
 class Call:
@@ -92,6 +78,8 @@ class Call:
         self.caller.source_hosts = (server.transaction.source.host,)
         self.media = Media(identifier, switchboard.commands)
         self.lending = Lending(self)
+        self.answering = Answering(self)
+        self.ending = Ending(self)
         self.crossing = Crossing(self)
         self.announcer = Announcer(self)
         self.early = EarlyMediaPolicy(self)
@@ -103,8 +91,7 @@ class Call:
         self.max_forwards = (request.max_forwards if request.max_forwards is not None else 70) - 1
         self.offer: Description | None = None  # what recipients are offered
         self.first_offer: Description | None = None  # that of the caller's INVITE
-        self._timers: dict[int, Timer] = {}
-        self._trouble = ""
+        self._timer: Timer | None = None  # by which an answered call is ended
         server.owner = self
 
     # Beginning.
@@ -114,15 +101,15 @@ class Call:
         request = self.server.request
         self.switchboard.began(self)
         if self.server.is_over:
-            self._abandoned((), now)
+            self.ending.abandoned((), now)
             return
         try:
-            self._read_offer()
+            self.answering.read_offer()
             refused = refuse_too_small(request, self.plan.timer)
             if refused is not None:
                 raise refused
         except RemoteError as error:
-            self._refuse(error.status, now, error.reason, error.fields, error.detail)
+            self.ending.refuse(error.status, now, error.reason, error.fields, error.detail)
             return
         self.walk.begin(now)
 
@@ -161,7 +148,7 @@ class Call:
         if not self.announcer.agree():
             return False
         if not self.is_answered:
-            self._answer(self.early.own_description(), now)
+            self.answering.answer(self.early.own_description(), now)
             self.record.status = 200
         return True
 
@@ -171,7 +158,7 @@ class Call:
         assert branch is not None
         if branch.record.ended_at is None:
             branch.record.ended_at = self.microseconds(now)
-        self._cancel(_Timers.DURATION)
+        self.cancel_timer()
         self.crossing.part(now)
         self.fork.finish()
         self.fork = Fork(self, _NOBODY, len(self.branches) + 1)
@@ -213,10 +200,6 @@ class Call:
             record.outcome = CallOutcome.VOICEMAIL
         self.notify("call.voicemail", now)
 
-    def note_trouble(self, text: str) -> None:
-        """Something of the flow could not be done; the first of it stands in the record, behind how the call ended."""
-        self._trouble = self._trouble or text
-
     def relay_event(self, event: control.Event, now: float) -> None:
         """Whatever the relay has to say of this call."""
         self.guard(Call._on_relay_event, self, event, now)
@@ -244,24 +227,6 @@ class Call:
         elif not isinstance(event, control.DigitsSent):
             self.announcer.relay_event(event, now)
 
-    def takes_key(self, request: Request, now: float) -> bool:
-        """Whether an INFO of the caller is a key for the flow that he is in, which it then gets."""
-        key = key_in(request) if self.state is State.RINGING and self.is_answered else ""
-        if key:
-            self.walk.key(key, now)
-        return bool(key)
-
-    def _read_offer(self) -> None:
-        request = self.server.request
-        body = find_sdp(
-            request.get("content-type") or "", request.body, request.get("content-disposition") or ""
-        )
-        if body is not None:
-            self.offer = self.first_offer = parse(body)
-            if all(medium.is_rejected for medium in self.offer.media):
-                raise RemoteError(488, "the offer has no medium that could be relayed")
-            self.caller.exchange.receive_offer(self.offer)
-
     # What branches ask of the call.
 
     @property
@@ -272,7 +237,8 @@ class Call:
     def winner(self) -> Branch | None:
         return self.fork.winner
 
-    def _forks(self) -> list[Fork]:
+    def forks(self) -> list[Fork]:
+        """Of every dial step so far."""
         return list({id(branch.fork): branch.fork for branch in self.branches}.values())
 
     @property
@@ -338,7 +304,7 @@ class Call:
         session.agree(agree_as_client(response), now)
         self.announcer.stop()
         if not self.is_answered:
-            self._answer(self.early.final_description(answer), now)
+            self.answering.answer(self.early.final_description(answer), now)
         said = self._said_of_his_media()
         if said is not None:
             self.media.direct(self.caller, said, answer)
@@ -354,7 +320,7 @@ class Call:
         self.notify("recipient.answered", now, recipient=branch.record)
         self.notify("call.answered", now)
         if self.plan.duration_limit > 0:
-            self._set(_Timers.DURATION, now + self.plan.duration_limit)
+            self._timer = self.stack.wheel.set(self, 0, now + self.plan.duration_limit)
 
     def _said_of_his_media(self) -> Description | None:
         """What holds of the caller's media: his first offer, or what was agreed upon since."""
@@ -362,100 +328,14 @@ class Call:
             return self.caller.exchange.remote
         return self.offer
 
-    def _answer(self, body: bytes, now: float) -> None:
-        """Send the caller his 200."""
-        self.is_answered = True
-        exchange = self.caller.exchange
-        if exchange.local is None:  # else he has his answer, or we have his
-            if self.offer is not None:
-                exchange.send_answer(body)
-            else:
-                exchange.send_offer(body)
-        agreement, timer_fields = agree_as_server(self.server.request, self.plan.timer)
-        fields = [
-            ("Allow", self.switchboard.allow),
-            ("Supported", "timer"),
-            *timer_fields,
-            ("Server", self.stack.product),
-        ]
-        self.server.answer(now, fields=fields, body=body)
-        session = self.server.early_session()
-        self.caller.session = session
-        session.local_body = exchange.local or body
-        session.agree(agreement, now)
-
     # From the stack: the caller's side.
 
     def handle(self, event: Event, now: float) -> None:
-        self.guard(_HANDLE[type(event)], self, event, now)
-
-    def _on_cancelled(self, event: Cancelled, now: float) -> None:
-        if event.server is not self.server:
-            return
-        self._abandoned(event.request.get_all("reason"), now)
-
-    def _on_acknowledged(self, event: Acknowledged, now: float) -> None:
-        if event.server is not self.server:
-            self.crossing.acknowledged(event, now)
-        elif self.early.has_offered or self.server.is_renegotiated:
-            self.crossing.align(now)
+        answering = ANSWERING.get(type(event))
+        if answering is not None:
+            self.guard(answering, self.answering, event, now)
         else:
-            self._take_answer_in_ack(event, now)
-
-    def _take_answer_in_ack(self, event: Acknowledged, now: float) -> None:
-        if self.offer is not None or self.is_over:
-            return
-        request = event.request
-        try:
-            body = find_sdp(request.get("content-type") or "", request.body)
-            if body is None:
-                raise RemoteError(400, "ACK without the answer that our offer is due")
-            answer = parse(body)
-        except RemoteError as error:
-            self.end(CallOutcome.FAILED, now, by="caller", reason=error.detail, fields=reasons.FAILED)
-            return
-        self.caller.exchange.receive_answer(answer)
-        if self.winner is not None:
-            self.media.direct(self.caller, answer, self.winner.leg.exchange.remote)
-        else:
-            self.announcer.answered(answer, now)
-
-    def _on_never_acknowledged(self, event: NeverAcknowledged, now: float) -> None:
-        self.never_acknowledged(now)
-
-    def never_acknowledged(self, now: float) -> None:
-        # RFC 3261 §13.3.1.4: "If the 2xx response has been retransmitted for 64*T1 seconds without
-        # receiving an ACK, the dialog is confirmed, but the session SHOULD be terminated."
-        self.end(
-            self._outcome_now(),
-            now,
-            by="service",
-            reason="the answer was never acknowledged",
-            fields=reasons.NO_ACK,
-        )
-
-    def _on_received(self, event: Received, now: float) -> None:
-        if event.server is not self.server:
-            return
-        if self.early.has_offered and self.offer is None and not event.request.body:
-            # RFC 3262 §5: "If the UAC receives a reliable provisional response with an offer ... it MUST generate an
-            # answer in the PRACK."
-            self._refuse(488, now, detail="PRACK without the answer that our offer is due")
-            return
-        self.announcer.go_on(now)
-
-    def answered_early(self, answer: Description, now: float) -> None:
-        """The caller's PRACK has answered our offer."""
-        if all(medium.is_rejected for medium in answer.media):
-            self._refuse(488, now, detail="the caller takes nothing of what we offer")
-        else:
-            self.early.offer_is_answered(answer, now)
-
-    def _on_never_received(self, event: NeverReceived, now: float) -> None:
-        # RFC 3262 §3: no PRACK in 64*T1: the request SHOULD be rejected with a 5xx.
-        self._take_back_the_answer()
-        self.fork.stop(RecipientOutcome.CALLER_HUNG_UP, "", now)
-        self._refuse(504, now, detail="the caller never sent PRACK")
+            self.guard(_HANDLE[type(event)], self, event, now)
 
     def _on_crossing(self, event: Requested | Replied, now: float) -> None:
         self.crossing.handle(self.caller, event, now)
@@ -475,7 +355,7 @@ class Call:
             return
         if leg is self.caller and (self.state is not State.CONNECTED or not self.is_told_so):
             values = event.request.get_all("reason") if event.request is not None else []
-            self._abandoned(values, now, "hung up" if event.request is not None else f"lost: {event.cause}")
+            self.ending.abandoned(values, now, "hung up" if event.request is not None else f"lost: {event.cause}")
             return
         if self.state is not State.CONNECTED:
             return
@@ -493,33 +373,19 @@ class Call:
         """Our 200 has left for the caller. One that was decided on may still wait for his PRACK (RFC 3262 §5)."""
         return self.caller.session is not None and self.caller.session.is_confirmed
 
-    def _take_back_the_answer(self) -> None:
-        """Somebody has answered, but the caller was never told: to him nobody has."""
-        if self.winner is not None:
-            self.winner.record.outcome = RecipientOutcome.CALLER_HUNG_UP
-        self.record.answered_by = self.record.answered_leg = self.record.answered_at = None
+    def end(self, outcome: CallOutcome, now: float, *, by: str, reason: str, fields: str = "") -> None:
+        """End the call, unless it is over: whatever is up is hung up. fields: Reason lines of the BYEs."""
+        self.ending.end(outcome, now, by=by, reason=reason, fields=fields)
 
-    def _abandoned(self, reason_values: Sequence[str], now: float, how: str = "hung up") -> None:
-        """The caller hung up while it rang: every phone stops, and shows a missed call unless he says otherwise."""
-        if self.state is State.OVER:
-            return
-        if self.is_told_so:
-            self._left_the_flow(reason_values, how, now)
-            return
-        if self.winner is not None:
-            self._take_back_the_answer()
-            self.record.status = 487
-            fields = reasons.passed_on(list(reason_values)) or reasons.HUNG_UP
-            self.end(CallOutcome.ABANDONED, now, by="caller", reason="hung up while it rang", fields=fields)
-            return
-        self.fork.stop(RecipientOutcome.CALLER_HUNG_UP, reasons.passed_on(list(reason_values)), now)
-        self.record.status = 487
-        self.end(CallOutcome.ABANDONED, now, by="caller", reason="hung up while it rang")
+    def hang_up(self, now: float) -> None:
+        self.ending.by_operator(now)
 
-    def _left_the_flow(self, reason_values: Sequence[str], how: str, now: float) -> None:
-        """A caller whom the flow has answered hangs up with nobody connected."""
-        self.fork.stop(RecipientOutcome.CALLER_HUNG_UP, reasons.passed_on(list(reason_values)), now)
-        self.end(self.walk.outcome_if_left, now, by="caller", reason=how)
+    def close_if_quiet(self, now: float) -> None:
+        """Close the record, if nothing more is to be told."""
+        self.ending.close_if_quiet(now)
+
+    def farewells(self, event: object) -> Iterator[Callable[[float], None]]:
+        return self.ending.farewells(event)
 
     def fork_failed(self, outcome: CallOutcome, status: int, final: Final, now: float) -> None:
         """Nobody has answered: the flow goes on, or the caller is told the best of it (FRK-8)."""
@@ -528,130 +394,35 @@ class Call:
         self.early.step_is_over()
         self.walk.dial_failed(Result(outcome, status, final, f"nobody answered ({final.status})"), outcomes, now)
 
-    def _outcome_now(self) -> CallOutcome:
-        if self.record.answered_by is not None:
-            return CallOutcome.ANSWERED
-        return CallOutcome.VOICEMAIL if self.record.voicemail else CallOutcome.FAILED
-
-    def no_media(self, detail: str, now: float) -> None:
-        """The relay lends nothing: his trunk may try elsewhere, if he was not answered yet."""
-        self._refuse(503, now, fields=(("Retry-After", "5"),), detail=detail)
-
-    def media_lost(self, detail: str, now: float) -> None:
-        cause = f"the media was lost: {detail}"
-        self.end(self._outcome_now(), now, by="service", reason=cause, fields=reasons.FAILED)
-
-    def _refuse(
-        self,
-        status: int,
-        now: float,
-        reason: str = "",
-        fields: Sequence[tuple[str, str]] = (),
-        detail: str = "",
-    ) -> None:
-        """End a call that never rang, or that we cannot go on with."""
-        if self.is_told_so:
-            self.end(self._outcome_now(), now, by="service", reason=detail or reason, fields=reasons.FAILED)
-            return
-        self.server.reject(status, now, reason=reason, fields=fields)
-        self.record.status = status
-        outcome = CallOutcome.FAILED if status >= 500 else CallOutcome.REFUSED
-        self.end(outcome, now, by="service", reason=detail or reason)
-
-    def end(self, outcome: CallOutcome, now: float, *, by: str, reason: str, fields: str = "") -> None:
-        """End the call, once: whatever is up is hung up, the endpoints go back, the record is closed."""
-        if self.state is State.OVER:
-            return
-        self._note_end(outcome, by, reason, now)
-        self.walk.finish()
-        self.announcer.call_ends()
-        self.fork.finish()
-        for fork in self._forks():  # those of earlier steps too: somebody may be told still that he was too late
-            fork.stop(RecipientOutcome.FAILED, fields, now)
-        if not self.server.is_over:
-            self.server.reject(500, now)
-        self.crossing.abandon(now)
-        for leg in self.legs:
-            if leg.session is not None and leg.session.is_confirmed:
-                leg.session.bye(fields, now)
-        for timer in list(self._timers):
-            self._cancel(timer)
-        self.lending.release_all()
-        self.notify("call.ended", now)
-        self._set(_Timers.RECORD, now + RECORD_PATIENCE)
-        self.close_if_quiet(now)
-
-    def _note_end(self, outcome: CallOutcome, by: str, reason: str, now: float) -> None:
-        """First of all, so that the record is whole whatever may break behind it."""
-        self.state = State.OVER
-        record = self.record
-        record.outcome, record.ended_by = outcome, by
-        record.reason = f"{reason}; {self._trouble}" if self._trouble else reason
-        record.ended_at = self.microseconds(now)
-        if self.winner is not None and self.winner.record.ended_at is None:
-            self.winner.record.ended_at = record.ended_at
-
-    def hang_up(self, now: float) -> None:
-        """End the call from our side, whatever it is doing."""
-        reason = "ended by the operator"
-        if not self.is_told_so:
-            self._take_back_the_answer()
-            self._refuse(480, now, detail=reason)
-        else:
-            outcome = CallOutcome.REFUSED if self.record.answered_by is None else CallOutcome.ANSWERED
-            self.end(outcome, now, by="service", reason=reason, fields=reasons.HUNG_UP)
-
     def relay_lost(self, now: float) -> None:
         self.lending.relay_lost(now)
 
     def relay_is_back(self, now: float) -> None:
         self.lending.relay_is_back(now)
 
-    def close_if_quiet(self, now: float) -> None:
-        if self.lending.is_owed or self.announcer.is_keeping:
-            return
-        if not self.caller.is_gone or self.server.is_awaiting_acknowledgement:
-            return
-        if all(branch.is_quiet for branch in self.branches):
-            self._close(now)
-
-    def _close(self, now: float) -> None:
-        self._cancel(_Timers.RECORD)
-        self.announcer.finish()
-        self.switchboard.finished(self)
-
     def dissolve(self) -> None:
         """The record has been taken: let go of all parts, so that none waits for the garbage collector.
 
         What the wire may still bring (a repeated 2xx, a late BYE) is finished by the stack alone.
         """
-        for fork in self._forks():
+        for fork in self.forks():
             fork.dissolve()
         self.branches = []
         self.lending.dissolve()
         self.server.forget_owner()
         self.caller.dissolve()
         self.messages.clear()  # transactions live for 32 s more, and hold the trace
-        del self.announcer, self.crossing, self.early, self.fork, self.lending, self.walk
-
-    # Timers.
+        del self.announcer, self.answering, self.crossing, self.early, self.ending, self.fork, self.lending, self.walk
 
     def handle_timer(self, name: int, now: float) -> None:
-        self._timers.pop(name, None)
-        self.guard(_ON_TIMER[name], self, None, now)
+        self._timer = None
+        self.guard(Call._has_lasted_long_enough, self, None, now)
 
-    def _on_record_time(self, _: None, now: float) -> None:
-        self._close(now)
-
-    def _on_duration(self, _: None, now: float) -> None:
+    def _has_lasted_long_enough(self, _: None, now: float) -> None:
         self.end(CallOutcome.ANSWERED, now, by="service", reason="duration limit", fields=reasons.TIME_LIMIT)
 
-    def _set(self, name: int, deadline: float) -> None:
-        self._cancel(name)
-        self._timers[name] = self.stack.wheel.set(self, name, deadline)
-
-    def _cancel(self, name: int) -> None:
-        timer = self._timers.pop(name, None)
+    def cancel_timer(self) -> None:
+        timer, self._timer = self._timer, None
         if timer is not None:
             self.stack.wheel.cancel(timer)
 
@@ -669,39 +440,6 @@ class Call:
             step(who, event, now)
         except Exception as error:
             self.switchboard.failed(self, error, event, now)
-
-    def farewells(self, event: object) -> Iterator[Callable[[float], None]]:
-        """After a bug in the handling of an event: what lets go of everything, piece by piece.
-
-        Each is to be tried, so that one that breaks spares no other; what one has done the next find done.
-        The callees come before the ordinary end, which may close the call.
-        """
-        if isinstance(event, Requested):
-            yield lambda now: refuse(event.server, 500, now)
-        yield from [branch.abandon for branch in self.branches]
-        yield self._collapse
-        yield lambda now: self.server.reject(500, now)
-        yield self._bye_caller
-        yield self._let_go
-
-    def _collapse(self, now: float) -> None:
-        self.end(CallOutcome.FAILED, now, by="service", reason=self.record.reason, fields=reasons.FAILED)
-
-    def _bye_caller(self, now: float) -> None:
-        session = self.caller.session
-        if session is not None and session.is_confirmed:
-            session.bye(reasons.FAILED, now)
-
-    def _let_go(self, now: float) -> None:
-        """Close the call at once, unless its end has come so far that it closes by itself."""
-        if _Timers.RECORD in self._timers or self.id not in self.switchboard.calls:
-            return
-        if self.state is not State.OVER:
-            self._note_end(CallOutcome.FAILED, "service", self.record.reason, now)
-        for timer in list(self._timers):
-            self._cancel(timer)
-        self.lending.release_all()
-        self._close(now)
 
     def _new_record(self, now: float) -> CallRecord:
         request, source = self.server.request, self.server.transaction.source
@@ -727,18 +465,8 @@ class Call:
 _NOBODY = DialStep(())
 
 _HANDLE: dict[type, Callable[[Call, Any, float], None]] = {
-    Cancelled: Call._on_cancelled,
-    Acknowledged: Call._on_acknowledged,
-    NeverAcknowledged: Call._on_never_acknowledged,
-    Received: Call._on_received,
-    NeverReceived: Call._on_never_received,
     Requested: Call._on_crossing,
     Replied: Call._on_crossing,
     Ended: Call._on_ended,
     Gone: Call._on_gone,
-}
-
-_ON_TIMER: dict[int, Callable[[Call, None, float], None]] = {
-    _Timers.RECORD: Call._on_record_time,
-    _Timers.DURATION: Call._on_duration,
 }

@@ -211,7 +211,7 @@ class Crossing:
             refuse(event.server, 603, now)
         elif request.method in ("INVITE", "UPDATE"):
             self._refreshed(leg, other, event, now)
-        elif leg is self._call.caller and self._call.takes_key(request, now):
+        elif leg is self._call.caller and self._call.answering.takes_key(request, now):
             refuse(event.server, 200, now)
         elif other is None or not other.is_up:
             refuse(event.server, 480 if other is None else 481, now)
@@ -248,7 +248,7 @@ class Crossing:
         """He has a session, or an early dialog that he knows for certain, since he has acknowledged its answer."""
         call, caller = self._call, self._call.caller
         session = call.server.session
-        if caller.session is None and caller.exchange.local is not None and session is not None:
+        if session is not None and not session.is_confirmed and call.server.is_described:
             caller.session = session
             session.peer_allows = call.server.request.tokens("allow")
         return caller.session is not None
@@ -260,13 +260,11 @@ class Crossing:
             if description is not None:
                 exchange.receive_answer(description)
                 accept(self._call, leg, event.request, event.server, b"", now)
-                self._call.answered_early(description, now)
+                self._call.answering.answered_early(description, now)
                 return
             raise RemoteError(488, "PRACK without the answer that our offer is due")
         if description is None:
             accept(self._call, leg, event.request, event.server, b"", now)
-        elif exchange.local is None:
-            raise RemoteError(488, "an offer before the first has its answer")
         else:
             self._offered(leg, other, event, description, now)
 
@@ -289,6 +287,11 @@ class Crossing:
         self, leg: Leg, other: Leg | None, event: Requested, offer: Description, now: float
     ) -> None:
         request, server, call = event.request, event.server, self._call
+        if leg is call.caller and not call.server.is_described:
+            # RFC 3311 §5.1, RFC 3262 §5: no other offer before the INVITE's own has its answer. Ours may be decided
+            # on, and wait for his PRACK: he cannot know.
+            fields = (("Retry-After", str(leg.exchange.retry_after)),)
+            raise RemoteError(500, "an offer before the first has its answer", fields=fields)
         leg.exchange.receive_offer(offer)
         if leg.exchange.remote is not None and leg.exchange.local and offer.is_same_as(leg.exchange.remote):
             # TMR-3: nothing new: a refresh concerns this dialog alone.
@@ -322,7 +325,8 @@ class Crossing:
         session = other.session
         assert session is not None
         # RFC 3311 §5.1: the INVITE of an early dialog is in nobody's way once its offer has its answer.
-        is_invited = session.is_invited and session.is_confirmed
+        is_early = not session.is_confirmed and self._call.server.is_described
+        is_invited = session.is_invited and not is_early
         return session.is_inviting or is_invited or other.exchange.is_open or self._waiting is not None
 
     def _pass_offer(self, passed: _Passed, offer: Description, now: float) -> None:
@@ -332,10 +336,11 @@ class Crossing:
             return
         allows = "UPDATE" in session.peer_allows or (not session.is_confirmed and other is not self._call.caller)
         if not allows and not session.is_confirmed:
-            self._declined(passed, 488, now)
+            self._declined(passed, 488 if passed.request.method == "UPDATE" else 491, now)
             return
         body = other.describe(offer)
-        method = "UPDATE" if allows and passed.request.method != "INVITE" else "INVITE"
+        is_update = allows and (passed.request.method != "INVITE" or not session.is_confirmed)
+        method = "UPDATE" if is_update else "INVITE"
         other.exchange.send_offer(body)
         self.alone.is_unsaid = False
         self._passed.append(passed)
@@ -348,9 +353,11 @@ class Crossing:
             return
         if other is None or not other.is_up or self._is_busy(other) or leg.exchange.is_open:
             raise RemoteError(491, "the other leg is busy with an offer")
+        assert other.session is not None
+        if not other.session.is_confirmed:
+            raise RemoteError(491, "no INVITE fits into a dialog that has not had its first answered")
         passed = _Passed(leg, other, event.request, event.server, None)
         self._passed.append(passed)
-        assert other.session is not None
         other.session.request("INVITE", now, fields=self._target_refresh(other), tag=passed)
 
     def _pass_plain(self, passed: _Passed, now: float) -> None:
@@ -453,7 +460,8 @@ class Crossing:
         other.exchange.send_offer(body)
         again = _Passed(asker, other, request, server, asker.exchange.remote)
         self._passed.append(again)
-        other.session.request("INVITE", now, fields=self._target_refresh(other), body=body, tag=again)
+        method = "INVITE" if other.session.is_confirmed else "UPDATE"
+        other.session.request(method, now, fields=self._target_refresh(other), body=body, tag=again)
 
     def _offer_came_back(self, passed: _Passed, offer: Description, now: float) -> None:
         passed.other.exchange.receive_offer(offer)

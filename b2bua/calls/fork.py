@@ -150,7 +150,7 @@ class Fork:
 
     def may_ring_uri(self, uri: str) -> bool:
         """Whether a recipient may forward the call there: no target is rung twice (FRK-10)."""
-        is_new = not any(uri in branch.inviting.tried for branch in self.branches)
+        is_new = not any(uri in branch.calling.inviting.tried for branch in self.branches)
         return is_new and self._call.switchboard.directory.may_ring(uri)
 
     def why_stopped(self, fields: str) -> str:

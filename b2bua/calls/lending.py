@@ -121,7 +121,7 @@ class Lending:
             if call.is_told_so:
                 self.await_more(now)
             else:
-                call.no_media("the relay is not there", now)
+                call.ending.no_media("the relay is not there", now)
             return
         call.announcer.relay_lost(now)
         if self._is_owed:
@@ -135,8 +135,7 @@ class Lending:
         self._is_away = False
         if call.state is State.OVER:
             return
-        branches = call.fork.branches if call.winner is None else [call.winner]
-        call.media.restore([call.caller, *[branch.leg for branch in branches]])
+        call.media.restore(call.legs)
         if call.state is State.PREPARING:
             self._reserve(now)
         if call.state is not State.CONNECTED:
@@ -149,7 +148,7 @@ class Lending:
 
     def _late(self, _: None, now: float) -> None:
         if self._call.state is State.PREPARING:
-            self._call.no_media("the relay did not answer", now)
+            self._call.ending.no_media("the relay did not answer", now)
         else:
             self._call.crossing.not_lent(now)
 
@@ -171,9 +170,9 @@ class Lending:
         call = self._call
         if call.state is State.PREPARING:
             if not (self._is_away and call.is_told_so):
-                call.no_media(f"relay: {event.reason}", now)
+                call.ending.no_media(f"relay: {event.reason}", now)
         elif not call.crossing.not_lent(now) and call.state is not State.OVER:
-            call.media_lost(event.reason, now)  # a new relay could not lend the ports that the far ends know
+            call.ending.media_lost(event.reason, now)  # a new relay could not lend the ports that the far ends know
 
     def _paid(self, now: float) -> None:
         if self._call.state is State.OVER:

@@ -113,7 +113,7 @@ class Walk:
         self._at = now
         if self._steps_now < MOST_STEPS_AT_ONCE:
             return False
-        self._call.note_trouble(f"the flow goes round in a circle at {self.name}")
+        self._call.ending.note_trouble(f"the flow goes round in a circle at {self.name}")
         return True
 
     # Dialling.
@@ -234,7 +234,7 @@ class Walk:
     def _kept(self, event: control.Recorded, now: float) -> None:
         call, step = self._call, self.step
         if event.reason == "failed":
-            call.note_trouble(f"no message could be kept: {event.trouble}")
+            call.ending.note_trouble(f"no message could be kept: {event.trouble}")
         elif event.seconds >= SHORTEST_MESSAGE:
             assert isinstance(step, flows.Voicemail)
             call.message_kept(step.mailbox, event.path, event.seconds, now)
@@ -269,7 +269,7 @@ class Walk:
 
         def lent(at: float) -> None:
             if not self._call.answer_alone(at):
-                self._call.note_trouble("the caller offers no codec that prompts could be played in")
+                self._call.ending.note_trouble("the caller offers no codec that prompts could be played in")
                 self.leave(otherwise, at)
                 return
             self._call.announcer.when_ready(then, at)

@@ -16,8 +16,14 @@ SPEECH = "espeak-ng"
 _NO_VOICEMAILS: Mapping[str, float] = {}
 
 
-def facts_of(config: Config, flow: Flow, voicemails: Mapping[str, float] = _NO_VOICEMAILS) -> Facts:
-    """The facts that a flow is checked against. voicemails: as of Facts, where one was learned."""
+def facts_of(
+    config: Config, flow: Flow, voicemails: Mapping[str, float] = _NO_VOICEMAILS, is_remote: bool = False
+) -> Facts:
+    """The facts that a flow is checked against. voicemails: as of Facts, where one was learned. is_remote: it comes
+    from the console, and who writes there is neither to play all files of this machine nor to learn which there are.
+    """
+    files = {prompt.content for prompt in _prompts(flow) if prompt.kind is PromptKind.PLAY}
+    foreign = {file for file in files if is_remote and not _is_for_flows(config, file)}
     return Facts(
         trunks={
             name: TrunkFacts(
@@ -36,11 +42,8 @@ def facts_of(config: Config, flow: Flow, voicemails: Mapping[str, float] = _NO_V
         voicemails=voicemails,
         answer_limit=_answer_limit(config, flow.name),
         speech_installed=speech_is_installed(),
-        missing_files=frozenset(
-            prompt.content
-            for prompt in _prompts(flow)
-            if prompt.kind is PromptKind.PLAY and not prompt_file(config, prompt).is_file()
-        ),
+        foreign_files=frozenset(foreign),
+        missing_files=frozenset(file for file in files - foreign if not _is_there(_file(config, file))),
     )
 
 
@@ -51,7 +54,25 @@ def speech_is_installed() -> bool:
 
 def prompt_file(config: Config, prompt: Prompt) -> Path:
     """Where a file to play is: relative ones start from the directory of the configuration."""
-    return Path(config.path).absolute().parent / prompt.content
+    return _file(config, prompt.content)
+
+
+def _file(config: Config, name: str) -> Path:
+    return Path(config.path).absolute().parent / name
+
+
+def _is_for_flows(config: Config, name: str) -> bool:
+    """Whether a file is among those that were sent to the console, or beside the configuration."""
+    places = (Path(config.console.prompts), Path(config.path).absolute().parent)
+    file = _file(config, name).resolve()
+    return any(file.is_relative_to(place.resolve()) for place in places)
+
+
+def _is_there(file: Path) -> bool:
+    try:
+        return file.is_file()
+    except OSError:  # a name that is too long for one
+        return False
 
 
 def _answer_limit(config: Config, flow: str) -> float:

@@ -15,6 +15,7 @@ from b2bua.config.strict import Seconds, Settings
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,32}$")]
 RecordTime = Annotated[float, Field(ge=1, le=3600, allow_inf_nan=False)]
+STEPS_LIMIT = 100  # of a kind in one flow; what looks at all paths through them takes the square of that
 
 
 class PromptSettings(Settings):
@@ -26,7 +27,8 @@ class PromptSettings(Settings):
     what they are in this call."""
 
     play: str = Field(default="", max_length=1000)
-    """A file of audio (wav, mp3, ogg, flac), from the directory of the configuration when relative."""
+    """A file of audio (wav, mp3, ogg, flac), from the directory of the configuration when relative. A flow that is
+    edited in the console plays files below that directory and below `console.prompts` only."""
 
     tone: str = Field(default="", max_length=2)
     """The ringing tone of a country, by its two letters: `"us"`, `"de"`."""
@@ -258,22 +260,22 @@ class FlowSettings(Settings):
     first: Name
     """The step that a call begins with."""
 
-    dial: dict[Name, DialSettings] = {}
+    dial: dict[Name, DialSettings] = Field(default={}, max_length=STEPS_LIMIT)
     """Steps that ring recipients."""
 
-    play: dict[Name, PlaySettings] = {}
+    play: dict[Name, PlaySettings] = Field(default={}, max_length=STEPS_LIMIT)
     """Steps that play or say something."""
 
-    menu: dict[Name, MenuSettings] = {}
+    menu: dict[Name, MenuSettings] = Field(default={}, max_length=STEPS_LIMIT)
     """Steps that let the caller choose."""
 
-    schedule: dict[Name, ScheduleSettings] = {}
+    schedule: dict[Name, ScheduleSettings] = Field(default={}, max_length=STEPS_LIMIT)
     """Steps that go by the clock."""
 
-    voicemail: dict[Name, VoicemailSettings] = {}
+    voicemail: dict[Name, VoicemailSettings] = Field(default={}, max_length=STEPS_LIMIT)
     """Steps that record a message."""
 
-    hang_up: dict[Name, HangUpSettings] = {}
+    hang_up: dict[Name, HangUpSettings] = Field(default={}, max_length=STEPS_LIMIT)
     """Steps that end the call."""
 
 

@@ -92,7 +92,7 @@ class FlowEditing:
 
     async def remarks(self, config: Config, flow: Flow) -> list[Remark]:
         found = reached(flow, config.trunks)
-        return lint(found, facts_of(config, found, await self._figures.voicemails()))
+        return lint(found, facts_of(config, found, await self._figures.voicemails(), is_remote=True))
 
     async def checked(self, config: Config, flow: Flow, moment: float) -> dict[str, Any]:
         """Remarks and steps, as JSON."""

@@ -30,7 +30,8 @@ class Facts:
     voicemails: destination, or the URI that is rung for it → the second of ringing in which its voicemail was
     seen to answer.
     answer_limit: seconds after which the trunks that call us give up an unanswered call; 0 never.
-    speech_installed: whether espeak-ng is there. missing_files: prompts that cannot be found.
+    speech_installed: whether espeak-ng is there. missing_files: prompts that cannot be found. foreign_files: prompts
+    that whoever wrote the flow may not have played.
     tones: countries whose ringing tone is known.
     """
 
@@ -43,5 +44,6 @@ class Facts:
     voicemails: Mapping[str, float] = field(default_factory=dict)
     answer_limit: float = 0.0
     speech_installed: bool | None = None
+    foreign_files: frozenset[str] = frozenset()
     missing_files: frozenset[str] = frozenset()
     tones: frozenset[str] = frozenset()

@@ -99,6 +99,9 @@ def _prompt_remarks(name: str, field: Field, prompt: Prompt, facts: Facts) -> It
             known = ", ".join(f"{{{each}}}" for each in VARIABLES)
             text = f"{{{variable}}} stands for nothing, and is spoken as it is written."
             yield warning(name, (*field, "say"), text, f"Write one of {known}.")
+    if prompt.kind is PromptKind.PLAY and prompt.content in facts.foreign_files:
+        text = f"{prompt.content} is not among the files that a flow may play from here."
+        yield error(name, (*field, "play"), text, "Send the file to the console, and choose it.")
     if prompt.kind is PromptKind.PLAY and prompt.content in facts.missing_files:
         text = f"there is no file {prompt.content}: silence would be heard."
         yield error(name, (*field, "play"), text, "Put it there, or name another.")

@@ -313,3 +313,68 @@ def test_the_recipient_who_has_asked_the_caller_fails_before_he_is_answered() ->
     world.run(0.5)
     assert hold.status == 200 and ways(call.remote_description) == ["inactive"]
     world.finish_after(call)
+
+
+def waiting(world: World, ana: Phone) -> TrunkCall:
+    """Ana has answered, and our 200 waits for the PRACK of a plain 180."""
+    caller = world.caller()
+    caller.supported, caller.pracks_after = ("100rel",), 2.0
+    offer = caller.description()
+    caller.offers_in_prack = offer.changed(direction="sendonly")
+    call = caller.call(offer=offer, headers=[("Require", "100rel")])
+    world.run_until(lambda: ana.is_talking)
+    world.run(0.1)
+    assert not call.status
+    return call
+
+
+def test_an_offer_before_the_first_is_answered_does_not_take_its_answer_away() -> None:
+    """RFC 3262 §5 has an offer in a PRACK follow on an answer. The 200 waits for it, and must describe what we answered."""
+    world = World()
+    ana = world.phone("ana", answers_after=0.5)
+    call = waiting(world, ana)
+    update = call.update(offered(call, direction="inactive"))
+    world.run(0.5)
+    assert update.status == 500 and update.final is not None and update.final.get("retry-after")
+    world.run_until(lambda: call.is_answered)
+    assert call.pracks[0].status == 488 and call.final.sdp
+    world.run(0.1)
+    assert_both_hear(world, call, ana)
+    world.finish_after(call)
+
+
+@pytest.mark.parametrize("is_offered", [True, False])
+def test_a_recipient_changes_his_media_while_our_200_waits(is_offered: bool) -> None:
+    """RFC 3261 §14.2: 491; he asks again when the caller knows of the call."""
+    world = World()
+    ana = world.phone("ana", answers_after=0.5)
+    call = waiting(world, ana)
+    said = ana.dialog.local_description
+    assert said is not None
+    change = ana.dialog.reinvite(said.changed(direction="sendonly") if is_offered else None)
+    world.run(0.5)
+    assert change.status == 491
+    world.run_until(lambda: call.is_answered)
+    world.finish_after(call)
+
+
+def test_a_recipient_changes_his_media_while_our_200_waits_for_the_prack_of_its_answer() -> None:
+    """The caller has the answer, so that UPDATE can ask him; no INVITE fits in yet."""
+    world = World()
+    ana = world.phone("ana", **PREVIEW, answers_after=0.5)
+    caller = able(world)
+    caller.pracks_after = 2.0
+    call = caller.call()
+    world.run_until(lambda: ana.is_talking)
+    world.run(0.1)
+    said = ana.dialog.local_description
+    assert said is not None
+    asked = ana.dialog.reinvite(None)
+    world.run(0.2)
+    assert asked.status == 491
+    change = ana.dialog.reinvite(said.changed(direction="sendonly"))
+    world.run(0.5)
+    assert change.status == 200 and ways(call.remote_description) == ["sendonly"]
+    world.run_until(lambda: call.is_answered)
+    assert not call.final.sdp
+    world.finish_after(call)

@@ -77,6 +77,26 @@ def test_what_is_lent_again_is_not_taken_for_what_the_next_step_waits_for() -> N
     world.finish_after(call)
 
 
+def test_who_hears_that_he_was_too_late_is_lent_his_endpoint_again() -> None:
+    """Though it is a step that is over which he was asked in."""
+    world = World()
+    ana = world.phone("ana", answers_after=2.0)
+    ben = world.phone("ben", answers_after=1.0)
+    recipients = (world.dialled(ana), world.dialled(ben, press_one=True))
+    world.flow(
+        ring=Dial(recipients, confirm_prompt=ASK, too_late=ASK, exits={flows.ANSWERED: "menu"}),
+        menu=Menu(ASK, tries=1, exits={flows.NO_CHOICE: "end"}),
+        end=HangUp(),
+    )
+    call = world.connect(ana)
+    ana.hang_up()
+    world.run(0.1)
+    assert ben.is_talking
+    world.restart_relay(0.0)
+    world.run(0.1)
+    world.finish_after(call)
+
+
 def test_a_bridge_to_who_has_left_is_not_built_again() -> None:
     world = World()
     ana = world.phone("ana", answers_after=1.0)

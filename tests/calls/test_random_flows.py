@@ -159,7 +159,7 @@ class Playing:
         if chance.random() < 0.6:
             world.run(chance.choice((0.0, 0.0005, 0.1, 0.6, 1.0, 1.05, 1.3, 3.0, 8.0)))
             self.leave()
-        world.run_until(lambda: call.is_over or self.is_talking, limit=4000.0)
+        world.run_until(lambda: call.is_over or self.is_talking, limit=9000.0)
         for _ in range(8):  # with as many as the flow connects him to
             if call.is_over:
                 break
@@ -168,7 +168,7 @@ class Playing:
             chance.choice(
                 (self.hang_up_a_phone, self.hang_up_a_phone, self.hold_by_a_phone, self.hold_and_be_left, self.leave)
             )()
-            world.run_until(lambda: call.is_over or self.is_talking, limit=4000.0)
+            world.run_until(lambda: call.is_over or self.is_talking, limit=9000.0)
         if not call.is_over:
             self.leave()
         return call
@@ -359,7 +359,7 @@ def rehearse(seed: int) -> None:
     try:
         playing = Playing(world, chance, phones)
         call = playing.play()
-        world.finish(limit=2000.0)
+        world.finish(limit=9000.0)
         judge(world, call, phones)
     except AssertionError as fault:
         raise AssertionError(f"RANDOM_FLOW={seed}\n{fault}") from fault

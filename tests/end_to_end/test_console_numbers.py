@@ -8,12 +8,13 @@ import pytest
 from playwright.async_api import Page, expect
 
 from b2bua.phone import messages as m
-from tests.end_to_end.browser import Stage, play, script, shoot, stands
+from tests.end_to_end.browser import HEIGHTS, Scheme, Stage, play, script, shoot, stands
 
 pytestmark = [pytest.mark.phones, pytest.mark.xdist_group("phones"), pytest.mark.timeout(240)]
 
 SOON = 15.0  # seconds: more than anything on the wire should take
 CHECK = script("accessibility.js")
+SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 WRITTEN = "+1 (555) 0177"
 DIALLED = "+15550177"
 
@@ -57,7 +58,10 @@ async def say_what_comes_first(stage: Stage) -> None:
     row = page.get_by_role("row", name="Main line")
     await expect(row).to_contain_text("in the file")
     await expect(row.get_by_role("button")).to_have_count(0)
-    await expect(page.locator(".remark.note")).to_contain_text(str(stage.service.configuration_file))
+    first, last = page.locator(".remark.note").first, page.locator(".remark.note").last
+    await expect(first).to_contain_text("make one first")
+    await expect(last).to_contain_text(str(stage.service.configuration_file))
+    await expect(page.get_by_role("button", name="Add a number")).to_have_count(0)
 
 
 async def publish_a_flow(stage: Stage) -> None:
@@ -92,7 +96,22 @@ async def add(stage: Stage) -> None:
     row = page.get_by_role("row", name="Spring campaign")
     await expect(row).to_contain_text(DIALLED)
     await expect(row).to_contain_text("published")
-    await shoot(page, "numbers-added")
+    await look(stage)
+
+
+async def look(stage: Stage) -> None:
+    """With rows that can be changed, on a wide screen and on a phone's, light and dark."""
+    for width in HEIGHTS:
+        for scheme in SCHEMES:
+            page = await stage.new_page(width, scheme)
+            await stage.open("/numbers", page)
+            assert await page.evaluate(CHECK) == [], (width, scheme)
+            await shoot(page, "numbers-added")
+            await page.get_by_role("button", name="Change Spring campaign").click()
+            await expect(page.get_by_role("dialog")).to_be_visible()
+            assert await page.evaluate(CHECK) == [], (width, scheme)
+            await shoot(page, "number-changed")
+            await page.context.close()
 
 
 async def ring(stage: Stage) -> None:

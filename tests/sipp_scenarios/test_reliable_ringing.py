@@ -47,3 +47,24 @@ def test_an_extension_that_nobody_knows_is_refused_before_anybody_is_rung(stage:
     caller = stage.caller("ana", "is_refused", terms={"status": "420", "fields": "Require: 100rel, teleport"})
     stage.play()
     assert caller.only("420 INVITE").header("Unsupported") == "teleport"
+
+
+def test_an_offer_in_a_prack_reaches_whom_the_caller_hears(stage: Stage) -> None:
+    """RFC 3262 §5; the 200 has nothing more to say (RFC 3261 §13.2.1)."""
+    ana = stage.callee("Ana", "is_asked_before_it_answers")
+    caller = stage.caller("ana-heard-early", "offers_in_its_prack")
+    stage.play()
+    assert ana.only("UPDATE").direction == "sendonly"
+    assert caller.only("200 PRACK").direction == "recvonly"
+    assert caller.only("200 INVITE").body == ""
+    assert stage.outcomes() == {"": "answered", "Ana": "answered"}
+
+
+def test_a_caller_without_an_offer_who_requires_it_gets_ours_at_once(stage: Stage) -> None:
+    """RFC 3262 §5: in the first reliable provisional; its PRACK has the answer, and Ana is offered that."""
+    ana = stage.callee("Ana", "answers", terms={"ring": "400"})
+    caller = stage.caller("ana", "offers_late_reliably")
+    stage.play()
+    assert caller.only("183 INVITE").media_port and caller.only("200 INVITE").body == ""
+    assert ana.only("INVITE").media_port
+    assert stage.outcomes() == {"": "answered", "Ana": "answered"}

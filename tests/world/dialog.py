@@ -179,6 +179,8 @@ class Dialog:
         served.tag = tag_of(self.local)
         self._check(message, served)
         if self._is_overtaken(served):
+            if message.method == "INVITE" and message.sdp and not self._is_older(message.sdp):
+                self.note_remote(message.sdp, is_accepted=False)
             served.respond(500)
             return
         self.heard_requests.append(message)

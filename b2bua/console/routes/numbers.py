@@ -59,7 +59,7 @@ class NumberChange(Asked):
 )
 async def numbers(visitor: Viewer, desk: AtDesk) -> Response:
     config = desk.config
-    flows = {each.name: each for each in await desk.flows.all_kept(config)}
+    flows = {each.name: _published(each) for each in await desk.flows.all_kept(config)}
     today = await _calls_since(desk, await midnight(desk))
     kept = {each.dialled: each for each in desk.kept_numbers}
     found = [
@@ -132,7 +132,7 @@ def _kept_json(number: KeptNumber) -> dict[str, Any]:
     return {"dialled": number.dialled, **number.settings, "revision": number.changed_at}
 
 
-def _number(number: DialledNumber, flows: dict[str, Kept], kept: KeptNumber | None) -> dict[str, Any]:
+def _number(number: DialledNumber, flows: dict[str, Flow | None], kept: KeptNumber | None) -> dict[str, Any]:
     flow, state = _flow_of(number, flows)
     dials = [step for step in flow.steps.values() if isinstance(step, Dial)] if flow is not None else []
     return {
@@ -149,16 +149,19 @@ def _number(number: DialledNumber, flows: dict[str, Kept], kept: KeptNumber | No
     }
 
 
-def _flow_of(number: DialledNumber, flows: dict[str, Kept]) -> tuple[Flow | None, str]:
+def _published(kept: Kept) -> Flow | None:
+    """What calls to a flow's numbers go through; None when it was never published, or cannot be read."""
+    try:
+        return None if kept.published is None else kept.published.value()
+    except FlowError:
+        return None
+
+
+def _flow_of(number: DialledNumber, flows: dict[str, Flow | None]) -> tuple[Flow | None, str]:
     if number.flow is not None:
         return number.flow, "file" if number.flow_name else "own"
     found = flows.get(number.flow_name)
-    if found is None or found.published is None:
-        return None, "missing"
-    try:
-        return found.published.value(), "published"
-    except FlowError:
-        return None, "missing"
+    return found, "missing" if found is None else "published"
 
 
 async def _calls_since(desk: Desk, since: int) -> dict[str, int]:

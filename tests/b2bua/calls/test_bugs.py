@@ -9,8 +9,10 @@ import pytest
 
 from b2bua.calls import call as call_module
 from b2bua.calls import fork as fork_module
+from b2bua.calls.answering import Answering
 from b2bua.calls.branch import Branch
 from b2bua.calls.call import Call
+from b2bua.calls.calling import Calling
 from b2bua.calls.crossing import Crossing
 from b2bua.calls.early import EarlyMediaPolicy
 from b2bua.calls.fork import Fork
@@ -91,7 +93,7 @@ def still_takes_calls(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
 # A bug, at each stage.
 
 PREPARING: list[tuple[object, str]] = [
-    (Call, "_read_offer"),
+    (Answering, "read_offer"),
     (call_module, "refuse_too_small"),
     (Media, "reserve"),
     (Media, "accept"),
@@ -140,7 +142,7 @@ def test_in_the_directory(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 RINGING: list[tuple[object, str]] = [
-    (Branch, "_try_again"),
+    (Calling, "_try_again"),
     (EarlyMediaPolicy, "progressed"),
     (Fork, "progressed"),
     (Fork, "ended"),
@@ -199,7 +201,7 @@ CONNECTING: list[tuple[object, str]] = [
     (fork_module, "_usable_answer"),
     (Fork, "_stop_others"),
     (Call, "fork_won"),
-    (Call, "_answer"),
+    (Answering, "answer"),
     (Media, "direct"),
     (Media, "bridge"),
     (call_module, "agree_as_client"),

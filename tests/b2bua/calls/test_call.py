@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from b2bua.calls.call import RECORD_PATIENCE, Call
+from b2bua.calls.call import Call
+from b2bua.calls.ending import RECORD_PATIENCE
 from b2bua.calls.lending import RELAY_PATIENCE
 from b2bua.calls.recipient import DialStep, SixXX
 from b2bua.calls.record import CallOutcome, CallRecord, RecipientOutcome

@@ -18,7 +18,10 @@ const STATES = {
 
 export async function show({ place, user }) {
   const mayEdit = user.may("editor");
-  const again = () => show({ place, user });
+  const again = async () => {
+    await show({ place, user });
+    place.querySelector("h1").focus({ preventScroll: true }); // what had the focus is drawn anew
+  };
   const { numbers, overruled, file } = await service.numbers();
   const hasFlows = !mayEdit || (await flowsThereAre());
   const adding = () =>
@@ -31,6 +34,7 @@ export async function show({ place, user }) {
       lead: "What can be called, and which call flow its calls go through.",
       actions: mayEdit && hasFlows && numbers.length ? [adding()] : [],
     }),
+    numbers.length && !hasFlows ? noFlowNote() : null,
     overruled.map((each) => overruledNote(each, file, mayEdit, again)),
     h(
       "section",
@@ -171,6 +175,19 @@ async function attempt(action) {
     toast(problem.message, "bad");
   }
 }
+
+const noFlowNote = () =>
+  h(
+    "p",
+    { class: "remark note" },
+    icon("note"),
+    h(
+      "span",
+      {},
+      "A number that is added here leads to a call flow. There is none yet: ",
+      h("a", { href: "/flows" }, "make one first."),
+    ),
+  );
 
 function overruledNote(number, file, mayEdit, again) {
   return h(

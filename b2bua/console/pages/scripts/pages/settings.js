@@ -52,7 +52,7 @@ export async function show({ place, user }) {
             h(
               "p",
               {},
-              "Numbers, trunks and addresses stand in the file. After it was changed, let the service read it again. A file with a mistake changes nothing, and calls that run keep what they began with.",
+              "Trunks and addresses stand in the file, and whatever numbers and flows you keep there. After it was changed, let the service read it again. A file with a mistake changes nothing, and calls that run keep what they began with.",
             ),
             h("div", {}, button("Read it again", reload, { picture: "history" })),
           ),

@@ -56,7 +56,7 @@ export async function leadingDialog({ flow, again }) {
     { class: "stack" },
     there.length
       ? select({
-          label: "Number",
+          label: "One that there is, or a new one",
           value: chosen,
           options: [["", "A new number"], ...there.map((each) => [each.dialled, nowLeading(each)])],
           hint: "A number leads to one flow: it leaves the one that it leads to now.",
@@ -78,14 +78,16 @@ export async function leadingDialog({ flow, again }) {
 function open({ title, body, send, again, known = [] }) {
   body.addEventListener("submit", async (event) => {
     event.preventDefault();
+    let kept;
     try {
-      const kept = await send();
-      box.shut();
-      toast(kept.taken ? inUse(kept, known) : kept.reason, kept.taken ? "good" : "bad");
-      await again();
+      kept = await send();
     } catch (refused) {
       showRefusal(body, refused);
+      return;
     }
+    box.shut();
+    toast(kept.taken ? inUse(kept, known) : kept.reason, kept.taken ? "good" : "bad");
+    await again().catch((problem) => toast(problem.message, "bad"));
   });
   const box = dialog({ title, size: "narrow", body });
   box.querySelector("form input, form select")?.focus();
@@ -93,12 +95,15 @@ function open({ title, body, send, again, known = [] }) {
 
 /** What the server refused, beside the field that is to blame; below the form when there is none. */
 function showRefusal(body, refused) {
-  const places = new Map([...body.querySelectorAll("[data-remarks]")].map((each) => [each.dataset.remarks, each]));
+  const places = new Map(
+    [...body.querySelectorAll("[data-remarks]")].map((each) => [each.dataset.remarks, each]),
+  );
   for (const each of places.values()) {
     fill(each);
     each.markedInput?.removeAttribute("aria-invalid");
   }
-  for (const { field: key, reason } of refused.fields?.length ? refused.fields : [{ field: "", reason: refused.message }]) {
+  const wrong = refused.fields?.length ? refused.fields : [{ field: "", reason: refused.message }];
+  for (const { field: key, reason } of wrong) {
     const found = places.get(key.split(".")[0]) ?? places.get("");
     found.append(remark({ severity: "error", text: reason }));
     found.markedInput?.setAttribute("aria-invalid", "true");
@@ -159,7 +164,10 @@ const callingTrunks = async () =>
   (await service.trunks()).trunks.filter((each) => each.sends_calls).map((each) => each.name);
 
 function flowOptions(known, current) {
-  const options = known.map((each) => [each.name, titleOf(each.name) + (isLive(each) ? "" : " (not published yet)")]);
+  const options = known.map((each) => [
+    each.name,
+    titleOf(each.name) + (isLive(each) ? "" : " (not published yet)"),
+  ]);
   return current && !known.some((each) => each.name === current)
     ? [[current, `${titleOf(current)} (is not there)`], ...options]
     : options;
