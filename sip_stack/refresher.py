@@ -62,6 +62,8 @@ class Refresher:
             return
         else:
             method, body = "INVITE", session.local_body
+            if body and session.origin is not None:
+                body = session.origin.say_again(body)
         assert self.agreement is not None
         fields = [
             ("Contact", session.dialog.contact),

@@ -161,6 +161,14 @@ class Origin:
             _write_medium(parts, medium, end, first)
         return self._say("".join(parts))
 
+    def say_again(self, described: bytes) -> bytes:
+        """A description of this origin that still holds: the same bytes, but for the version where another one has
+        been said since. RFC 3264 §8: no version is lower than the one before, not even after an offer that was refused.
+        """
+        if described == self._described:
+            return described
+        return self._say(described.decode("utf-8", "surrogateescape").split("\r\n", 2)[2])
+
     def _say(self, said: str) -> bytes:
         if said != self._said:
             self._said = said

@@ -152,6 +152,7 @@ class Alone:
         assert isinstance(server, InviteServer)
         if not body:
             raise RemoteError(491, "nothing holds yet that could be offered anew")
+        body = leg.origin().say_again(body)
         leg.exchange.send_offer(body)
         self._awaited = server
         accept(self._call, leg, event.request, server, body, now)

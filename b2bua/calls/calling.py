@@ -78,12 +78,12 @@ class Calling:
             self._branch.call.stack.wheel.cancel(timer)
 
     def dissolve(self) -> None:
-        """Whatever the wire may still bring is the stack's alone."""
+        """Whatever the wire may still bring is the stack's alone; no ring of references stays."""
         self.cancel_timer()
         if self.client is not None:
             self.client.owner = None
             self.client = None
-        del self.inviting
+        del self.inviting, self._branch
 
     def handle_timer(self, name: int, now: float) -> None:
         self._timer = None

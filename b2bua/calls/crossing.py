@@ -295,7 +295,7 @@ class Crossing:
         leg.exchange.receive_offer(offer)
         if leg.exchange.remote is not None and leg.exchange.local and offer.is_same_as(leg.exchange.remote):
             # TMR-3: nothing new: a refresh concerns this dialog alone.
-            local = leg.exchange.local
+            local = leg.origin().say_again(leg.exchange.local)
             leg.exchange.send_answer(local)
             accept(self._call, leg, request, server, local, now)
             return

@@ -115,8 +115,8 @@ class Fork:
         self.winner = self._claimant = self._turn = None
 
     def release(self) -> None:
-        """The call goes on without this fork: its endpoints go back."""
-        self._call.media.release([branch.leg for branch in self.branches])
+        """The call goes on without this fork: its endpoints go back, but for who still hears that he was too late."""
+        self._call.media.release([branch.leg for branch in self.branches if not branch.is_told])
 
     def relay_event(self, event: control.Event, now: float) -> None:
         """Played, Digit or DigitsSent of one of its legs."""

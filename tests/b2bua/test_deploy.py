@@ -103,3 +103,10 @@ def test_the_console_needs_nobody_and_nobody_needs_it() -> None:
         assert not any(line.startswith(binding) for text in texts.values() for line in text.splitlines())
     assert "multiring-console" not in texts[UNITS[0]] + texts[UNITS[1]]
     assert int(unit(UNITS[2])["Nice"]) > 0 > int(unit(UNITS[0])["Nice"])
+
+
+def test_the_relay_may_write_messages_and_nothing_else_of_the_core() -> None:
+    config = load(ROOT / "examples" / "full.toml")
+    relay = unit(UNITS[1])
+    assert config.records.messages == f"/var/lib/{relay['StateDirectory']}"
+    assert relay["StateDirectoryMode"] == "0750"

@@ -94,3 +94,11 @@ def test_numbers_are_masked_when_asked() -> None:
 )
 def test_what_is_masked(field: str, value: str, shown: str) -> None:
     assert logs.mask(None, "info", {field: value}) == {field: shown}
+
+
+def test_nobody_steers_the_terminal_that_it_is_shown_on() -> None:
+    output = io.StringIO()
+    logs.set_up(output=output, terminal=True)
+    structlog.get_logger("test").warning("a log-in was refused", name="\x1b]0;mine\x07eve\x9b2J")
+    assert "eve" in output.getvalue()
+    assert not {"\x1b", "\x07", "\x9b"} & set(output.getvalue())

@@ -329,7 +329,7 @@ def waiting(world: World, ana: Phone) -> TrunkCall:
 
 
 def test_an_offer_before_the_first_is_answered_does_not_take_its_answer_away() -> None:
-    """RFC 3262 §5 has an offer in a PRACK follow on an answer. The 200 waits for it, and must describe what we answered."""
+    """RFC 3262 §5: an offer in a PRACK follows on an answer. The 200 waits for it, and must say what we answered."""
     world = World()
     ana = world.phone("ana", answers_after=0.5)
     call = waiting(world, ana)

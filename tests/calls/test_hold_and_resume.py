@@ -129,6 +129,24 @@ def test_a_refused_hold_leaves_the_call_as_it_was(status: int) -> None:
     world.finish_after(call)
 
 
+def test_after_a_refused_hold_what_holds_is_said_again_with_the_next_version() -> None:
+    """RFC 3264 §8, SDP-2: o= never goes back. The caller's refresh asks for nothing new, and is answered here."""
+    world = World()
+    ana = world.phone("ana", answers_after=1.0)
+    call = world.connect(ana)
+    call.caller.answers["INVITE"] = 488
+    local = ana.dialog.local_description
+    assert local is not None and call.offer is not None
+    refused = ana.dialog.reinvite(local.changed(direction="sendonly"))
+    world.run(0.2)
+    assert refused.status == 488
+    refresh = call.session.reinvite(call.offer)
+    world.run(0.2)
+    assert refresh.status == 200
+    assert call.remote_description.version == 3
+    world.finish_after(call)
+
+
 def test_a_481_to_a_reinvite_ends_the_call() -> None:
     """DLG-7."""
     world, ana, call, offer = talking()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from b2bua.calls.flow import Decline
+from b2bua.calls.flow import NOBODY_ANSWERED, Decline, Dial
 from b2bua.calls.record import CallOutcome, CallRecord, RecipientOutcome
 from rtp_relay import control
 from tests.calls.dialling import ASK, TOO_LATE, WHISPER, WHISPERED, ask, ring
@@ -280,6 +280,27 @@ def test_he_hangs_up_while_he_is_told() -> None:
 
 
 @pytest.mark.parametrize("who", ["caller", "ana"])
+def test_the_flow_goes_on_while_he_is_told() -> None:
+    """Who had claimed the call hangs up in the whisper: the words for who was too late are not cut off."""
+    world = World()
+    ana = world.phone("ana", answers_after=2.0, hangs_up_after=0.5)
+    ben = world.phone("ben", answers_after=1.0)
+    carl = world.phone("carl", answers_after=5.0)
+    first = Dial(
+        (world.dialled(ana, press_one=False), world.dialled(ben, press_one=True)), whisper=WHISPER,
+        confirm_prompt=ASK, too_late=TOO_LATE, exits={NOBODY_ANSWERED: "more"},
+    )  # fmt: skip
+    world.flow(ring=first, more=Dial((world.dialled(carl),)))
+    world.relay.stage.length = 2.0
+    call = world.caller().call()
+    world.run_until(lambda: carl.is_ringing)
+    assert world.relay.stage.sounding(2) == "somebody else has it"
+    world.run_until(lambda: carl.is_talking)
+    told = next(each for each in world.relay.stage.sounded if each.words == "somebody else has it")
+    assert told.reason == "finished" and not ben.is_talking
+    world.finish_after(call)
+
+
 def test_the_call_ends_while_he_is_told(who: str) -> None:
     world, ana, ben, call = two_asked()
     ana.press("1")

@@ -45,6 +45,15 @@ class TestDescribe:
         back = leg.describe(session(*AUDIO), [OURS])  # the re-offer was refused: still up
         assert back.replace(b" 77 3 ", b" 77 1 ") == first
 
+    def test_what_holds_is_said_again_without_going_back(self) -> None:
+        leg = origin()
+        first = leg.describe(session(*AUDIO), [OURS])
+        assert leg.say_again(first) == first and leg.version == 1
+        leg.describe(session(*AUDIO, "a=sendonly"), [OURS])  # an offer that was refused
+        again = leg.say_again(first)
+        assert again.replace(b" 77 3 ", b" 77 1 ") == first and leg.version == 3
+        assert leg.say_again(first) == again and leg.say_again(again) == again
+
     def test_branches_share_the_work_and_nothing_else(self) -> None:
         offer = session(*AUDIO)
         texts = {

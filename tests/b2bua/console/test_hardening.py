@@ -110,11 +110,12 @@ def test_tokens_of_one_who_is_gone_are_not_good_for_the_next_of_his_name(tmp_pat
 
 
 def test_what_is_taken_away_of_a_call_is_in_the_audit(tmp_path: Path) -> None:
+    message = tmp_path / "messages" / "a.wav"
+    message.parent.mkdir()
+    message.write_bytes(audio())
+
     async def play(stage: Stage) -> None:
-        folder = Path(stage.desk.config.records.messages)
-        folder.mkdir()
-        (folder / "a.wav").write_bytes(audio())
-        await stage.write([call(1, voicemail=str(folder / "a.wav"), mailbox="main", voicemail_seconds=0.5)])
+        await stage.write([call(1, voicemail=str(message), mailbox="main", voicemail_seconds=0.5)])
         editor = await stage.logged_in("editor")
         for what in ("pcap", "scenario", "voicemail"):
             assert (await editor.get(f"/api/calls/last/{what}")).status_code == 200

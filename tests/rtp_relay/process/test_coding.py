@@ -56,3 +56,12 @@ def test_a_file_without_a_sample(tmp_path: Path) -> None:
 
 def test_a_damaged_payload_is_nothing() -> None:
     assert Decoder(CODINGS["OPUS"], 16000).decode(b"") == b""
+
+
+def test_a_file_that_names_another_is_not_followed(tmp_path: Path) -> None:
+    """FFmpeg goes by what is in a file, and a list of files is a format to it."""
+    write(tmp_path / "other.wav")
+    path = tmp_path / "list.wav"
+    path.write_text("ffconcat version 1.0\nfile other.wav\n")
+    with pytest.raises(Refusal):
+        sound_of_file(str(path), CODINGS["PCMU"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -45,3 +46,17 @@ def test_without_a_program_it_says_so(tmp_path: Path, monkeypatch: pytest.Monkey
     assert not speech.speaks()
     with pytest.raises(Refusal, match="not installed"):
         speech.speak("Hello", "en", tmp_path)
+
+
+def test_texts_without_number_do_not_fill_the_disk(
+    program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A whisper that names the caller is another text for each caller."""
+    monkeypatch.setattr(speech, "KEPT", 100)
+    folder = tmp_path / "kept"
+    for number in range(30):
+        made = speech.speak(f"A call from {number:08}", "en", folder)  # 20 octets each
+        os.utime(made, (number, number))
+        assert made.exists()
+        assert sum(each.stat().st_size for each in folder.iterdir()) <= 100
+    assert len(list(folder.iterdir())) == 5

@@ -42,7 +42,7 @@ export async function show({ place, user }) {
       numbers.length
         ? table(
             "Numbers",
-            mayEdit ? [...columns, [""]] : columns,
+            mayEdit && !isNarrow() ? [...columns, [""]] : columns,
             numbers.map((each) => row(each, mayEdit, file, again)),
           )
         : nothing(mayEdit, hasFlows, adding),
@@ -50,6 +50,9 @@ export async function show({ place, user }) {
     numbers.some((each) => each.in_file) ? fileNote(file, user.may("owner")) : null,
   );
 }
+
+// A column on the right would be out of sight there, so what can be done stands below the number.
+const isNarrow = () => matchMedia("(max-width: 900px)").matches;
 
 const flowsThereAre = async () => (await flows.list()).flows.length > 0;
 
@@ -76,6 +79,7 @@ function nothing(mayEdit, hasFlows, adding) {
 }
 
 function row(number, mayEdit, file, again) {
+  const doing = mayEdit ? (number.in_file ? inFile(file) : actions(number, again)) : null;
   const cells = [
     h(
       "div",
@@ -87,12 +91,13 @@ function row(number, mayEdit, file, again) {
         number.is_on ? null : h("span", { class: "chip wait", title: "Calls to it are refused" }, "off"),
       ),
       number.name ? h("div", { class: "faint small" }, number.dialled) : null,
+      isNarrow() ? doing : null,
     ),
     leadsTo(number),
     joined(number.recipients ?? []) || "–",
     h("a", { href: `/calls?number=${encodeURIComponent(number.dialled)}` }, String(number.calls_today ?? 0)),
   ];
-  return mayEdit ? [...cells, number.in_file ? inFile(file) : actions(number, again)] : cells;
+  return doing && !isNarrow() ? [...cells, doing] : cells;
 }
 
 function leadsTo(number) {
@@ -119,10 +124,12 @@ function actions(number, again) {
       kind: "small",
       "aria-label": `Change ${what}`,
     }),
-    button(number.is_on ? "Switch off" : "Switch on", () => toggleOn(number, again), {
-      kind: "small",
-      "aria-label": `Switch ${number.is_on ? "off" : "on"} ${what}`,
-    }),
+    isNarrow()
+      ? null // it is in the window of “Change”
+      : button(number.is_on ? "Switch off" : "Switch on", () => toggleOn(number, again), {
+          kind: "small",
+          "aria-label": `Switch ${number.is_on ? "off" : "on"} ${what}`,
+        }),
     button("", () => leave(number, what, again), {
       kind: "plain square small",
       picture: "bin",
