@@ -70,7 +70,7 @@ class ControlServer:
 
     async def start(self) -> None:
         """Raises ControlError when another service holds the socket, or the place cannot be written to."""
-        _make_way(self.path)
+        make_way(self.path)
         loop = asyncio.get_running_loop()
         # The mode must be right from the first moment, so it comes from the mask and not from a chmod after.
         mask = os.umask(0o177)
@@ -191,8 +191,8 @@ def _remove(path: str) -> None:
     Path(path).unlink(missing_ok=True)
 
 
-def _make_way(path: str) -> None:
-    """Remove a socket that nobody listens on any more; leave that of a living service alone."""
+def make_way(path: str) -> None:
+    """Remove a socket that nobody listens on any more. ControlError where a living service does, or it cannot be."""
     place = Path(path)
     try:
         place.parent.mkdir(mode=0o750, parents=True, exist_ok=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 from b2bua.calls import flow as flows
 from b2bua.calls.plan import CallPlan
 from b2bua.calls.recipient import DialStep
+from b2bua.calls.turned_away import TurnedAway
 from b2bua.config import Config, DialledNumber, Trunk
 from b2bua.config.reaching import RING, dial_step, flow_of
 from b2bua.flows.numbers import KeptNumber
@@ -76,7 +77,7 @@ class ConfiguredDirectory:
         return config.sip.unknown_sources == "drop" and config.trunk_of(source.host) is None
 
     def plan(self, request: Request, source: Flow) -> CallPlan:
-        """What to do with an INVITE. RemoteError 403 for a stranger, 404 for a number that is not there."""
+        """What to do with an INVITE. RemoteError 403 for a stranger, TurnedAway for what leads nowhere."""
         config = self.config
         if source.local == INSIDE and self.ring_tests is not None:
             return self.ring_tests.plan(request)
@@ -105,8 +106,11 @@ class ConfiguredDirectory:
         config = self.config
         number = config.number(dialled, trunk)
         if number is None:
-            raise RemoteError(404, f"trunk {trunk.name} may not dial {dialled!r}")
-        flow, dials = self._flow_of(number)
+            raise TurnedAway(
+                404, f"no number here is {dialled!r}, for trunk {trunk.name}",
+                trunk=trunk.name, dialled=dialled, version=config.version,
+            )  # fmt: skip
+        flow, dials = self._flow_of(number, trunk)
         return CallPlan(
             trunk=trunk.name,
             dialled=dialled,
@@ -126,13 +130,16 @@ class ConfiguredDirectory:
             messages=config.records.messages,
         )
 
-    def _flow_of(self, number: DialledNumber) -> tuple[flows.Flow, Mapping[str, DialStep]]:
-        """What a number goes through, and how its dial steps ring. RemoteError 480 where its flow is nowhere."""
+    def _flow_of(self, number: DialledNumber, trunk: Trunk) -> tuple[flows.Flow, Mapping[str, DialStep]]:
+        """What a number goes through, and how its dial steps ring. TurnedAway 480 where its flow is nowhere."""
         if not number.flow_name:
             return number.flow or flow_of(number.dialled, number.step), {RING: number.step}
         flow = self.flows.by_number.get(number.dialled)
         if flow is None:
-            raise RemoteError(480, f"{number.dialled} has the flow {number.flow_name}, which was never published")
+            raise TurnedAway(
+                480, f"the flow {number.flow_name} was never published",
+                trunk=trunk.name, dialled=number.dialled, number_name=number.name, version=self.config.version,
+            )  # fmt: skip
         dials = {name: dial_step(step) for name, step in flow.steps.items() if isinstance(step, flows.Dial)}
         return flow, dials
 

@@ -56,16 +56,23 @@ def call_table(records: Sequence[CallRecord], zone: tzinfo | None = None) -> str
 
 
 def _call_row(record: CallRecord, zone: tzinfo | None) -> tuple[str, ...]:
-    rang_until = record.answered_at or record.ended_at
+    until = rang_until(record)
     return (
         moment(record.started_at, zone),
         record.caller or "anonymous",
         f"{record.dialled} {record.number_name}".rstrip(),
         _short_outcome(record),
-        interval(rang_until - record.started_at) if rang_until else "",
+        interval(until - record.started_at) if until else "",
         interval(record.ended_at - record.answered_at) if record.answered_at and record.ended_at else "",
         record.id[:ID_SHOWN],
     )
+
+
+def rang_until(record: CallRecord) -> int | None:
+    """When it rang no more: for whoever was let off to a mailbox, with the last phone that stopped."""
+    if record.answered_at is not None or record.outcome not in (CallOutcome.VOICEMAIL, CallOutcome.SERVED):
+        return record.answered_at or record.ended_at
+    return max((each.ended_at for each in record.recipients if each.ended_at is not None), default=None)
 
 
 def _short_outcome(record: CallRecord) -> str:
@@ -107,9 +114,10 @@ def _heading(record: CallRecord, zone: tzinfo | None) -> str:
     ]
     if record.status is not None:
         lines.append(f"Status    {record.status}" + (f", {record.reason}" if record.reason else ""))
-    if record.steps:
+    if record.steps or record.flow_version:
         version = f", version {record.flow_version}" if record.flow_version else ""
-        lines.append(f"Flow      {record.flow}{version}: {' → '.join(record.steps)}")
+        steps = f": {' → '.join(record.steps)}" if record.steps else ""
+        lines.append(f"Flow      {record.flow}{version}{steps}")
     if record.voicemail:
         length = interval(round(record.voicemail_seconds * 1e6))
         lines.append(f"Message   {length} for {record.mailbox}, {record.voicemail}")
@@ -294,7 +302,7 @@ def ladder(record: CallRecord) -> str:
         key = (entry.leg, entry.received, entry.data)
         again = " (again)" if key in seen else ""
         seen.add(key)
-        time = f"{(entry.at - record.started_at) / 1e6:.3f}".rjust(_TIME_WIDTH - 2) + "  "
+        time = f"{max(entry.at - record.started_at, 0) / 1e6:.3f}".rjust(_TIME_WIDTH - 2) + "  "
         lines.append(time + _arrow(_rails(width, verticals, "|"), entry, positions[entry.leg], again))
     return "\n".join(printable(line) for line in lines)
 

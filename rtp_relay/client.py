@@ -1,6 +1,7 @@
 """The core's end of the control socket, on asyncio.
 
-Commands given in one turn of the loop leave together at its end. While there is no relay, `send` says so
+Commands given in one turn of the loop leave together at its end, but for those that end a call: nobody waits for
+them, so that they are gathered for RELEASE_PATIENCE, and one waking of the relay ends many calls. While there is no relay, `send` says so
 and drops the command: what a call needs is said again after `on_ready`, by a Reserve that names its ports.
 
 A Reserve is answered from a stock of leased ports where there is one (see leases.py): no packet, no waiting. Who
@@ -24,6 +25,7 @@ FIRST_PAUSE: Final = 0.05  # seconds before the second attempt to connect; doubl
 LONGEST_PAUSE: Final = 2.0
 PACKETS_IN_A_TURN: Final = 16  # read before the loop's other work has its turn
 UNSENT_LIMIT: Final = 4096  # packets; a relay that reads none for so long is as good as gone
+RELEASE_PATIENCE: Final = 0.02  # seconds that a call which is over may keep its endpoints, for others to go with it
 LEASE_PATIENCE: Final = 0.25  # seconds that a relay which is there may take for its first leases
 
 
@@ -52,6 +54,8 @@ class RelayClient:
         self._pause = FIRST_PAUSE
         self._socket: socket.socket | None = None
         self._commands: list[control.Command] = []
+        self._releases: list[control.Command] = []
+        self._releasing: asyncio.TimerHandle | None = None
         self._unsent: deque[bytes] = deque()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._retry: asyncio.TimerHandle | None = None
@@ -66,6 +70,7 @@ class RelayClient:
 
     def close(self) -> None:
         """Send what was said, then hang up; nothing is told of it."""
+        self._commands += self._releases
         self._post(self._settle()[0])
         self.is_ready = False
         if self._retry is not None:
@@ -77,6 +82,9 @@ class RelayClient:
         """Say something to the relay, before the loop's next turn; False if there is none to say it to."""
         if not self.is_ready:
             return False
+        if self._may_wait(command):
+            self._gather(command)
+            return True
         commands = self._commands
         if not commands and self._loop is not None:
             self._loop.call_soon(self._flush)
@@ -89,7 +97,11 @@ class RelayClient:
         """
         if not self.is_ready:
             return False
-        self._commands.extend(commands)
+        for command in commands:
+            if self._may_wait(command):
+                self._gather(command)
+            else:
+                self._commands.append(command)
         self._flush()
         return True
 
@@ -124,11 +136,13 @@ class RelayClient:
 
     def _hang_up(self) -> None:
         opened, self._socket = self._socket, None
-        if self._patience is not None:
-            self._patience.cancel()
-        self._welcome = self._patience = None
+        for timer in (self._patience, self._releasing):
+            if timer is not None:
+                timer.cancel()
+        self._welcome = self._patience = self._releasing = None
         self._leases = Leases(())
         self._commands.clear()
+        self._releases.clear()
         self._unsent.clear()
         if opened is not None:
             if self._loop is not None:
@@ -137,6 +151,21 @@ class RelayClient:
             opened.close()
 
     # Sending.
+
+    def _may_wait(self, command: control.Command) -> bool:
+        """It ends a call that the relay has heard of; one that it has not heard of is settled here, at once."""
+        return isinstance(command, control.Release) and not command.legs and self._leases.has_introduced(command.call)
+
+    def _gather(self, command: control.Command) -> None:
+        if self._releasing is None and self._loop is not None:
+            self._releasing = self._loop.call_later(RELEASE_PATIENCE, self._release)
+        self._releases.append(command)
+
+    def _release(self) -> None:
+        self._releasing = None
+        self._commands += self._releases
+        self._releases.clear()
+        self._flush()
 
     def _flush(self) -> None:
         commands, answers = self._settle()

@@ -79,6 +79,11 @@ class Leases:
         """Every stock's first Lease was answered."""
         return all(stock.is_begun for stock in self._all)
 
+    def has_introduced(self, call: str) -> bool:
+        """The relay has heard of that call, and nothing of it is settled here alone."""
+        held = self._calls.get(call)
+        return held is not None and held.is_introduced
+
     def take_commands(self) -> list[control.Command]:
         commands, self.commands = self.commands, []
         self._introductions.clear()

@@ -11,8 +11,7 @@ quiet and the relay has given its figures, or a second later.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from pathlib import PurePath
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from b2bua.calls import reasons
@@ -30,8 +29,8 @@ from b2bua.calls.leg import Leg
 from b2bua.calls.lending import Lending
 from b2bua.calls.media import Media
 from b2bua.calls.plan import CallPlan
-from b2bua.calls.prompts import Sound, sound_of
-from b2bua.calls.recipient import DialStep, Recipient
+from b2bua.calls.prompts import Sound, sound_of, variables_of
+from b2bua.calls.recipient import DialStep
 from b2bua.calls.record import CallOutcome, CallRecord, RecipientRecord, readable
 from b2bua.calls.state import State
 from b2bua.calls.walk import Result, Walk
@@ -44,7 +43,6 @@ from sip_stack.events import (
     Replied,
     Requested,
 )
-from sip_stack.flow import Flow
 from sip_stack.invite_server import InviteServer
 from sip_stack.message import Response
 from sip_stack.sdp import Session as Description
@@ -176,29 +174,7 @@ class Call:
 
     def sound(self, prompt: Prompt) -> Sound:
         """What a prompt is to the relay, in this call."""
-        return sound_of(prompt, self.variables, self.plan.prompts)
-
-    @property
-    def variables(self) -> Mapping[str, str]:
-        """What {caller}, {source}, {flow} and {dialled} stand for."""
-        record = self.record
-        return {
-            "caller": record.caller or "an unknown number",
-            "source": record.number_name or record.dialled,
-            "flow": record.flow,
-            "dialled": record.dialled,
-        }
-
-    def message_path(self, mailbox: str) -> str:
-        """The file that a message of this call's caller is kept in."""
-        return str(PurePath(self.plan.messages, mailbox, f"{self.id}.wav"))
-
-    def message_kept(self, mailbox: str, path: str, seconds: float, now: float) -> None:
-        record = self.record
-        record.mailbox, record.voicemail, record.voicemail_seconds = mailbox, path, seconds
-        if self.is_over and record.outcome is not CallOutcome.ANSWERED:
-            record.outcome = CallOutcome.VOICEMAIL
-        self.notify("call.voicemail", now)
+        return sound_of(prompt, variables_of(self.record), self.plan.prompts)
 
     def relay_event(self, event: control.Event, now: float) -> None:
         """Whatever the relay has to say of this call."""
@@ -257,24 +233,6 @@ class Call:
             body = offer_of(self.plan.late_offer, end, leg.origin())
         leg.offer(body)
         return body
-
-    def caller_for(self, recipient: Recipient) -> str:
-        return self.identity.from_value(recipient.recipe)
-
-    def branch_fields(self, recipient: Recipient, flow: Flow, min_se: int) -> str:
-        """The header lines of an INVITE to a recipient that are not the dialog's."""
-        is_alone = len(self.fork.branches) == 1
-        supported = "timer, 100rel" if is_alone and self._caller_supports_100rel else "timer"
-        return (
-            f"Contact: {self.stack.contact(flow)}\r\nAllow: {self.switchboard.allow}\r\nSupported: {supported}\r\n"
-            f"{self.switchboard.timer_lines(self.plan.timer, min_se)}User-Agent: {self.stack.product}\r\n"
-            f"X-Call-ID: {self.id}\r\n{self.identity.lines(recipient.recipe)}"
-        )
-
-    @property
-    def _caller_supports_100rel(self) -> bool:
-        request = self.server.request
-        return "100rel" in request.tokens("supported") or "100rel" in request.tokens("require")
 
     def retry_after(self) -> int:
         """RFC 3261 §14.2: "a randomly chosen value of between 0 and 10 seconds", one a dialog."""

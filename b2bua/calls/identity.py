@@ -38,7 +38,7 @@ class Identity:
         self._plan = plan
         self._values: dict[HeaderRecipe, str] = {}
         self._lines: dict[HeaderRecipe, str] = {}
-        self.display, self.number, host = _stated_by(request)
+        self.display, self.number, host = stated_by(request)
         self.digits = _digits(self.number)
         privacy = request.get("privacy")
         self.is_private = (
@@ -134,7 +134,7 @@ def _tokens(privacy: str) -> list[str]:
     return [token.strip().lower() for token in privacy.split(";")]
 
 
-def _stated_by(request: Request) -> tuple[str, str, str]:
+def stated_by(request: Request) -> tuple[str, str, str]:
     """Display name, user and host of From."""
     try:
         address: Address = request.from_

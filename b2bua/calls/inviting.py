@@ -89,12 +89,12 @@ class Inviting:
             more_fields = lines(self.digest.preauthorise("INVITE", self._uri, body))
         return Invitation(
             uri=self._uri,
-            local_value=f"{call.caller_for(recipient)};tag={self._local_tag}",
+            local_value=f"{call.identity.from_value(recipient.recipe)};tag={self._local_tag}",
             remote_value=f"<{self._uri}>",
             local_tag=self._local_tag,
             call_id=self.sip_call_id,
             cseq=self._cseq,
-            fields=call.branch_fields(recipient, flow, self._min_se) + more_fields,
+            fields=self._fields(flow) + more_fields,
             body=body,
             routes=(_route(recipient.route),) if recipient.route else (),
             max_forwards=call.max_forwards,
@@ -106,6 +106,20 @@ class Inviting:
         if self.digest is None and self._branch.recipient.credentials:
             self.digest = self._new_digest()
         return self.digest
+
+    def _fields(self, flow: Flow) -> str:
+        """The header lines that are not the dialog's."""
+        branch, call = self._branch, self._branch.call
+        asked = call.server.request
+        # FRK-19: reliable provisionals of several would be as many early dialogs to keep in step.
+        is_alone = len(branch.fork.branches) == 1
+        is_reliable = is_alone and ("100rel" in asked.tokens("supported") or "100rel" in asked.tokens("require"))
+        supported = "timer, 100rel" if is_reliable else "timer"
+        return (
+            f"Contact: {call.stack.contact(flow)}\r\nAllow: {call.switchboard.allow}\r\nSupported: {supported}\r\n"
+            f"{call.switchboard.timer_lines(call.plan.timer, self._min_se)}User-Agent: {call.stack.product}\r\n"
+            f"X-Call-ID: {call.id}\r\n{call.identity.lines(branch.recipient.recipe)}"
+        )
 
     def after(self, response: Response, client: InviteClient) -> Again | None:
         """The INVITE that follows on this refusal to the same URI; None when none does."""

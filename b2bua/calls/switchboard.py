@@ -19,6 +19,7 @@ from b2bua.calls.quality import assess, codec_of
 from b2bua.calls.record import CallRecord, NotedTrace, RecipientRecord, StreamRecord, readable
 from b2bua.calls.sentences import call_sentence, recipient_sentence
 from b2bua.calls.state import State
+from b2bua.calls.turned_away import TurnedAway
 from b2bua.calls.turns import NoTurns, Turns
 from rtp_relay import control
 from sip_stack.errors import LocalError, RemoteError
@@ -220,6 +221,7 @@ class Switchboard:
             call = self._call_of(server, now)
         except RemoteError as error:
             server.reject(error.status, now, reason=error.reason, fields=error.fields)
+            self._turned_away(server, error, now)
             return
         except Exception as error:  # the edge of a call that could not even begin
             self._note_failure(server.request.call_id, error)
@@ -228,6 +230,16 @@ class Switchboard:
         self.calls[call.id] = call
         self.total += 1
         call.guard(_start, call, None, now)
+
+    def _turned_away(self, server: InviteServer, error: RemoteError, now: float) -> None:
+        if not isinstance(error, TurnedAway):
+            return
+        transaction, at = server.transaction, int((now + self.wall_offset) * 1e6)
+        record = error.record(server.request, transaction.source, self.stack.token(), at)
+        if transaction.trace is not None:
+            record.trace = NotedTrace(transaction.trace.messages, self.wall_offset, self._places)
+        self.began_records.append(record)
+        self._records.append(record)
 
     def _call_of(self, server: InviteServer, now: float) -> Call:
         plan = self.directory.plan(server.request, server.transaction.source)

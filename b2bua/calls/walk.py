@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Iterable
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from b2bua.calls import flow as flows
@@ -228,7 +229,7 @@ class Walk:
     def _keep(self, now: float) -> None:
         call, step = self._call, self.step
         assert isinstance(step, flows.Voicemail)
-        path = call.message_path(step.mailbox)
+        path = str(PurePath(call.plan.messages, step.mailbox, f"{call.id}.wav"))
         call.announcer.keep_message(path, step.longest, step.silence_end, self._kept, now)
 
     def _kept(self, event: control.Recorded, now: float) -> None:
@@ -237,12 +238,19 @@ class Walk:
             call.ending.note_trouble(f"no message could be kept: {event.trouble}")
         elif event.seconds >= SHORTEST_MESSAGE:
             assert isinstance(step, flows.Voicemail)
-            call.message_kept(step.mailbox, event.path, event.seconds, now)
+            self._note_message(step.mailbox, event, now)
         if call.is_over:
             call.close_if_quiet(now)
             return
         call.announcer.listen(False)
         self.leave(flows.RECORDED, now)
+
+    def _note_message(self, mailbox: str, event: control.Recorded, now: float) -> None:
+        call, record = self._call, self._call.record
+        record.mailbox, record.voicemail, record.voicemail_seconds = mailbox, event.path, event.seconds
+        if call.is_over and record.outcome is not CallOutcome.ANSWERED:
+            record.outcome = CallOutcome.VOICEMAIL
+        call.notify("call.voicemail", now)
 
     def key(self, digit: str, now: float) -> None:
         """A key of the caller, while he is not connected to anybody."""

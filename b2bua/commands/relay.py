@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from b2bua.commands import Subparsers
+from b2bua.commands import Failure, Subparsers
 from b2bua.config import EX_CONFIG, Config, ConfigError, load
 
 
@@ -42,7 +42,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 def command(config: Config) -> list[str]:
     """The relay's command line; the directory of its socket is there when this returns."""
-    Path(config.media.relay_socket).parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+    place = Path(config.media.relay_socket).parent
+    try:
+        place.mkdir(mode=0o750, parents=True, exist_ok=True)
+    except OSError as problem:
+        raise Failure(f"{place}, for the relay's socket, cannot be made: {problem.strerror}.") from problem
     return [sys.executable, "-m", "rtp_relay", *options(config)]
 
 

@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
     except StoreError as problem:
         raise Failure(str(problem)) from problem
     if record is None:
-        raise Failure(f"There is no call {arguments.call}.")
+        raise Failure("There is no call yet." if arguments.call == "last" else f"There is no call {arguments.call}.")
     if arguments.json:
         print(json.dumps(records.as_json(record), indent=2))
     elif arguments.pcap:

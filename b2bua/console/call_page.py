@@ -29,6 +29,11 @@ def line(record: CallRecord, mask: Mask) -> dict[str, Any]:
     for recipient, told in zip(record.recipients, made["recipients"], strict=True):
         told["sentence"] = recipient.sentence or recipient_sentence(recipient, record)
     masked: dict[str, Any] = mask.value(made)
+    caller = record.caller.lstrip("+")
+    if mask.is_on and mask.name(record.caller) != record.caller:
+        for told in (masked, *masked["recipients"]):
+            if caller in told["sip_call_id"]:  # some systems write the number into it
+                told["sip_call_id"] = ""
     return masked
 
 
@@ -88,7 +93,6 @@ def csv_heading() -> str:
 
 
 def _row(record: CallRecord, mask: Mask) -> tuple[object, ...]:
-    rang_until = record.answered_at or record.ended_at
     return (
         datetime.fromtimestamp(record.started_at / 1e6, UTC).isoformat(timespec="milliseconds"),
         mask.name(record.caller),
@@ -97,7 +101,7 @@ def _row(record: CallRecord, mask: Mask) -> tuple[object, ...]:
         record.number_name,
         record.outcome.value if record.outcome else "running",
         mask.text(record.answered_by or ""),
-        _seconds(record.started_at, rang_until),
+        _seconds(record.started_at, records.rang_until(record)),
         _seconds(record.answered_at, record.ended_at),
         mask.text(record.sentence or call_sentence(record)),
         mask.text("; ".join(_told(recipient, record) for recipient in record.recipients)),

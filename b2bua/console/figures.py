@@ -20,6 +20,7 @@ from b2bua.store import StoreError
 from b2bua.store.statistics import RecipientFigures, Selection, Statistics, read
 
 FRESH: Final = 60.0  # seconds in which nothing is read anew
+NOTHING: Final = 1.0  # seconds for which there being no calls is believed
 STALE: Final = 300.0  # seconds after which nobody is given them any more
 WARM_INTERVAL: Final = 240.0  # seconds between rounds of reading anew what was asked for lately
 _ASKED_LATELY: Final = 12 * 3600.0  # seconds
@@ -58,6 +59,11 @@ class _Known:
     read_at: float
     asked_at: float
 
+    @property
+    def lasts(self) -> float:
+        """For how long they may be given, in seconds: that there are no calls is soon no longer so, and soon read."""
+        return STALE if self.dated.statistics.numbers else NOTHING
+
 
 class Figures:
     """Statistics of the record of calls. clock: seconds since 1970. Everything may raise StoreError."""
@@ -76,7 +82,7 @@ class Figures:
         now = self._clock()
         span = _span(selection, zone, int(now * 1e6))
         known = self._known.get(span)
-        if known is None or not 0 <= now - known.read_at < STALE:
+        if known is None or not 0 <= now - known.read_at < known.lasts:
             return (await self._read(span, now)).dated
         known.asked_at = now
         if now - known.read_at >= FRESH:
@@ -133,7 +139,7 @@ class Figures:
     async def _read(self, span: Span, asked_at: float) -> _Known:
         async with self._turn:
             known = self._known.get(span)
-            if known is not None and 0 <= self._clock() - known.read_at < FRESH:
+            if known is not None and 0 <= self._clock() - known.read_at < min(known.lasts, FRESH):
                 return known  # somebody else has asked for it while we waited
             selection = span.selection(int(self._clock() * 1e6))
             found = await read(self._database, selection, ZoneInfo(span.zone) if span.zone else None)

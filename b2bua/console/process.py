@@ -165,6 +165,7 @@ def _settings(desk: Desk) -> uvicorn.Config:
         proxy_headers=False,
         ssl_certfile=console.certificate or None,
         ssl_keyfile=console.key or None,
+        ssl_ciphers="ECDHE+AESGCM:ECDHE+CHACHA20",  # of TLS 1.2: with forward secrecy only
         limit_concurrency=CONNECTIONS,
         timeout_graceful_shutdown=GRACE,
         h11_max_incomplete_event_size=32_768,

@@ -42,8 +42,7 @@ def check_number(config: Config, number: KeptNumber, flows: Collection[str], flo
     """Whether a number may be kept so. flows: the names of all that there are; flow: what its calls would go through,
     None where nothing is published. Raises NumberError.
     """
-    if len(number.name) > NAME_LIMIT or not number.name.isprintable():
-        raise NumberError("name", f"is longer than {NAME_LIMIT} characters, or holds a line break.")
+    check_name(number)
     if number.flow not in flows:
         there_are = f"There are: {', '.join(sorted(flows))}." if flows else "Make one first, under Call flows."
         raise NumberError("flow", f'there is no flow "{number.flow}". {there_are}')
@@ -52,6 +51,12 @@ def check_number(config: Config, number: KeptNumber, flows: Collection[str], flo
             raise NumberError("trunks", f'there is no trunk "{trunk}". There are: {", ".join(config.trunks)}.')
     if flow is not None:
         _refuse_circles(config, number, flow)
+
+
+def check_name(number: KeptNumber) -> None:
+    """Raises NumberError for a name that records cannot show."""
+    if len(number.name) > NAME_LIMIT or not number.name.isprintable():
+        raise NumberError("name", f"is longer than {NAME_LIMIT} characters, or holds a line break.")
 
 
 def _refuse_circles(config: Config, number: KeptNumber, flow: Flow) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from b2bua.calls.flow import Flow
 from b2bua.config import Config
-from b2bua.flows.number_checks import check_number, digits, refuse_declared
+from b2bua.flows.number_checks import check_name, check_number, digits, refuse_declared
 from b2bua.flows.numbers import KeptNumber, NumberError, NumberStore
 from b2bua.flows.use import with_numbers
 from b2bua.flows.versions import FlowError, FlowVersions
@@ -32,7 +32,10 @@ class NumberEditing:
         """Keep other settings of a number; gives what it was and what it is. revision: as of NumberStore.change."""
         refuse_declared(config, number.dialled)
         before = await self.store.number(number.dialled)
-        await self._check(config, number)
+        if number.is_on or (number.flow, number.trunks) != (before.flow, before.trunks):
+            await self._check(config, number)
+        else:
+            check_name(number)  # to switch it off must be possible when its flow or trunk is gone
         return before, await self.store.change(number, by, revision)
 
     async def remove(self, config: Config, dialled: str) -> KeptNumber:

@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from b2bua.store import StoreError, schema
-from b2bua.store.opening import open_engine
+from b2bua.store.opening import open_engine, said
 
 
 class NumberError(Exception):
@@ -133,7 +133,7 @@ class NumberStore:
             async with self._engine.begin() as connection:
                 yield connection
         except SQLAlchemyError as problem:
-            raise StoreError(f"the numbers in {self._engine.url} cannot be used: {problem}") from problem
+            raise StoreError(f"the numbers in {self._engine.url} cannot be used: {said(problem)}") from problem
 
 
 def _absent(dialled: str) -> NumberError:

@@ -68,7 +68,7 @@ def _again(dial: Dial) -> str:
 def _heard(prompt: Prompt) -> str:
     if prompt.kind is PromptKind.SAY:
         return f'"{prompt.content}"'
-    return f"the ringing tone of {prompt.content}" if prompt.kind is PromptKind.TONE else prompt.content
+    return f'a ringing tone ("{prompt.content}")' if prompt.kind is PromptKind.TONE else prompt.content
 
 
 def _recipient(dial: Dial, recipient: DialRecipient) -> str:

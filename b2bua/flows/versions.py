@@ -22,7 +22,7 @@ from b2bua.config import ConfigError
 from b2bua.config.loading import flows_in
 from b2bua.flows.writing import written
 from b2bua.store import StoreError, schema
-from b2bua.store.opening import open_engine
+from b2bua.store.opening import open_engine, said
 
 DRAFT = 0
 
@@ -201,7 +201,7 @@ class FlowVersions:
             async with self._engine.begin() as connection:
                 yield connection
         except SQLAlchemyError as problem:
-            raise StoreError(f"the flows in {self._engine.url} cannot be used: {problem}") from problem
+            raise StoreError(f"the flows in {self._engine.url} cannot be used: {said(problem)}") from problem
 
 
 def named(version: int) -> str:

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from b2bua.calls.record import CallRecord
 from b2bua.store import schema
-from b2bua.store.opening import StoreError, engine_for, file_of
+from b2bua.store.opening import StoreError, engine_for, file_of, said
 from b2bua.store.rows import call_of, recipient_of, stream_of, unpack_trace
 
 
@@ -68,7 +68,7 @@ class Archive:
                 records = {row.number: call_of(row) for row in await connection.execute(query)}
                 await _add_recipients(connection, records)
         except SQLAlchemyError as problem:
-            raise StoreError(f"{self._url} cannot be read: {problem}") from problem
+            raise StoreError(f"{self._url} cannot be read: {said(problem)}") from problem
         return list(records.values())
 
     async def count(self, wanted: CallFilter = CallFilter()) -> int:
@@ -78,7 +78,7 @@ class Archive:
                 query = _filtered(select(func.count()).select_from(schema.call), wanted)
                 return int((await connection.execute(query)).scalar_one())
         except SQLAlchemyError as problem:
-            raise StoreError(f"{self._url} cannot be read: {problem}") from problem
+            raise StoreError(f"{self._url} cannot be read: {said(problem)}") from problem
 
     async def call(self, key: str) -> CallRecord | None:
         """One call whole: by its id or the beginning of it, by its SIP Call-ID, or "last"; None for none.
@@ -95,7 +95,7 @@ class Archive:
                 await _add_streams(connection, found.number, record)
                 await _add_trace(connection, found.number, record)
         except SQLAlchemyError as problem:
-            raise StoreError(f"{self._url} cannot be read: {problem}") from problem
+            raise StoreError(f"{self._url} cannot be read: {said(problem)}") from problem
         return record
 
 

@@ -20,6 +20,11 @@ class StoreError(Exception):
     """The database cannot be used. The text is for a person."""
 
 
+def said(problem: Exception) -> str:
+    """What the database has said: without the statement, and the values in it, that SQLAlchemy puts around it."""
+    return str(getattr(problem, "orig", None) or problem)
+
+
 def engine_for(url: str) -> AsyncEngine:
     """An engine for a SQLAlchemy URL, or for a path, which is a SQLite file. Raises StoreError."""
     try:
@@ -67,7 +72,7 @@ async def open_engine(url: str) -> AsyncEngine:
         await prepare(engine)
     except (SQLAlchemyError, OSError) as problem:
         await engine.dispose()
-        raise StoreError(f"{url} cannot be opened: {problem}") from problem
+        raise StoreError(f"{url} cannot be opened: {said(problem)}") from problem
     except StoreError:
         await engine.dispose()
         raise

@@ -25,7 +25,7 @@ from sqlalchemy.sql.functions import Function
 
 from b2bua.calls.record import RING_TEST, CallOutcome, RecipientOutcome
 from b2bua.store import schema
-from b2bua.store.opening import StoreError, engine_for, file_of
+from b2bua.store.opening import StoreError, engine_for, file_of, said
 
 ROWS_LIMIT: Final = 500  # recipients, and numbers: those with the most calls
 ANSWERS_WANTED: Final = 5  # fewer say nothing about a voicemail
@@ -161,7 +161,7 @@ async def read(url: str, selection: Selection, zone: tzinfo | None = None) -> St
                 await _recipients(connection, selection), await _numbers(connection, selection, zone)
             )
     except SQLAlchemyError as problem:
-        raise StoreError(f"{url} cannot be read: {problem}") from problem
+        raise StoreError(f"{url} cannot be read: {said(problem)}") from problem
     finally:
         await engine.dispose()
 

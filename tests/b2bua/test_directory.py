@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from b2bua.calls import flow as flows
+from b2bua.calls.turned_away import TurnedAway
 from b2bua.config import Config, load, parse
 from b2bua.config.reaching import RING
 from b2bua.directory import ConfiguredDirectory
@@ -114,6 +115,7 @@ def test_what_may_not_be_dialled(uri: str, source: Flow, status: int) -> None:
     with pytest.raises(RemoteError) as refused:
         directory().plan(invite(uri), source)
     assert refused.value.status == status
+    assert isinstance(refused.value, TurnedAway) == (status == 404), "what leads nowhere has a record"
 
 
 def test_a_number_of_one_trunk_alone() -> None:
@@ -219,6 +221,7 @@ def test_a_flow_that_was_never_published_turns_callers_away() -> None:
     with pytest.raises(RemoteError) as refused:
         ConfiguredDirectory(made).plan(invite("sip:+15550101@192.0.2.1"), PBX)
     assert refused.value.status == 480 and "evening" in refused.value.detail
+    assert isinstance(refused.value, TurnedAway) and refused.value.number_name == number.name
     published = flows.Flow("evening", 3, "end", {"end": flows.HangUp(486)})
     plan = ConfiguredDirectory(made, {"evening": published}).plan(invite("sip:+15550101@192.0.2.1"), PBX)
     assert (plan.flow.version, plan.dials) == (3, {})

@@ -82,6 +82,21 @@ def test_the_list() -> None:
     )
 
 
+def test_a_mailbox_does_not_ring() -> None:
+    ben = dataclasses.replace(RECORD.recipients[0], ended_at=START + 10_000_000)
+    left = dataclasses.replace(
+        RECORD, outcome=CallOutcome.VOICEMAIL, answered_by=None, answered_leg=None, answered_at=None, recipients=[ben]
+    )
+    assert records.rang_until(left) == START + 10_000_000
+    assert " voicemail  10 s " in records.call_table([left], UTC)
+    assert records.rang_until(dataclasses.replace(left, recipients=[])) is None, "nobody was rung"
+
+
+def test_the_version_of_a_flow_of_one_step_is_on_the_page() -> None:
+    page = records.page(dataclasses.replace(RECORD, flow="desk", flow_version=3, steps=[]), UTC)
+    assert "Flow      desk, version 3\n" in page
+
+
 def test_the_ladder() -> None:
     assert records.ladder(RECORD).splitlines() == [
         "          caller                     service                    Ana                        Ben",

@@ -279,7 +279,6 @@ def test_he_hangs_up_while_he_is_told() -> None:
     world.finish_after(call)
 
 
-@pytest.mark.parametrize("who", ["caller", "ana"])
 def test_the_flow_goes_on_while_he_is_told() -> None:
     """Who had claimed the call hangs up in the whisper: the words for who was too late are not cut off."""
     world = World()
@@ -301,6 +300,7 @@ def test_the_flow_goes_on_while_he_is_told() -> None:
     world.finish_after(call)
 
 
+@pytest.mark.parametrize("who", ["caller", "ana"])
 def test_the_call_ends_while_he_is_told(who: str) -> None:
     world, ana, ben, call = two_asked()
     ana.press("1")

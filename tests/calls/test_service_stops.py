@@ -62,7 +62,7 @@ def test_a_flow_that_is_published_while_it_rings_counts_for_new_calls_only() -> 
     number = directory.config.numbers[world.plan.number]  # type: ignore[attr-defined]
     assert number.flow is not None
     way = dataclasses.replace(world.dialled(carl), way=dataclasses.replace(
-        number.flow.steps["more"].recipients[0].way, name="carl", uri=carl.uri  # type: ignore[union-attr,arg-type]
+        number.flow.steps["more"].recipients[0].way, name="carl", uri=carl.uri
     ))  # fmt: skip
     newer = flows.Flow("flow", 2, "ring", {"ring": Dial((way,)), "end": HangUp()})
     numbers = {world.plan.number: dataclasses.replace(number, flow=newer)}

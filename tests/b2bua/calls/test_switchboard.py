@@ -104,12 +104,17 @@ def test_an_invite_of_our_own_that_comes_back_is_a_loop() -> None:
     world.finish()
 
 
-def test_what_the_directory_refuses_is_answered_and_forgotten() -> None:
+def test_what_leads_nowhere_is_answered_recorded_and_forgotten() -> None:
+    """Without a record nobody could find that the trunk writes a number in another way than the configuration."""
     world = World()
     call = world.caller().call("+15559999")
     world.finish()
-    assert call.status == 404
-    assert (board(world).total, world.records) == (0, [])
+    [record] = world.records
+    assert (call.status, board(world).total, board(world).calls) == (404, 0, {})
+    assert (record.outcome, record.status, record.dialled) == (CallOutcome.REFUSED, 404, "+15559999")
+    assert record.trunk and record.ended_at == record.started_at
+    assert record.sentence.startswith("Refused: 404 no number here is '+15559999'")
+    assert record.trace[0].data.startswith(b"INVITE") and record.trace[-1].data.startswith(b"SIP/2.0 404")
 
 
 # Hang up, and what else comes from outside.

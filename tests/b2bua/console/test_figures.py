@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from b2bua.calls.record import CallOutcome
 from b2bua.console import figures
-from b2bua.store.statistics import Selection, Statistics
+from b2bua.store.statistics import NumberFigures, Selection, Statistics
 from tests.b2bua.console.stage import NOW, SECOND, Stage, call, on_stage
 
 _C = CallOutcome
@@ -23,11 +23,12 @@ class Counted:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.asked: list[Selection] = []
+        self.numbers: tuple[NumberFigures, ...] = (cast(NumberFigures, None),)  # nobody looks at what is in it
         monkeypatch.setattr(figures, "read", self._read)
 
     async def _read(self, _url: str, selection: Selection, _zone: object) -> Statistics:
         self.asked.append(selection)
-        return Statistics((), ())
+        return Statistics((), self.numbers)
 
 
 def test_what_ends_now_is_read_once_a_minute_and_given_at_once(
@@ -51,6 +52,22 @@ def test_what_ends_now_is_read_once_a_minute_and_given_at_once(
         stage.clock.now += figures.STALE + 1
         await ask()  # too old to be given
         assert len(counted.asked) == 3
+
+    on_stage(tmp_path, play)
+
+
+def test_no_calls_is_not_said_for_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who has just placed his first call looks for it at once."""
+    counted = Counted(monkeypatch)
+    counted.numbers = ()
+
+    async def play(stage: Stage) -> None:
+        now = stage.desk.now()
+        await stage.desk.figures.of(Selection(now - 7 * DAY, now))
+        stage.clock.now += 2
+        counted.numbers = (cast(NumberFigures, None),)
+        found = await stage.desk.figures.of(Selection(now - 7 * DAY, now))
+        assert found.statistics.numbers and len(counted.asked) == 2
 
     on_stage(tmp_path, play)
 

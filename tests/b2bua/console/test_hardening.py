@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -12,11 +14,12 @@ import pytest
 
 from b2bua.console import live, sounds
 from b2bua.console.gate import STRANGERS_LIMIT
+from b2bua.console.masking import Mask
 from b2bua.console.people import Role
 from b2bua.console.shelf import PAGES
 from b2bua.console.sounds import SoundError, seconds_of
 from b2bua.console.throttle import BY_BOTH
-from tests.b2bua.console.stage import FLOW, PASSWORD, Stage, call, on_stage
+from tests.b2bua.console.stage import CONFIGURATION, FLOW, PASSWORD, Stage, call, on_stage
 from tests.b2bua.console.test_sounds import audio
 
 # Strangers.
@@ -126,6 +129,26 @@ def test_what_is_taken_away_of_a_call_is_in_the_audit(tmp_path: Path) -> None:
     on_stage(tmp_path, play)
 
 
+def test_a_viewer_finds_a_number_nowhere(tmp_path: Path) -> None:
+    """Whatever field of a call it is in."""
+
+    async def play(stage: Stage) -> None:
+        number = "+15557001234"
+        record = call(1, caller=number, sip_call_id=f"{number[1:]}-7@192.0.2.9")
+        for each in (record, *record.recipients):
+            for name in {"caller_name", "sentence", "reason", "answered_by", "name", "uri", "mailbox"}:
+                if isinstance(getattr(each, name, None), str):
+                    setattr(each, name, f"for {number}, (555) 700-1234 or sip:{number}@192.0.2.9")
+        await stage.write([record])
+        editor, viewer = await stage.logged_in("editor"), await stage.logged_in("viewer")
+        for path in ("/api/calls", "/api/calls/last", "/api/calls.csv", "/api/statistics"):
+            assert "7001" in (await editor.get(path)).text, path
+            told = (await viewer.get(path)).text
+            assert "7001" not in told and "700-1" not in told, path
+
+    on_stage(tmp_path, play)
+
+
 # Live streams.
 
 
@@ -137,7 +160,7 @@ def test_a_stream_ends_with_the_session_however_much_there_is_to_tell(
             return False
 
         monkeypatch.setattr(live, "HEARTBEAT", 0.0)
-        stream = stage.desk.live.stream(live.Mask(), may_still, "ana")
+        stream = stage.desk.live.stream(Mask(), may_still, "ana")
         assert b"snapshot" in await anext(stream)
         for _ in range(10):
             stage.desk.live._publish("relay", {})
@@ -154,7 +177,7 @@ def test_nobody_takes_all_streams_for_himself(tmp_path: Path, monkeypatch: pytes
 
         monkeypatch.setattr(live, "STREAMS_OF_ONE", 2)
         viewer = await stage.logged_in("viewer")
-        streams = [stage.desk.live.stream(live.Mask(), may_still, "viewer") for _ in range(2)]
+        streams = [stage.desk.live.stream(Mask(), may_still, "viewer") for _ in range(2)]
         for stream in streams:
             await anext(stream)
         answer = await viewer.get("/api/live")
@@ -265,6 +288,17 @@ def test_the_directory_of_prompts_gets_full(tmp_path: Path, monkeypatch: pytest.
     kept.add("a.wav", audio())
     with pytest.raises(SoundError, match="is full"):
         kept.add("b.wav", audio())
+
+
+def test_what_is_written_is_closed_to_others(tmp_path: Path) -> None:
+    """Without a unit's UMask= too."""
+    (tmp_path / "multiring.toml").write_text(CONFIGURATION, "utf-8")
+    command = ["umask 000; exec \"$@\"", "sh", sys.executable, "-m", "b2bua"]
+    subprocess.run(
+        ["sh", "-c", *command, "flow", "list", "--config", str(tmp_path / "multiring.toml")],
+        cwd=Path(__file__).parents[3], check=True, capture_output=True, timeout=60,
+    )  # fmt: skip
+    assert (tmp_path / "calls.sqlite").stat().st_mode & 0o027 == 0
 
 
 # Pages.

@@ -132,6 +132,19 @@ def test_of_two_editors_the_second_is_told(tmp_path: Path) -> None:
     on_stage(tmp_path, play)
 
 
+def test_it_can_be_switched_off_when_its_flow_is_gone(tmp_path: Path) -> None:
+    async def play(stage: Stage) -> None:
+        client = await stage.logged_in("editor")
+        await client.put("/api/flows/main/draft", json={"flow": FLOW})
+        await client.post("/api/numbers", json=NEW)
+        await client.delete("/api/flows/main/draft")
+        assert (await client.put(WHERE, json={"is_on": False})).status_code == 200
+        refused = await client.put(WHERE, json={"is_on": True})
+        assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "flow")
+
+    on_stage(tmp_path, play)
+
+
 def test_numbers_of_the_file_are_read_only_and_say_so(tmp_path: Path) -> None:
     async def play(stage: Stage) -> None:
         client = await published(stage)

@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from b2bua.console.patience import Fair, Patient
 from b2bua.console.process import _settings
 from tests.b2bua.console.stage import PASSWORD, Stage, on_stage
 
@@ -34,5 +35,17 @@ def test_only_a_trusted_proxy_says_who_asks(tmp_path: Path, more: str, proxy: st
             assert ("secure" in answer.headers["set-cookie"].lower()) == bool(more)
         entries, _ = await stage.desk.audit.entries(1)
         assert entries[0]["address"] == seen
+
+    on_stage(tmp_path, play, more)
+
+
+@pytest.mark.parametrize(("more", "kind"), [(BEHIND, Patient), ("", Fair)])
+def test_nobody_may_be_slow_and_addresses_are_counted_where_they_are_known(
+    tmp_path: Path, more: str, kind: type[Patient]
+) -> None:
+    async def play(stage: Stage) -> None:
+        settings = _settings(stage.desk)
+        assert settings.http is kind
+        assert str(settings.ssl_ciphers).startswith("ECDHE")
 
     on_stage(tmp_path, play, more)

@@ -113,7 +113,11 @@ function setUp() {
 
 try {
   const { needed } = await session.needsSetup();
-  if (needed) setUp();
+  if (needed) {
+    setUp();
+    // The link of the log, in a window that has this page already, changes nothing but what is after the #.
+    addEventListener("hashchange", setUp);
+  }
   else logIn();
 } catch (problem) {
   fill(

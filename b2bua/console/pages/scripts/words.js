@@ -1,5 +1,13 @@
 // How times, numbers and outcomes are said. Moments and intervals are microseconds, as in the records.
 
+/** When it rang no more: for whoever was let off to a mailbox, with the last phone that stopped. */
+export function rangUntil(call) {
+  if (call.answered_at || !["voicemail", "served"].includes(call.outcome))
+    return call.answered_at ?? call.ended_at;
+  const stopped = call.recipients.map((each) => each.ended_at).filter(Boolean);
+  return stopped.length ? Math.max(...stopped) : null;
+}
+
 /** A length of time as people say it: 8 ms, 6.2 s, 3 min 04 s, 1 h 02 min. */
 export function interval(microseconds) {
   if (microseconds === null || microseconds === undefined) return "";

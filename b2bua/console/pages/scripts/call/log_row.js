@@ -1,7 +1,7 @@
 // A row of the log: one call, with who answered, or why nobody did.
 
 import { h } from "../dom.js";
-import { STATUSES, initials, interval, lampOf, moment, statusOf, wholeMoment } from "../words.js";
+import { STATUSES, initials, interval, lampOf, moment, rangUntil, statusOf, wholeMoment } from "../words.js";
 
 export const headings = () =>
   h(
@@ -15,7 +15,7 @@ export const headings = () =>
 export function rowOf(call) {
   const status = statusOf(call);
   const [word, tone, meaning] = STATUSES[status];
-  const until = call.answered_at ?? call.ended_at;
+  const until = rangUntil(call);
   const caller = call.caller_name || call.caller || "Anonymous";
   const answered = call.answered_by
     ? h(

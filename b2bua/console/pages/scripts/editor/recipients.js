@@ -62,6 +62,11 @@ export function recipientRows({ step, key, words, changed, user }) {
       spellcheck: "false",
       onInput: (value) => {
         recipient.destination = value;
+        if (recipient.type === "phone" && /^sips?:/i.test(value)) {
+          recipient.type = "sip"; // as one who was known by a phone number is given an address
+          delete recipient.trunk;
+          element.querySelector("select").value = "sip";
+        }
         changed();
       },
     });

@@ -11,7 +11,7 @@ import { icon } from "../icons.js";
 import { live } from "../live.js";
 import { confirm, copy, dialog, toast } from "../parts/dialog.js";
 import { button, card, head, link } from "../parts/page.js";
-import { STATUSES, initials, interval, statusOf, wholeMoment } from "../words.js";
+import { STATUSES, initials, interval, rangUntil, statusOf, wholeMoment } from "../words.js";
 
 export async function show({ place, parameters, user, isCurrent }) {
   const draw = async () => {
@@ -79,7 +79,7 @@ function verdict(call) {
   const face = call.answered_by
     ? h("span", { class: "face", "aria-hidden": "true" }, initials(call.answered_by))
     : null;
-  const until = call.answered_at ?? call.ended_at;
+  const until = rangUntil(call);
   return h(
     "section",
     { class: "card verdict", "aria-label": "What happened" },
