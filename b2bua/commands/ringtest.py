@@ -6,9 +6,10 @@ import argparse
 import asyncio
 import json
 import time
+from dataclasses import replace
 from typing import Final
 
-from b2bua.calls.flow import DialRecipient, RecipientType
+from b2bua.calls.flow import Dial, DialRecipient, RecipientType
 from b2bua.calls.record import CallRecord
 from b2bua.commands import Failure, Subparsers
 from b2bua.commands.finding import add_option, configuration
@@ -32,7 +33,7 @@ def add(subparsers: Subparsers) -> None:
         description="Rings for half a minute, asks whoever answers to press 1, and says how long everything took, "
         "which codec and caller ID there were, and how the key came. Needs the running service.",
     )
-    parser.add_argument("destination", help='"sip:ana@192.0.2.7", or "+1 555 0102" with --trunk')
+    parser.add_argument("destination", help='"sip:ana@192.0.2.7", "+1 555 0102" with --trunk, or a name of the file')
     parser.add_argument("--trunk", default="", help="for a phone, or as outbound proxy")
     parser.add_argument(
         "--extension", default="", help='digits to send after the answer, "w" for half a second'
@@ -44,9 +45,7 @@ def add(subparsers: Subparsers) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     config = configuration(arguments.config)
-    is_sip = arguments.destination.startswith("sip:")
-    kind = RecipientType.SIP if is_sip else RecipientType.PHONE
-    recipient = DialRecipient("test", arguments.destination, kind, arguments.trunk, arguments.extension)
+    recipient = _meant(config, arguments.destination, arguments.trunk, arguments.extension)
     flow = flow_for(recipient, speech_is_installed(), config.media.tones)
     errors = [each for each in lint(flow, facts_of(config, flow)) if each.severity == "error"]
     if errors:
@@ -59,6 +58,26 @@ def run(arguments: argparse.Namespace) -> int:
     test = report(asyncio.run(_ended(config, call)))
     print(json.dumps(test.as_json(), indent=2) if arguments.json else "\n".join(map(printable, told(test))))
     return 0 if test.pressed_after is not None else 1
+
+
+def _meant(config: Config, destination: str, trunk: str, extension: str) -> DialRecipient:
+    """Whom to ring: an address, a number, or somebody whom the configuration file rings, by his name."""
+    if destination.startswith("sip:"):
+        return DialRecipient("test", destination, RecipientType.SIP, trunk, extension)
+    if any(map(str.isdigit, destination)):
+        return DialRecipient("test", destination, RecipientType.PHONE, trunk, extension)
+    flows = [number.flow for number in config.numbers.values() if number.flow is not None]
+    for step in [step for flow in flows for step in flow.steps.values() if isinstance(step, Dial)]:
+        for each in step.recipients:
+            if each.name.casefold() == destination.casefold():
+                return replace(
+                    each, name="test", trunk=trunk or each.trunk, extension=extension or each.extension, way=None,
+                    start_after=0.0, stop_after=0.0, press_one=None, is_on=True,
+                )  # fmt: skip
+    raise Failure(
+        f'"{destination}" is neither an address nor a number, and the file rings nobody of that name. '
+        'Write "sip:ana@192.0.2.7", or "+1 555 0102" with --trunk.'
+    )
 
 
 async def _ended(config: Config, call: str) -> CallRecord:

@@ -42,9 +42,7 @@ class Gate:
     """Wraps an application. is_secret: browsers reach it by HTTPS, and are to do so from now on. knows: raises Refusal
     for a request of somebody who is not known."""
 
-    def __init__(
-        self, app: ASGIApp, is_secret: bool, knows: Callable[[Request], Awaitable[object]]
-    ) -> None:
+    def __init__(self, app: ASGIApp, is_secret: bool, knows: Callable[[Request], Awaitable[object]]) -> None:
         self._app = app
         self._knows = knows
         self._headers = dict(_HEADERS)

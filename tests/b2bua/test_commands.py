@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import socket
 import subprocess
 import sys
 import threading
@@ -16,9 +17,11 @@ import pytest
 
 from b2bua.__main__ import COMMANDS, main, parser
 from b2bua.calls.record import CallOutcome, CallRecord, RecipientOutcome, RecipientRecord
+from b2bua.commands import Failure
 from b2bua.commands.board import Board, event_line
 from b2bua.commands.calls import count, moment
 from b2bua.commands.finding import NoConfiguration, find
+from b2bua.commands.relay import command as relay_command
 from b2bua.commands.relay import options
 from b2bua.config import load
 from b2bua.control import ControlServer
@@ -126,6 +129,21 @@ def test_a_service_does_not_start_with_a_bad_file(file: Path, capsys: pytest.Cap
     for command in ("run", "relay"):
         assert main([command, str(file)]) == 78
         assert ":1: error: is not TOML" in capsys.readouterr().err
+
+
+def test_a_second_service_of_one_configuration_is_not_started(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Else its core would end, and be started again, without end."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as first:
+        first.bind(load(str(file)).service.control_socket)
+        first.listen()
+        assert main(["run", str(file)]) == 1
+    assert "Cannot start: a service is running already" in capsys.readouterr().err
+
+
+def test_a_place_that_cannot_be_made(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file.write_text(FILE.replace("[media]", '[media]\nrelay_socket = "/proc/nowhere/relay.sock"'))
+    with pytest.raises(Failure, match="/proc/nowhere, for the relay's socket, cannot be made"):
+        relay_command(load(str(file)))
 
 
 # calls and show

@@ -130,7 +130,7 @@ def test_an_offer_of_a_recipient_that_the_caller_cannot_be_asked_about() -> None
 
 
 def test_a_recipient_refuses_what_the_prack_offers() -> None:
-    """RFC 6337 §3.2: a PRACK is not refused; what was said before answers the new offer, as far as it can."""
+    """RFC 6337, table 2: a PRACK is not refused; what was said before answers the new offer, as far as it can."""
     world = World()
     ana = world.phone("ana", **RELIABLY)
     ana.answers["UPDATE"] = 488
@@ -239,7 +239,7 @@ def test_another_recipient_answers_than_the_one_agreed_with() -> None:
 
 
 def test_the_200_waits_for_the_answer_to_the_offer_in_the_prack() -> None:
-    """RFC 6337 §4.1: while an exchange in a PRACK is open, the INVITE has no final response."""
+    """While an exchange in a PRACK is open, the INVITE has no final response (RFC 6337)."""
     world = World()
     ana = world.phone("ana", **RELIABLY, answers_after=0.5)
     caller = able(world)

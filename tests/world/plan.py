@@ -29,7 +29,8 @@ class Plan:
     trunk_sources: networks that the trunk's requests come from; all others are unknown.
     trunk_media_interface: the relay interface towards the caller.
     session_expires: seconds that we ask for (RFC 4028), 0: we ask for none; min_se: our floor.
-    unknown_sources: whether a stranger is told so. call_limit, call_rate: concurrent calls, new calls a second; 0: no limit.
+    unknown_sources: whether a stranger is told so.
+    call_limit, call_rate: concurrent calls, new calls a second; 0: no limit.
     sip_timer: T1, seconds. wall_offset: seconds from the world's clock to 1970.
     """
 

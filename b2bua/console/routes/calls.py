@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Query, Response
 from fastapi.responses import FileResponse, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -120,13 +120,12 @@ async def sipp_scenario(
 
 
 @router.get("/calls/{key}/voicemail", summary="The message that the caller has left")
-async def voicemail(key: str, visitor: Editor, desk: AtDesk, request: Request) -> Response:
+async def voicemail(key: str, visitor: Editor, desk: AtDesk) -> Response:
     record = await _call(desk, key)
     file = Path(record.voicemail)
     if not record.voicemail or not await asyncio.to_thread(_is_kept, file, desk.config.records.messages):
         raise Refusal(404, "There is no message of this call, or not any more.")
-    if request.headers.get("range", "bytes=0-").startswith("bytes=0-"):  # a player asks for one file piece by piece
-        await desk.audit.note(visitor.author, "call.voicemail", record.id)
+    await desk.audit.note(visitor.author, "call.voicemail", record.id)
     return FileResponse(
         file, media_type="audio/wav", filename=f"{record.id}.wav", content_disposition_type="inline"
     )

@@ -122,9 +122,9 @@ def test_what_is_taken_away_of_a_call_is_in_the_audit(tmp_path: Path) -> None:
         editor = await stage.logged_in("editor")
         for what in ("pcap", "scenario", "voicemail"):
             assert (await editor.get(f"/api/calls/last/{what}")).status_code == 200
-        rest = await editor.get("/api/calls/last/voicemail", headers={"Range": "bytes=100-200"})
+        rest = await editor.get("/api/calls/last/voicemail", headers={"Range": "bytes=1-"})
         assert rest.status_code == 206
-        assert (await stage.actions())[1:] == ["call.pcap", "call.scenario", "call.voicemail"]
+        assert (await stage.actions())[1:] == ["call.pcap", "call.scenario", *["call.voicemail"] * 2]
 
     on_stage(tmp_path, play)
 

@@ -46,7 +46,7 @@ def test_steps_recipients_and_exits() -> None:
 def test_what_each_kind_of_step_does() -> None:
     tone = Prompt(PromptKind.TONE, "us")
     assert does(dial(mode=Mode.TURNS, press_one=True, caller_hears=tone)) == (
-        "rings in turns, for 30 s; the caller hears a ringing tone (\"us\"); the recipient must press 1"
+        'rings in turns, for 30 s; the caller hears a ringing tone ("us"); the recipient must press 1'
     )
     assert does(dial(mode=Mode.TURNS, sticky=30)) == (
         "rings in turns, for 30 s; first whoever took the caller's last call, within 30 days"

@@ -196,3 +196,24 @@ def test_no_trunk_sends_calls() -> None:
     made = dataclasses.replace(made, trunks={})
     with pytest.raises(ValueError, match="nobody who could call"):
         simulate(flow, made, Scene(moment=1.7e9))
+
+
+def test_what_the_caller_hears_last_is_told_though_the_record_is_closed_by_then() -> None:
+    made = tried(Dial(TEAM[:2]), {"Ana": "busy", "Ben": "busy"})
+    assert heard(made, "caller")[-1][1] == "a busy tone, from his own network (486)"
+
+
+def test_the_talk_ends_with_the_talk_and_not_with_the_flow() -> None:
+    """Ana hangs up after twenty seconds; what the flow says to the caller after her is no talk."""
+    made = tried(
+        Dial(TEAM[:1], exits={flows.ANSWERED: "ask"}),
+        {"Ana": "answers:4,talks=20"},
+        {"ask": Menu(PRESS, tries=1, exits={flows.NO_CHOICE: "end"}), "end": HangUp()},
+    )
+    assert made.record.sentence == "Ana answered after 4.0 s; talked 20 s; the flow ended"
+    assert made.as_json()["sentence"] == made.record.sentence
+
+
+def test_without_recipients_nothing_stands_below() -> None:
+    made = tried(Play(PRESS, exits={flows.PLAYED: "end"}), {}, {"end": HangUp()})
+    assert made.lines(with_ladder=False)[-1].endswith("the call is over")

@@ -8,8 +8,14 @@ const gate = document.getElementById("gate");
 
 /** Where to go on; only within this console, whatever the address says. */
 function following() {
-  const wanted = new URLSearchParams(location.search).get("next") ?? "/";
-  return wanted.startsWith("/") && !wanted.startsWith("//") && !wanted.startsWith("/\\") ? wanted : "/";
+  try {
+    // As the browser itself reads it, which leaves out TAB and line breaks and takes \ for /; and whole, since a path
+    // may begin with // as well.
+    const wanted = new URL(new URLSearchParams(location.search).get("next") ?? "/", location.origin);
+    return wanted.origin === location.origin ? wanted.href : "/";
+  } catch {
+    return "/"; // no address at all
+  }
 }
 
 function form({ title, lead, fields, action, submit }) {
