@@ -20,6 +20,7 @@ ID_SHOWN: Final = 10  # characters of a call's id: enough to tell a day's calls 
 _BAR_WIDTH: Final = 48
 _COLUMN: Final = 27  # between two lines of a ladder
 _TIME_WIDTH: Final = 10
+_NOT_ONLY_RUNG: Final = (CallOutcome.VOICEMAIL, CallOutcome.SERVED, CallOutcome.REFUSED)
 _PAUSE: Final = 1_000_000  # microseconds of silence that a ladder shows by a dotted line
 
 _CSEQ = re.compile(rb"\r\ncseq[ \t]*:[ \t]*(\d+)[ \t]+(\S+)", re.IGNORECASE)
@@ -69,8 +70,8 @@ def _call_row(record: CallRecord, zone: tzinfo | None) -> tuple[str, ...]:
 
 
 def rang_until(record: CallRecord) -> int | None:
-    """When it rang no more: for whoever was let off to a mailbox, with the last phone that stopped."""
-    if record.answered_at is not None or record.outcome not in (CallOutcome.VOICEMAIL, CallOutcome.SERVED):
+    """When it rang no more: for whoever was let off to a mailbox, with the last phone that stopped; None: never."""
+    if record.answered_at is not None or record.outcome not in _NOT_ONLY_RUNG:
         return record.answered_at or record.ended_at
     return max((each.ended_at for each in record.recipients if each.ended_at is not None), default=None)
 

@@ -7,7 +7,7 @@ answer is the exit to leave by. They open nothing, send nothing and keep nothing
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Final, Literal
 
 from rtp_relay.control import Direct, StreamFigures
 from rtp_relay.form import Copies, Exit, Flow, Form, Inheritance
@@ -287,6 +287,10 @@ class Endpoint:
     def figures(self, now: float) -> StreamFigures:
         stream, hearing = self.stream, self.hearing
         until = now if self._owes else self._owes_until
+        owed = round(self._owed + (now - self._owes_since if self._owes else 0.0), 3)
+        silent = round(max(until - max(stream.last_packet, self._owes_since), 0.0), 3)
+        if self._is_untouched:
+            return StreamFigures(self.leg, self.medium, *_NOTHING, heard_by=self.heard_by, owed=owed, silent=silent)
         return StreamFigures(
             leg=self.leg,
             medium=self.medium,
@@ -307,14 +311,22 @@ class Endpoint:
             far=text_of(self.latch.passing),
             drops=self._drops(),
             heard_by=self.heard_by,
-            owed=round(self._owed + (now - self._owes_since if self._owes else 0.0), 3),
-            silent=round(max(until - max(stream.last_packet, self._owes_since), 0.0), 3),
+            owed=owed,
+            silent=silent,
             ssrc_changes=stream.ssrc_changes,
             reports=hearing.blocks if hearing else 0,
             reported_lost=hearing.lost if hearing else 0,
             reported_jitter=_milliseconds(hearing.jitter) if hearing else NEVER,
             round_trip=_milliseconds(hearing.round_trip) if hearing else NEVER,
         )
+
+    @property
+    def _is_untouched(self) -> bool:
+        """Nothing has come here, nor been sent from here."""
+        stream, exit = self.stream, self.exit
+        has_received = stream.packets or stream.strangers or self.rtcp_packets or self.malformed or self.dropped
+        has_sent = exit.packets or exit.crowded_out or exit.unsent
+        return not has_received and not has_sent and self.latch.passing is None and self.hearing is None
 
     def _drops(self) -> tuple[tuple[str, int], ...]:
         exit = self.exit
@@ -323,6 +335,10 @@ class Endpoint:
 
     def _since_lent(self, at: float) -> float:
         return NEVER if at == NEVER else round(at - self.lent_at, 6)
+
+
+# The figures from packets to far of a stream without any, in the order of StreamFigures.
+_NOTHING: Final = (0, 0, 0, 0.0, 0, -1, 0, 0, 0, 0, 0, NEVER, NEVER, 0.0, "")
 
 
 def _milliseconds(seconds: float) -> float:

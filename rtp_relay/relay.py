@@ -141,7 +141,10 @@ class Relay:
     def next_deadline(self) -> float | None:
         """When `handle_deadline` is to be called next; None while nothing is pending."""
         due = self._stage.next_deadline()
-        own = self._deadlines[0][0] if self._deadlines else None
+        deadlines = self._deadlines
+        while deadlines and self._calls.get(deadlines[0][2].name) is not deadlines[0][2]:
+            heapq.heappop(deadlines)  # most calls are over long before: nobody is to wake for them
+        own = deadlines[0][0] if deadlines else None
         return own if due is None or (own is not None and own < due) else due
 
     def handle_deadline(self, now: float) -> None:

@@ -68,15 +68,21 @@ def _template_of(session: Session, keep_mux: bool) -> Template:
 
 
 def _cut(session: Session, keep_mux: bool) -> Template:
-    lines = [line for line in _DROPPED[keep_mux].sub("", session.lines).split("\n") if line]
+    before_c, after_c = _around_c(_DROPPED[keep_mux].sub("", session.lines))
+    return Template(before_c, after_c, tuple([_media_template_of(medium, keep_mux) for medium in session.media]))
+
+
+@lru_cache(maxsize=1024)
+def _around_c(kept: str) -> tuple[str, str]:
+    """The session's own lines in their order, before c= and after it; few phones have any that are not others' too."""
+    lines = [line for line in kept.split("\n") if line]
     # RFC 8866 §5: the order of the lines is fixed; s= and t= are not optional.
     named = [line for line in lines if line[0] == "s" and len(line) > 2][:1] or ["s=-"]
     timed = [line for line in lines if line[0] in "trz"] or ["t=0 0"]
     bandwidth = [line for line in lines if line[0] == "b"]
-    return Template(
+    return (
         _text(named + [line for line in lines if line[0] in "iuep"]),
         _text(bandwidth + timed + [line for line in lines if line[0] not in "siuepbtrz"]),
-        tuple([_media_template_of(medium, keep_mux) for medium in session.media]),
     )
 
 

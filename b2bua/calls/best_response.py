@@ -1,9 +1,10 @@
 """Which of many refusals the caller is told, when nobody answered (RFC 3261 §16.7, and where it fails a ring group).
 
 §16.7 would have the lowest class, and so give a caller 404 where one phone was busy and another unknown.
-A caller of several recipients is helped by other things: that somebody real said something, and that
-busy is busy. What goes upstream is milder still: a trunk takes a 503 for a reason to avoid us, and a
-6xx for a reason to stop its other routes, so that neither is passed; the record keeps every real code.
+A caller of several recipients is helped by other things: that somebody real said something, and that busy is
+busy. That a number does not exist he is told only where all have said so. What goes upstream is milder still: a
+trunk takes a 503 for a reason to avoid us, and a 6xx for a reason to stop its other routes, so that neither is
+passed; the record keeps every real code.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ from b2bua.calls.branch import Branch
 from b2bua.calls.identity import digits_of
 from b2bua.calls.leg import Leg
 from b2bua.calls.recipient import DialStep, SixXX
-from b2bua.calls.record import CallOutcome, RecipientOutcome
+from b2bua.calls.record import RecipientOutcome, outcome_of
 from rtp_relay import control
 from sip_stack.body import find_sdp
 from sip_stack.errors import RemoteError
@@ -333,15 +333,8 @@ class Fork:
 
     def _fail(self, status: int, final: Final, now: float) -> None:
         self.finish()
-        self._call.fork_failed(self._outcome(), status, final, now)
-
-    def _outcome(self) -> CallOutcome:
-        outcomes = {branch.record.outcome for branch in self.branches}
-        if self._was_timed_out or not _NOBODY.isdisjoint(outcomes):
-            return CallOutcome.NO_ANSWER
-        return next(
-            (call for recipient, call in _CALL_OUTCOMES if recipient in outcomes), CallOutcome.NO_ANSWER
-        )
+        outcome = outcome_of([branch.record.outcome for branch in self.branches], self._was_timed_out)
+        self._call.fork_failed(outcome, status, final, now)
 
     def _stop_others(self, winner: Branch, now: float) -> None:
         losers = [branch for branch in self.branches if branch is not winner]
@@ -397,16 +390,3 @@ def _usable_answer(branch: Branch, response: Response) -> Description | None:
         branch.record.reason = error.detail
         return None
     return None if fault or all(medium.is_rejected for medium in answer.media) else answer
-
-
-_NOBODY = frozenset((
-    RecipientOutcome.NO_ANSWER, RecipientOutcome.NOT_CONFIRMED, RecipientOutcome.NOT_ACCEPTED,
-))  # fmt: skip
-_CALL_OUTCOMES = (
-    (RecipientOutcome.BUSY, CallOutcome.BUSY),
-    (RecipientOutcome.DECLINED, CallOutcome.DECLINED),
-    (RecipientOutcome.REFUSED, CallOutcome.DECLINED),
-    (RecipientOutcome.FAILED, CallOutcome.FAILED),
-    (RecipientOutcome.REDIRECTED, CallOutcome.UNREACHABLE),
-    (RecipientOutcome.UNREACHABLE, CallOutcome.UNREACHABLE),
-)

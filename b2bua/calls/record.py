@@ -45,6 +45,26 @@ class RecipientOutcome(enum.Enum):
     STEP_ENDED = "step ended"  # stopped by another recipient's refusal (six_xx = "everyone")
 
 
+_NOBODY = frozenset((
+    RecipientOutcome.NO_ANSWER, RecipientOutcome.NOT_CONFIRMED, RecipientOutcome.NOT_ACCEPTED,
+))  # fmt: skip
+_CALL_OUTCOMES = (
+    (RecipientOutcome.BUSY, CallOutcome.BUSY),
+    (RecipientOutcome.DECLINED, CallOutcome.DECLINED),
+    (RecipientOutcome.REFUSED, CallOutcome.DECLINED),
+    (RecipientOutcome.FAILED, CallOutcome.FAILED),
+    (RecipientOutcome.REDIRECTED, CallOutcome.UNREACHABLE),
+    (RecipientOutcome.UNREACHABLE, CallOutcome.UNREACHABLE),
+)
+
+def outcome_of(recipients: Iterable[RecipientOutcome | None], was_timed_out: bool = False) -> CallOutcome:
+    """How a call comes out whose recipients came out so, none of them as the one who has answered."""
+    outcomes = set(recipients)
+    if was_timed_out or not _NOBODY.isdisjoint(outcomes):
+        return CallOutcome.NO_ANSWER
+    return next((call for recipient, call in _CALL_OUTCOMES if recipient in outcomes), CallOutcome.NO_ANSWER)
+
+
 def readable(text: str) -> str:
     """What a peer has sent, as text that can be stored and shown: octets that are no UTF-8, and NUL, become U+FFFD.
 

@@ -13,7 +13,6 @@ from b2bua.calls.flow import (
     VARIABLES,
     Dial,
     Flow,
-    HangUp,
     Menu,
     Mode,
     Play,

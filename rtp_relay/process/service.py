@@ -98,8 +98,9 @@ class Service:
             self._is_growing = True
             self._loop.call_soon(self._grow)
         due = self._relay.next_deadline()
-        if due == self._timer_at:
-            return
+        is_early = self._timer_at is not None and (due is None or self._timer_at <= due)
+        if due == self._timer_at or is_early:
+            return  # a timer that is early costs one waking; to move it for each call that ends costs more
         if self._timer is not None:
             self._timer.cancel()
         self._timer_at = due

@@ -206,7 +206,7 @@ def test_behind_nat_both_our_addresses_are_our_own() -> None:
 def test_a_number_with_a_flow_goes_through_it() -> None:
     full = load("examples/full.toml")
     made = ConfiguredDirectory(full)
-    dialled, number = next((key, each) for key, each in full.numbers.items() if each.flow is not None and each.flow_name)
+    dialled, number = next((key, each) for key, each in full.numbers.items() if each.flow and each.flow_name)
     trunk = next(name for name in full.trunks if not number.trunks or name in number.trunks)
     source = PBX._replace(host=str(full.trunks[trunk].sources[0].network_address))
     plan = made.plan(invite(f"sip:{dialled}@192.0.2.1"), source)

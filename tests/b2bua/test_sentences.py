@@ -102,6 +102,10 @@ def out(outcome: RecipientOutcome, *names: str) -> list[RecipientRecord]:
         (answered(ended_by="caller"), "Ana answered after 6.2 s; talked 3 min 04 s; the caller hung up"),
         (answered(ended_by="Ana"), "Ana answered after 6.2 s; talked 3 min 04 s; Ana hung up"),
         (
+            answered(ended_by="service", reason="the flow ended"),
+            "Ana answered after 6.2 s; talked 3 min 04 s; the flow ended",
+        ),
+        (
             answered(ended_by="service", reason="no media for 60 s"),
             "Ana answered after 6.2 s; talked 3 min 04 s; ended by the service (no media for 60 s)",
         ),

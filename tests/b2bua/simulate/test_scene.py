@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from b2bua.simulate import Behaviour, Manner, Scene, parse_behaviour, parse_moment
+from b2bua.simulate.scene import keys_in
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 11, 18, 12, 0, tzinfo=BERLIN)  # a Wednesday
@@ -95,3 +97,18 @@ def test_a_scene_as_json() -> None:
 def test_what_is_wrong_with_a_scene_is_said_with_its_field(said: dict[str, object], field: str) -> None:
     with pytest.raises(ValueError, match=f"^{field}"):
         Scene.from_json(said, NOW)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("x:1", "'x' is no number of seconds"),
+        ("-1:1", "-1 s is not between 0 and 3600"),
+        ("3:12", "'3:12' is not seconds and a key, such as 8:1"),
+        ("3", "'3' is not seconds and a key, such as 8:1"),
+    ],
+)
+def test_a_key_of_the_caller_that_is_none(text: str, problem: str) -> None:
+    assert keys_in("8:#") == (8.0, "#")
+    with pytest.raises(ValueError, match=re.escape(problem)):
+        keys_in(text)

@@ -2,7 +2,7 @@
 
 /** When it rang no more: for whoever was let off to a mailbox, with the last phone that stopped. */
 export function rangUntil(call) {
-  if (call.answered_at || !["voicemail", "served"].includes(call.outcome))
+  if (call.answered_at || !["voicemail", "served", "refused"].includes(call.outcome))
     return call.answered_at ?? call.ended_at;
   const stopped = call.recipients.map((each) => each.ended_at).filter(Boolean);
   return stopped.length ? Math.max(...stopped) : null;
