@@ -59,8 +59,8 @@ class MediaInterface(Settings):
     """Numeric address that peers are told to send RTP to; empty is `address` itself."""
 
     xdp: bool = False
-    """Where `media.form` is `tc` or `auto`: forward in this interface's driver all the same. If the driver cannot, `auto`
-    has tc there, and with `tc` the relay does not start."""
+    """Where `media.form` is `tc` or `auto`: forward in this interface's driver all the same. If the driver cannot,
+    `auto` has tc there, and with `tc` the relay does not start."""
 
 
 class MediaNode(Settings):

@@ -38,7 +38,7 @@ def test_numbers_and_what_is_published(tmp_path: Path) -> None:
     asyncio.run(fill(tmp_path / "calls.sqlite"))
     found = look(tmp_path / "calls.sqlite")
     assert found is not None
-    assert ([each.dialled for each in found.numbers], found.published) == (["100"], {"main"})
+    assert ([each.dialled for each in found.numbers], found.published) == (["100"], frozenset({"main"}))
 
 
 def test_one_of_an_older_version_is_not_brought_up_to_date(tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def test_numbers_of_the_database_stand_beside_those_of_the_file() -> None:
     both = with_numbers(made, [KEPT])
     assert set(both.numbers) == {*made.numbers, "+15550177"}
     number = both.numbers["+15550177"]
-    assert (number.name, number.flow_name, number.trunks) == ("Spring", "main", {"carrier"})
+    assert (number.name, number.flow_name, number.trunks) == ("Spring", "main", frozenset({"carrier"}))
     assert not number.in_file and number.media_timeout == made.media.timeout
     assert with_numbers(both, []).numbers == made.numbers, "those that are gone are there no more"
 
