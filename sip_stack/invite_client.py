@@ -15,8 +15,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from sip_stack.client_transaction import NOBODY, ClientTransaction
 from sip_stack.dialog import dialog_of_answer
@@ -52,8 +51,7 @@ class Input(enum.IntEnum):
     GIVE_UP = 5  # 64*T1 after CANCEL
 
 
-@dataclass(frozen=True, slots=True)
-class Invitation:
+class Invitation(NamedTuple):
     """What goes into an INVITE. local_value carries our tag; fields are ready lines, each ended by CRLF."""
 
     uri: str

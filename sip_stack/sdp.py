@@ -103,7 +103,7 @@ class Media:
     @property
     def direction(self) -> Direction:
         """As written: own, else the session's, else sendrecv (RFC 3264 §5.1: sendrecv is the default)."""
-        return _direction_in(self.lines) or _direction_in(self._session_lines) or Direction.SENDRECV
+        return _own_direction(self.lines) or _direction_in(self._session_lines) or Direction.SENDRECV
 
     @property
     def effective_direction(self) -> Direction:
@@ -282,6 +282,9 @@ def _direction_in(lines: str) -> Direction | None:
         if line in lines:
             return direction
     return None
+
+
+_own_direction = lru_cache(maxsize=1024)(_direction_in)  # of a medium: phones of one kind write the same
 
 
 def _is_number(text: str) -> bool:

@@ -87,25 +87,40 @@ def _around_c(kept: str) -> tuple[str, str]:
 
 
 def _media_template_of(medium: Media, keep_mux: bool) -> _MediaTemplate:
-    direction = medium.effective_direction
-    changed = direction.value if direction is not medium.direction else ""
-    titles, rest = _passing(medium.lines, keep_mux, changed)
-    return _MediaTemplate(
-        f"m={medium.kind} ",
-        f" {' '.join((medium.protocol, *medium.formats))}\r\n{titles}",
-        rest,
-        medium.is_rejected,
-        "RTP" in medium.protocol.upper(),
-        keep_mux and medium.is_mux,
+    written, direction = medium.direction, medium.effective_direction
+    changed = direction.value if direction is not written else ""
+    return _cut_medium(
+        medium.kind, medium.protocol, medium.formats, medium.lines, medium.is_rejected, keep_mux, changed
     )
 
 
 @lru_cache(maxsize=1024)
-def _passing(lines: str, keep_mux: bool, direction: str) -> tuple[str, str]:
-    """What of the lines of a medium passes, titles apart; the same for every call of the same kind of phone.
+def _cut_medium(
+    kind: str,
+    protocol: str,
+    formats: tuple[str, ...],
+    lines: str,
+    is_rejected: bool,
+    keep_mux: bool,
+    direction: str,
+) -> _MediaTemplate:
+    """The same for every call of the same kind of phone.
 
     direction: to be written in place of the one that is there, "" to keep it.
     """
+    titles, rest = _passing(lines, keep_mux, direction)
+    return _MediaTemplate(
+        f"m={kind} ",
+        f" {' '.join((protocol, *formats))}\r\n{titles}",
+        rest,
+        is_rejected,
+        "RTP" in protocol.upper(),
+        keep_mux and "\na=rtcp-mux\n" in lines,
+    )
+
+
+def _passing(lines: str, keep_mux: bool, direction: str) -> tuple[str, str]:
+    """What of the lines of a medium passes, titles apart."""
     kept = _DROPPED[keep_mux].sub("", lines)
     if direction:
         kept = f"{_ANY_DIRECTION.sub('', kept)}a={direction}\n"

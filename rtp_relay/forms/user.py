@@ -113,12 +113,13 @@ class UserForm:
     def _bound(self, host: str, number: int) -> socket.socket | None:
         version_6 = is_version_6(host)
         try:
-            opened = socket.socket(socket.AF_INET6 if version_6 else socket.AF_INET, socket.SOCK_DGRAM)
+            opened = socket.socket(
+                socket.AF_INET6 if version_6 else socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK
+            )
         except OSError as error:
             self.trouble = str(error)  # out of descriptors, as a rule
             return None
         try:
-            opened.setblocking(False)
             if version_6:
                 opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
                 opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, self._traffic_class)

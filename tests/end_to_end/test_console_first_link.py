@@ -9,6 +9,7 @@ from tests.end_to_end.browser import PATIENCE, Stage, play, stands
 
 pytestmark = [pytest.mark.phones, pytest.mark.xdist_group("phones"), pytest.mark.timeout(400)]
 
+WANTED = "main-line"  # a number of the stage leads to it
 LINK = r'"link": "(http[^"]+)"'
 
 
@@ -26,5 +27,9 @@ def test_the_link_opened_where_the_page_stands_already_and_an_address_for_a_phon
         await page.get_by_label("Type of recipient 1").select_option("phone")
         await page.get_by_label("Destination of recipient 1").fill("sip:ben@192.0.2.51")
         await expect(page.get_by_label("Type of recipient 1")).to_have_value("sip")
+        await stage.open(f"/flows/{WANTED}")  # a number leads there, and nobody has made it
+        await expect(page.get_by_label("Name of recipient 1")).to_be_visible()
+        assert all("404" in each for each in stage.complaints)
+        stage.complaints.clear()  # that it is not there, the browser says too
 
     play(scene)

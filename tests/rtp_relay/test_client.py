@@ -269,6 +269,53 @@ def test_a_call_that_nobody_answers_costs_the_relay_nothing(play: Callable[[Play
     play(script)
 
 
+async def begin_two_calls(relay: Relay, core: Core) -> None:
+    await greet_with_leases(relay, core, FOUR_PAIRS)
+    await relay.commands()
+    for call in ("one", "two"):
+        core.client.send(control.Reserve(call, TWO_LEGS.legs))
+        core.client.send(control.Bridge(call, 0, 1))
+    assert len(await relay.commands()) == 4
+    assert [type(await core.next()) for _ in range(2)] == [control.Reserved, control.Reserved]
+
+
+def test_ends_of_calls_wait_for_each_other_and_hold_nothing_up(play: Callable[[Play], None]) -> None:
+    async def script(relay: Relay, core: Core) -> None:
+        await begin_two_calls(relay, core)
+        core.client.send(control.Release("one"))
+        await turn()
+        core.client.say([control.Release("two"), control.Inventory()])
+        assert await relay.commands() == [control.Inventory()]
+        assert await relay.commands() == [control.Release("one"), control.Release("two")]
+
+    play(script)
+
+
+def test_ends_of_calls_that_wait_leave_before_it_hangs_up(play: Callable[[Play], None]) -> None:
+    async def script(relay: Relay, core: Core) -> None:
+        await begin_two_calls(relay, core)
+        core.client.send(control.Release("one"))
+        core.client.close()
+        assert await relay.commands() == [control.Release("one")]
+
+    play(script)
+
+
+def test_ends_of_calls_that_wait_are_not_for_the_next_relay(play: Callable[[Play], None]) -> None:
+    async def script(relay: Relay, core: Core) -> None:
+        await begin_two_calls(relay, core)
+        core.client.send(control.Release("one"))
+        relay.connection.close()
+        assert await core.next() == "lost"
+        await greet_with_leases(relay, core, control.Refused("", "no"))
+        core.client.send(control.Release("two"))  # which this one has not heard of: it waits for nothing
+        assert await relay.commands() == [control.Release("two")]
+        core.client.send(control.Inventory())
+        assert await relay.commands() == [control.Inventory()]
+
+    play(script)
+
+
 def test_a_relay_that_refuses_leases_is_asked_for_each_call(play: Callable[[Play], None]) -> None:
     async def script(relay: Relay, core: Core) -> None:
         await greet_with_leases(relay, core, control.Refused("", "no leases here"))

@@ -44,7 +44,7 @@ export async function show({ place: place_, parameters, query, user }) {
     query.new !== undefined && !(await flows.list()).flows.some((each) => each.name === parameters.name);
   const kept = isNew
     ? { ...fresh(parameters.name), numbers: await leadingTo(parameters.name) }
-    : await flows.one(parameters.name);
+    : await flows.one(parameters.name).catch((problem) => toBegin(parameters.name, user, problem));
   const editor = new Editor(kept, words, user, place_);
   editor.draw();
   editor.lint();
@@ -80,6 +80,13 @@ const fresh = (name) => ({
 
 async function leadingTo(name) {
   return (await service.numbers()).numbers.filter((each) => each.flow === name);
+}
+
+/** A flow that is not there, and that a number leads to all the same, waits for somebody to make it. */
+async function toBegin(name, user, problem) {
+  const numbers = problem.status === 404 && user.may("editor") ? await leadingTo(name) : [];
+  if (!numbers.length) throw problem;
+  return { ...fresh(name), numbers };
 }
 
 async function vocabulary() {
@@ -322,7 +329,7 @@ class Editor extends Draft {
         : "Nothing is published yet";
     const draft =
       saving ||
-      (this.isDraft ? (this.version ? "the draft differs and is saved" : "the draft is saved") : "");
+      (this.isDraft && this.revision ? (this.version ? "the draft differs and is saved" : "the draft is saved") : "");
     const numbers = this.numbers.length ? null : this.noNumber();
     fill(
       this.state,
