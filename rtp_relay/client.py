@@ -1,8 +1,9 @@
 """The core's end of the control socket, on asyncio.
 
 Commands given in one turn of the loop leave together at its end, but for those that end a call: nobody waits for
-them, so that they are gathered for RELEASE_PATIENCE, and one waking of the relay ends many calls. While there is no relay, `send` says so
-and drops the command: what a call needs is said again after `on_ready`, by a Reserve that names its ports.
+them, so that they are gathered for RELEASE_PATIENCE, and one waking of the relay ends many calls. While there is no
+relay, `send` says so and drops the command: what a call needs is said again after `on_ready`, by a Reserve that names
+its ports.
 
 A Reserve is answered from a stock of leased ports where there is one (see leases.py): no packet, no waiting. Who
 uses the client need not know.

@@ -52,6 +52,8 @@ def said_plainly(error: ErrorDetails) -> tuple[KeyPath, str, str]:
         return path, f"is {_shown(given)}, out of bounds.", f"Write {words} {bounds[bound]:g}."
     if kind in _LENGTHS:
         words, bound = _LENGTHS[kind]
+        if bounds[bound] == 1 and "short" in kind:
+            return path, "is empty.", "Write something there."
         unit = "characters" if kind.startswith("string") else "entries"
         problem = "is too short." if "short" in kind else "is too long."
         return path, problem, f"Give {words} {bounds[bound]} {unit}."

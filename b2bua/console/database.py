@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from b2bua.store import StoreError, schema
-from b2bua.store.opening import engine_for, file_of, prepare
+from b2bua.store.opening import engine_for, file_of, prepare, said
 
 CORE_PATIENCE: Final = 10.0  # seconds in which the core, which starts as well, may make the tables
 _LOOK_AGAIN: Final = 0.25
@@ -56,7 +56,7 @@ async def _make(engine: AsyncEngine, url: str) -> None:
         await prepare(engine)
     except (SQLAlchemyError, OSError) as problem:
         await engine.dispose()
-        raise StoreError(f"{url} cannot be opened: {problem}") from problem
+        raise StoreError(f"{url} cannot be opened: {said(problem)}") from problem
     except StoreError:
         await engine.dispose()
         raise

@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from b2bua.flows.numbers import KeptNumber, NumberStore
 from b2bua.flows.versions import DRAFT
 from b2bua.store import StoreError, schema
-from b2bua.store.opening import engine_for, file_of
+from b2bua.store.opening import engine_for, file_of, said
 
 
 class Glance(NamedTuple):
@@ -37,7 +37,7 @@ async def glance(database: str) -> Glance | None:
         has_numbers = schema.number.name in tables  # one of before 0009 has not
         numbers = await NumberStore(engine).all() if has_numbers else ()
     except SQLAlchemyError as problem:
-        raise StoreError(f"{database} cannot be looked into: {problem}") from problem
+        raise StoreError(f"{database} cannot be looked into: {said(problem)}") from problem
     finally:
         await engine.dispose()
     return Glance(tuple(numbers), published)

@@ -396,6 +396,12 @@ def test_a_mistake_is_told_with_line_and_remedy(
     assert str(first).startswith(f"/etc/multiring/multiring.toml:{line}: {first.severity.value}: ")
 
 
+def test_a_name_that_is_empty_is_said_to_be() -> None:
+    text = SMALL + '[flows.main]\nfirst = "team"\n[flows.main.dial.team]\nnobody_answered = "team"\n'
+    found = findings(text + '[[flows.main.dial.team.recipients]]\nname = ""\ndestination = "sip:a@192.0.2.3"\n')
+    assert [(each.problem, each.remedy) for each in found] == [("is empty.", "Write something there.")]
+
+
 def test_all_mistakes_are_told_at_once_in_order_of_lines() -> None:
     text = SMALL.replace("192.0.2.0/24", "x").replace('["+1"]', "[]").replace("udp:127.0.0.1:5060", "y")
     assert [finding.line for finding in findings(text)] == [2, 5, 12]

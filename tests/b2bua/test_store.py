@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy.exc import OperationalError
 from structlog.testing import capture_logs
 
 from b2bua.calls.record import (
@@ -27,6 +28,7 @@ from b2bua.calls.record import (
 )
 from b2bua.calls.sentences import INTERRUPTED
 from b2bua.store import Archive, CallFilter, Store, StoreError, schema, writing
+from b2bua.store.opening import said
 from b2bua.store.rows import TraceKind, pack_trace, unpack_trace
 from sip_stack.flow import Flow
 
@@ -622,3 +624,10 @@ def test_opening_does_not_import_alembic(tmp_path: Path) -> None:
     )
     for _ in range(2):
         subprocess.run([sys.executable, "-c", program, str(tmp_path / "x.sqlite")], check=True)
+
+
+def test_what_a_database_says_is_told_without_the_statement_and_its_values() -> None:
+    full = Exception("database or disk is full")
+    problem = OperationalError("UPDATE call SET caller = ?", {"caller": "+15550123"}, full)
+    assert said(problem) == "database or disk is full"
+    assert said(OSError("no such place")) == "no such place"

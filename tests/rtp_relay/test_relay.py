@@ -141,6 +141,29 @@ def test_calls_outlive_their_owner_for_a_while(harness: Harness) -> None:
     assert harness.relay.next_deadline() is None
 
 
+def test_nobody_wakes_for_a_call_that_is_over() -> None:
+    relay = (harness := Harness(MAIN, media_timeout=60.0)).relay
+    for begun, call in ((0.0, "first"), (1.0, "second")):
+        harness.one(Reserve(call, two_legs().legs), now=begun)
+        harness.do(Bridge(call, 0, 1), now=begun)
+    assert relay.next_deadline() == 60.0
+    harness.one(Release("first"), now=2.0)
+    assert relay.next_deadline() == 61.0
+    harness.one(Release("second"), now=3.0)
+    assert relay.next_deadline() is None
+
+
+def test_of_an_endpoint_without_packets_the_figures_say_what_was_owed() -> None:
+    harness = Harness(MAIN)
+    harness.one(two_legs())
+    harness.do(Direct("call", 0, 0, "192.0.2.9", 4000, 4001), now=1.0)
+    harness.do(Bridge("call", 0, 1), now=2.0)
+    owing, other = harness.one(Release("call"), now=5.5).streams
+    assert (owing.heard_by, owing.owed, owing.silent, other.heard_by, other.owed) == (1, 3.5, 3.5, 0, 0.0)
+    assert (owing.packets, owing.first_packet, owing.jitter, owing.payload_type, owing.far) == (0, -1.0, 0.0, -1, "")
+    assert (owing.drops, owing.reported_jitter) == ((), -1.0)
+
+
 @pytest.mark.parametrize("names_ports", [True, False])
 def test_an_orphan_is_adopted_as_it_is(harness: Harness, names_ports: bool) -> None:
     reserved = harness.one(two_legs())
