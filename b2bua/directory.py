@@ -22,6 +22,8 @@ from sip_stack.sdp_rewriting import CODECS
 from sip_stack.session_timer import TimerPolicy
 from sip_stack.uri import Uri
 
+MOST_STRANGERS = 1000  # addresses that are counted until they are told of; a flood of forged ones ends there
+
 
 class ConfiguredDirectory:
     """The directory of one configuration, which may be replaced; running calls keep their plan."""
@@ -35,6 +37,7 @@ class ConfiguredDirectory:
         self._published = published or {}
         self._numbers = tuple(numbers)
         self.ring_tests: RingTests | None = None
+        self.strangers: dict[str, int] = {}  # INVITEs by address, until somebody takes them to tell of them
         self.replace(config)
 
     def replace(
@@ -68,6 +71,8 @@ class ConfiguredDirectory:
             return None
         if self.config.trunk_of(source.host) is not None:
             return None
+        if request.method == "INVITE" and len(self.strangers) < MOST_STRANGERS:
+            self.strangers[source.host] = self.strangers.get(source.host, 0) + 1
         status = 0 if self.config.sip.unknown_sources == "drop" else 403
         return RemoteError(status, "unknown source: no trunk has it")
 

@@ -26,6 +26,9 @@ _PAUSE: Final = 1_000_000  # microseconds of silence that a ladder shows by a do
 _CSEQ = re.compile(rb"\r\ncseq[ \t]*:[ \t]*(\d+)[ \t]+(\S+)", re.IGNORECASE)
 _SDP = re.compile(rb"\r\n(?:content-type|c)[ \t]*:[ \t]*application/sdp", re.IGNORECASE)
 _REASON = re.compile(rb'\r\nreason[ \t]*:[^\r]*text="?([^"\r;]*)', re.IGNORECASE)
+# Packets that were for nobody: of somebody who was heard by us alone, or whose keys were for us.
+_AS_MEANT: Final = ("not joined", "played over", "digit kept", "direction closed")
+
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
@@ -189,8 +192,9 @@ def _quality(record: CallRecord) -> list[str]:
     for stream in record.streams:
         drops = dict(stream.drops)
         drops |= {why: n for why, n in (("stranger", stream.strangers), ("malformed", stream.malformed)) if n}
-        if drops:
-            told = ", ".join(f"{why} {packets}" for why, packets in drops.items())
+        lost = {why: packets for why, packets in drops.items() if why not in _AS_MEANT}
+        if lost:
+            told = ", ".join(f"{why} {packets}" for why, packets in lost.items())
             lines.append(f"{printable(_party(record, stream.leg))}, packets dropped: {told}")
     return ["\n".join(lines)] if lines else []
 

@@ -52,6 +52,8 @@ if TYPE_CHECKING:
 HEARTBEAT: Final = 0.5  # seconds between looks at the loop's lateness, and signs of life to systemd
 RELAY_PATIENCE: Final = 1.5  # seconds to wait for the relay at start before saying so
 FAREWELL_PATIENCE: Final = 2.0  # seconds for the BYEs of calls that outlived the drain
+STRANGERS_INTERVAL: Final = 60.0  # seconds between lines about strangers who call
+STRANGERS_TOLD: Final = 5  # of them, those that call most
 YOUNG_OBJECTS: Final = 30_000  # between collections of the youngest: some 2 ms each
 IDLE_COLLECTION: Final = 600.0  # seconds between full collections, while there is no call
 EXIT_FAILURE: Final = 1
@@ -83,6 +85,7 @@ class Core:
         self._relay_is_there = asyncio.Event()
         self._collected_at = 0.0
         self._beat_due = 0.0
+        self._strangers_due = 0.0
         self.tally = CallTally()
         self.metrics: MetricsPoint | None = None
 
@@ -355,8 +358,20 @@ class Core:
         if not self.switchboard.calls and now - self._collected_at > IDLE_COLLECTION:
             self._collected_at = now
             gc.collect()
+        if self.directory.strangers and now >= self._strangers_due:
+            self._strangers_due = now + STRANGERS_INTERVAL
+            self._tell_of_strangers()
         self.notifier.watchdog()
         self._heartbeat = self._loop.call_later(HEARTBEAT, self._beat)
+
+    def _tell_of_strangers(self) -> None:
+        """The commonest mistake with a new trunk is that it calls from an address that nobody has named."""
+        strangers, self.directory.strangers = self.directory.strangers, {}
+        first = sorted(strangers, key=strangers.__getitem__, reverse=True)[:STRANGERS_TOLD]
+        for host in first:
+            log.warning("calls refused: no trunk has this source", source=host, calls=strangers[host])
+        if len(strangers) > len(first):
+            log.warning("calls of further strangers refused", sources=len(strangers) - len(first))
 
     # The relay.
 
