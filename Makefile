@@ -24,11 +24,12 @@ run: $(INSTALLED)
 	@$(PYTHON) -m b2bua.demo.dial $(QUICK_START)
 	@exec $(VENV)/bin/b2bua run $(QUICK_START)
 
-# Tests with real processes have the machine to themselves; the others share it, one to a core. Both parts run even
+# Tests with real processes come first, in two rows: those with SIPp, and those with phones. Then the others, one to a
+# core. Both parts run even
 # if the first one fails.
 test: $(INSTALLED) sipp rtpengine chromium
 	@failed=0; \
-	$(PYTHON) -m pytest -m "sipp or phones" || failed=1; \
+	$(PYTHON) -m pytest -m "sipp or phones" -n 2 --dist loadgroup || failed=1; \
 	$(PYTHON) -m pytest -m "not sipp and not phones" -n 2 --dist loadgroup || failed=1; \
 	exit $$failed
 

@@ -1,4 +1,4 @@
-"""A failing test that ran worlds prints the ladder of each."""
+"""A failing test that ran worlds prints the ladder of each; tests with real processes run in two rows."""
 
 from __future__ import annotations
 
@@ -7,6 +7,14 @@ from collections.abc import Generator
 import pytest
 
 from tests.world import world as worlds
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests with SIPp run one after the other, beside those with phones: a row for each core of a small machine."""
+    for item in items:
+        if item.get_closest_marker("sipp") is not None and item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group("sipp"))
 
 
 @pytest.hookimpl(hookwrapper=True)
