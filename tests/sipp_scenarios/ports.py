@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _LOWEST, _HIGHEST = 10_240, 32_000  # Linux lends ports from 32768 on to whoever asks for any
+_MANY = 1000  # so many are sought from _LARGE on, one after the other: small ones strewn about leave no room for them
+_LARGE = 20_000
 _TABLES = {"udp": ("udp", "udp6"), "tcp": ("tcp", "tcp6")}
 _claimed: set[int] = set()
 _LISTEN = "0A"  # of TCP, include/net/tcp_states.h
@@ -18,13 +20,19 @@ def free_ports(count: int) -> int:
 
     None of them was given out before: a relay opens its ports as it needs them, so that free is not unclaimed.
     """
-    for _ in range(1000):
-        first = random.randrange(_LOWEST, _HIGHEST - count, 2)
+    for first in _firsts(count):
         wanted = range(first, first + count)
         if _claimed.isdisjoint(wanted) and all(_is_free(port) for port in wanted):
             _claimed.update(wanted)
             return first
     raise OSError(f"no {count} neighbouring ports are free")
+
+
+def _firsts(count: int) -> Iterator[int]:
+    if count >= _MANY:
+        yield from range(_LARGE, _HIGHEST - count, 100)
+    else:
+        yield from (random.randrange(_LOWEST, _LARGE - count, 2) for _ in range(1000))
 
 
 def _is_free(port: int) -> bool:
