@@ -86,7 +86,7 @@ def test_urls_that_are_refused(tmp_path: Path, url: str, problem: str) -> None:
     (f'secret = "{SECRET}"\nsecret_file = "crm.secret"', "secret", "both"),
     ('secret_file = "none"', "secret_file", "cannot be read"),
     ('secret_file = "short"', "secret_file", "too short"),
-    (f'secret = "{SECRET}"\nevents = []', "events", "too short"),
+    (f'secret = "{SECRET}"\nevents = []', "events", "is empty"),
     (f'secret = "{SECRET}"\nevents = ["call.began"]', "events", "call.began"),
     (f'secret = "{SECRET}"\ntimeout = 0', "timeout", "out of bounds"),
     (f'secret = "{SECRET}"\nretries = 3', "retries", "no such setting"),
