@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from b2bua.store import StoreError, schema
-from b2bua.store.opening import engine_for, file_of, prepare, said
+from b2bua.store.opening import engine_for, file_of, make_ready
 
 CORE_PATIENCE: Final = 10.0  # seconds in which the core, which starts as well, may make the tables
 _LOOK_AGAIN: Final = 0.25
@@ -30,7 +30,7 @@ async def open_database(url: str, patience: float = CORE_PATIENCE) -> AsyncEngin
     while not await _is_ready(engine, url):
         # Not by asyncio.timeout: a connection that is cancelled while it opens leaves its thread behind.
         if time.monotonic() >= until:
-            await _make(engine, url)
+            await make_ready(engine, url)
             break
         await asyncio.sleep(_LOOK_AGAIN)
     return engine
@@ -46,20 +46,6 @@ async def _is_ready(engine: AsyncEngine, url: str) -> bool:
     except SQLAlchemyError:
         return False
     return bool(revision == schema.HEAD)
-
-
-async def _make(engine: AsyncEngine, url: str) -> None:
-    try:
-        file = file_of(url)
-        if file is not None:
-            file.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-        await prepare(engine)
-    except (SQLAlchemyError, OSError) as problem:
-        await engine.dispose()
-        raise StoreError(f"{url} cannot be opened: {said(problem)}") from problem
-    except StoreError:
-        await engine.dispose()
-        raise
 
 
 @asynccontextmanager

@@ -65,6 +65,12 @@ def _set_up_sqlite(connection: Any, _record: object) -> None:
 async def open_engine(url: str) -> AsyncEngine:
     """An engine for a database that is made or migrated where needed. Raises StoreError."""
     engine = engine_for(url)
+    await make_ready(engine, url)
+    return engine
+
+
+async def make_ready(engine: AsyncEngine, url: str) -> None:
+    """Make or migrate the database of an engine; one that cannot be used is disposed of. Raises StoreError."""
     try:
         file = file_of(url)
         if file is not None:
@@ -76,7 +82,6 @@ async def open_engine(url: str) -> AsyncEngine:
     except StoreError:
         await engine.dispose()
         raise
-    return engine
 
 
 async def prepare(engine: AsyncEngine) -> None:
