@@ -14,6 +14,7 @@ from b2bua.config.reaching import RING, dial_step, flow_of
 from b2bua.flows.numbers import KeptNumber
 from b2bua.flows.use import flows_in_use, with_numbers
 from b2bua.ring_test import INSIDE, RingTests
+from b2bua.strangers import Strangers
 from sip_stack.errors import RemoteError
 from sip_stack.flow import Flow
 from sip_stack.grammar import ip_address
@@ -21,8 +22,6 @@ from sip_stack.message import Request
 from sip_stack.sdp_rewriting import CODECS
 from sip_stack.session_timer import TimerPolicy
 from sip_stack.uri import Uri
-
-MOST_STRANGERS = 1000  # addresses that are counted until they are told of; a flood of forged ones ends there
 
 
 class ConfiguredDirectory:
@@ -37,7 +36,7 @@ class ConfiguredDirectory:
         self._published = published or {}
         self._numbers = tuple(numbers)
         self.ring_tests: RingTests | None = None
-        self.strangers: dict[str, int] = {}  # INVITEs by address, until somebody takes them to tell of them
+        self.strangers = Strangers()
         self.replace(config)
 
     def replace(
@@ -71,8 +70,8 @@ class ConfiguredDirectory:
             return None
         if self.config.trunk_of(source.host) is not None:
             return None
-        if request.method == "INVITE" and len(self.strangers) < MOST_STRANGERS:
-            self.strangers[source.host] = self.strangers.get(source.host, 0) + 1
+        if request.method == "INVITE":
+            self.strangers.note(source.host)
         status = 0 if self.config.sip.unknown_sources == "drop" else 403
         return RemoteError(status, "unknown source: no trunk has it")
 

@@ -24,13 +24,14 @@ from sip_stack.errors import MalformedMessage, RemoteError
 from sip_stack.events import Answered, Event, Failed
 from sip_stack.flow import Flow
 from sip_stack.invite_client import Invitation, InviteClient
+from sip_stack.listeners import Listener
 from sip_stack.message import Request, Response, parse
 from sip_stack.outgoing import lines
 from sip_stack.sdp import parse as parse_description
 from sip_stack.sdp_narrowing import names_in, narrowed
 from sip_stack.sdp_rewriting import CODECS, End, Origin, offer_of
 from sip_stack.session import Session
-from sip_stack.stack import Dice, Listener, Stack
+from sip_stack.stack import Dice, Stack
 
 if TYPE_CHECKING:
     from b2bua.calls.switchboard import Switchboard
@@ -224,7 +225,7 @@ class _Caller:
             local_tag=tag,
             call_id=self.call_id,
             cseq=1,
-            fields=lines([("Contact", stack.contact(flow))]),
+            fields=lines([("Contact", stack.listeners.contact(flow))]),
             body=offer,
             nat=False,
         )

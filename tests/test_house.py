@@ -28,15 +28,18 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("uri",),
     ("headers",),
     ("message", "sdp", "body", "digest", "server_location", "outgoing"),
-    ("framing", "reply", "request_defect", "sdp_rewriting", "offer_answer", "session_timer"),
-    ("client_transaction", "server_transaction", "sdp_narrowing"),
+    (
+        "framing", "reply", "request_defect", "sdp_rewriting", "offer_answer", "session_timer", "matching",
+        "capabilities",
+    ),
+    ("client_transaction", "server_transaction", "sdp_narrowing", "listeners"),
     ("dialog",),
     ("events", "refresher", "orphan_answer"),
     ("session",),
     ("invite_client", "invite_server"),
     ("stack",),
     ("aio",),
-)
+)  # fmt: skip
 
 
 class Import(NamedTuple):

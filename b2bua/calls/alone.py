@@ -1,6 +1,6 @@
 """The caller and we, and nobody else: what holds between us, and what becomes of an offer that nobody is asked about.
 
-Theory. Most offers cross to the other leg (crossing.py). Some cannot: the caller hears a menu or our ringing tone; the
+Theory. Most offers cross to the other leg (offering.py). Some cannot: the caller hears a menu or our ringing tone; the
 recipient has left and the flow goes on; or it still rings, and whom the caller hears can take no offer yet. Then we
 answer: with what prompts are played in, or else with what the caller was told before, as far as it answers the new
 offer. What a recipient was not asked about is kept in mind, to be offered to him when the call is up.
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from b2bua.calls.final_response import accept
 from b2bua.calls.leg import Leg
 from sip_stack.body import find_sdp
 from sip_stack.errors import RemoteError
@@ -21,7 +22,6 @@ from sip_stack.sdp import parse
 from sip_stack.sdp_narrowing import answer_as_before
 from sip_stack.sdp_rewriting import reject
 from sip_stack.server_transaction import ServerTransaction
-from sip_stack.session_timer import agree_as_server
 
 if TYPE_CHECKING:
     from b2bua.calls.call import Call
@@ -156,25 +156,6 @@ class Alone:
         leg.exchange.send_offer(body)
         self._awaited = server
         accept(self._call, leg, event.request, server, body, now)
-
-
-def accept(
-    call: Call, leg: Leg, request: Request, server: InviteServer | ServerTransaction, body: bytes, now: float
-) -> None:
-    """200 to a re-INVITE or UPDATE, with what the session timer wants said (RFC 4028 §9); or to a PRACK."""
-    if request.method == "PRACK":
-        assert isinstance(server, ServerTransaction)
-        server.respond(200, now, body=body)
-        return
-    agreement, timer_fields = agree_as_server(request, call.plan.timer)
-    assert leg.session is not None
-    fields = [("Allow", call.switchboard.allow), ("Supported", "timer"), *timer_fields]
-    if isinstance(server, InviteServer):
-        server.answer(now, fields=fields, body=body)
-    else:
-        server.respond(200, now, fields=[("Contact", leg.session.dialog.contact), *fields], body=body)
-    if agreement is not None:
-        leg.session.agree(agreement, now)
 
 
 def renegotiated(call: Call) -> None:

@@ -15,7 +15,7 @@ from b2bua.calls import reasons
 from b2bua.calls.acceptance import Acceptance
 from b2bua.calls.best_response import Final
 from b2bua.calls.calling import Calling
-from b2bua.calls.crossing import refuse
+from b2bua.calls.final_response import refuse
 from b2bua.calls.inviting import OUTCOMES, why
 from b2bua.calls.leg import Leg
 from b2bua.calls.recipient import Recipient

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from b2bua.calls import reasons
-from b2bua.calls.crossing import refuse
+from b2bua.calls.final_response import refuse
 from b2bua.calls.record import CallOutcome, RecipientOutcome
 from b2bua.calls.state import State
 from sip_stack.events import Requested

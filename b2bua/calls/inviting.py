@@ -115,8 +115,9 @@ class Inviting:
         is_alone = len(branch.fork.branches) == 1
         is_reliable = is_alone and ("100rel" in asked.tokens("supported") or "100rel" in asked.tokens("require"))
         supported = "timer, 100rel" if is_reliable else "timer"
+        contact = call.stack.listeners.contact(flow)
         return (
-            f"Contact: {call.stack.contact(flow)}\r\nAllow: {call.switchboard.allow}\r\nSupported: {supported}\r\n"
+            f"Contact: {contact}\r\nAllow: {call.switchboard.allow}\r\nSupported: {supported}\r\n"
             f"{call.switchboard.timer_lines(call.plan.timer, self._min_se)}User-Agent: {call.stack.product}\r\n"
             f"X-Call-ID: {call.id}\r\n{call.identity.lines(branch.recipient.recipe)}"
         )

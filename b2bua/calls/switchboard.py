@@ -22,15 +22,17 @@ from b2bua.calls.state import State
 from b2bua.calls.turned_away import TurnedAway
 from b2bua.calls.turns import NoTurns, Turns
 from rtp_relay import control
+from sip_stack.capabilities import METHODS
 from sip_stack.errors import LocalError, RemoteError
 from sip_stack.events import Asked, Event, Invited
 from sip_stack.flow import Flow
 from sip_stack.invite_server import InviteServer
 from sip_stack.message import Request
 from sip_stack.outgoing import lines
+from sip_stack.reply import stateless_tag
 from sip_stack.server_location import numeric_target
 from sip_stack.session_timer import TimerPolicy
-from sip_stack.stack import METHODS, Stack
+from sip_stack.stack import Stack
 
 
 class Question(NamedTuple):
@@ -253,7 +255,7 @@ class Switchboard:
         status, fields = self._answer_outside(transaction.request.method)
         # RFC 3261 §8.2.7: the answer and its To tag are the same however often it is asked for, so nothing need
         # be kept of it; else whoever has a trunk's address to send from could fill us with OPTIONS.
-        tag = self.stack.stateless_tag(transaction.request)
+        tag = stateless_tag(transaction.request)
         transaction.respond(status, now, to_tag=tag, fields=fields)
         transaction.leave()
 
@@ -281,7 +283,7 @@ class Switchboard:
             self._questions.append(Question(self._question_ids, uri))
             return
         try:
-            flow = self.stack.flow_to(*target)
+            flow = self.stack.listeners.flow_to(*target)
         except LocalError:
             branch.located([], now)
             return

@@ -16,14 +16,15 @@ CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Sources(NamedTuple):
-    """What the service has counted. states: running calls by state. dropped: SIP messages by reason. sizes: of the
-    stack. refused: calls for which there was no room. lateness: seconds that timers are late by. relay: None while
-    there is none, or it does not answer.
+    """What the service has counted. states: running calls by state. refused: calls for which there was no room.
+    strangers: calls from no trunk's source. dropped: SIP messages by reason. sizes: of the stack. lateness: seconds
+    that timers are late by. relay: None while there is none, or it does not answer.
     """
 
     tally: CallTally
     states: Mapping[str, int]
     refused: int
+    strangers: int
     dropped: Mapping[str, int]
     sizes: Mapping[str, int]
     lateness: float
@@ -68,6 +69,8 @@ def _calls(sources: Sources) -> Iterator[Metric]:
 
 def _core(sources: Sources) -> Iterator[Metric]:
     yield _counter("multiring_calls_without_room", "Calls answered 503 for a limit.", "", sources.refused)
+    unknown = "Calls refused, or left without an answer, since no trunk has their source."
+    yield _counter("multiring_calls_of_strangers", unknown, "", sources.strangers)
     yield _counter("multiring_bugs", "Calls that were ended by an error of the service.", "", sources.tally.bugs)
     yield _counter("multiring_sip_dropped", "SIP messages dropped, by reason.", "reason", sources.dropped)
     yield _gauge("multiring_sip_state", "What the SIP stack holds now.", "kind", sources.sizes)

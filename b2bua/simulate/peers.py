@@ -163,7 +163,7 @@ class SimulatedCaller:
         shown = f'"{display}" ' if display else ""
         end = End(host, 40000, 40001)
         self._body = offer_of((CODECS["PCMU"], CODECS["PCMA"]), end, Origin("caller", 1, host))
-        fields = (("Contact", stack.contact(flow)), ("Allow", "INVITE, ACK, BYE, CANCEL, INFO, UPDATE"))
+        fields = (("Contact", stack.listeners.contact(flow)), ("Allow", "INVITE, ACK, BYE, CANCEL, INFO, UPDATE"))
         invitation = Invitation(
             uri=uri,
             local_value=f"{shown}<sip:{caller}@{host}>;tag={tag}",

@@ -32,8 +32,9 @@ from b2bua.simulate.scene import Behaviour, Manner, Scene
 from b2bua.simulate.story import CALLER, Heard, Party, caller_hears, recipient_hears, unheard
 from rtp_relay import control
 from sip_stack.flow import Flow
+from sip_stack.listeners import Listener
 from sip_stack.message import Request
-from sip_stack.stack import Listener, Stack
+from sip_stack.stack import Stack
 
 LATENCY: Final = 0.005  # seconds that a message travels
 LONGEST: Final = 4 * 3600.0  # seconds of a call, after which it is given up
@@ -234,7 +235,7 @@ class _Run:
         for command in core.take_commands():
             self.relay.command(command)
         for question in core.take_questions():
-            target = self.core.stack.flow_to(self._trunk_flow.transport, _PHONE_HOST[self._version], 5060)
+            target = self.core.stack.listeners.flow_to(self._trunk_flow.transport, _PHONE_HOST[self._version], 5060)
             clock.after(LATENCY, lambda each=question.id, to=target: core.located(each, [to], clock.now))  # type: ignore[misc]
         for record in core.take_began():
             self.record = record

@@ -41,7 +41,7 @@ def answered(mos: float = 4.2) -> CallRecord:
 
 def sources(tally: CallTally, relay: Measures | None = None, **more: Any) -> Sources:
     usual: dict[str, Any] = {
-        "states": {"ringing": 2, "connected": 5}, "refused": 4, "dropped": {"no such dialog": 3},
+        "states": {"ringing": 2, "connected": 5}, "refused": 4, "strangers": 7, "dropped": {"no such dialog": 3},
         "sizes": {"dialogs": 9}, "lateness": 0.002, "is_draining": False, "records_waiting": 1, "events_waiting": 0,
         "version": "abc",
     }  # fmt: skip
@@ -96,6 +96,7 @@ def test_what_prometheus_reads_is_what_was_counted() -> None:
         ("multiring_answer_seconds_bucket", "10.0"): 1, ("multiring_answer_seconds_count", ""): 1,
         ("multiring_answer_seconds_sum", ""): 6, ("multiring_mos_count", ""): 2,
         ("multiring_mos_bucket", "4.03"): 0, ("multiring_calls_without_room_total", ""): 4,
+        ("multiring_calls_of_strangers_total", ""): 7,
         ("multiring_sip_dropped_total", "no such dialog"): 3, ("multiring_loop_lateness_seconds", ""): 0.002,
         ("multiring_relay_up", ""): 1, ("multiring_relay_form", "tc"): 1, ("multiring_relay_ports", "resting"): 2,
         ("multiring_relay_packets_total", "kernel"): 50_000, ("multiring_relay_packets_total", "socket"): 1000,

@@ -40,10 +40,7 @@ class Within:
         self.config: Config = parse(FILE, Path("world.toml"))
         board = self.board = subject.make_switchboard(self.world.plan, 0)
         stack = board.stack
-        listener = RingTests.listener("192.0.2.1", 5060)
-        stack.listeners[INSIDE] = listener
-        stack._vias[INSIDE] = (f"SIP/2.0/{INSIDE} 192.0.2.1:5060;branch=", ";rport")
-        stack._contacts[INSIDE] = "<sip:192.0.2.1:5060>"
+        stack.listeners[INSIDE] = RingTests.listener("192.0.2.1", 5060)
         board.directory.ring_tests = self.tests  # type: ignore[attr-defined]
         joined = Joined(board, self.tests)
         self.world._make = lambda plan, seed: _Subject(board, joined)  # type: ignore[assignment,return-value]

@@ -25,7 +25,8 @@ from b2bua.config.reaching import reached
 from b2bua.config.values import prefixes_of
 from b2bua.directory import ConfiguredDirectory
 from b2bua.flows.rotation import Rotation
-from sip_stack.stack import Listener, Stack
+from sip_stack.listeners import Listener
+from sip_stack.stack import Stack
 from sip_stack.timers import Intervals
 from tests.world.plan import LOCAL_SOCKETS, SERVICE_PORT, SERVICE_V4, SERVICE_V6, Plan
 

@@ -19,6 +19,7 @@ from b2bua.calls.fork import Fork
 from b2bua.calls.identity import Identity
 from b2bua.calls.lending import Lending
 from b2bua.calls.media import Media
+from b2bua.calls.offering import Offering
 from b2bua.calls.record import CallOutcome, CallRecord
 from b2bua.calls.switchboard import Switchboard
 from sip_stack.flow import Flow
@@ -249,7 +250,7 @@ def talking(world: World) -> tuple[Phone, TrunkCall]:
 
 CONNECTED: list[tuple[object, str, Callable[[World, Phone, TrunkCall], object]]] = [
     (Crossing, "handle", lambda world, ana, call: call.session.request("INFO", may_fail=True)),
-    (Crossing, "_refreshed", lambda world, ana, call: call.session.reinvite(None)),
+    (Offering, "refresh", lambda world, ana, call: call.session.reinvite(None)),
     (Crossing, "handle", lambda world, ana, call: ana.dialog.request("INFO", may_fail=True)),
     (Call, "leg_ended", lambda world, ana, call: call.hang_up()),
     (Call, "leg_ended", lambda world, ana, call: ana.hang_up()),

@@ -3,37 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import structlog
-from structlog.testing import capture_logs
 
 from b2bua import records, service
 from b2bua.config import load
 from b2bua.store import Archive
-from tests.b2bua.core_stage import Stage, play
+from tests.b2bua.core.stage import Stage, play
 from tests.b2bua.test_metrics import ask, samples
-
-
-@pytest.fixture(autouse=True)
-def quiet(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """What a process does to itself alone is not done to the tests."""
-    monkeypatch.setattr(service, "_tune_collector", lambda: None)
-    monkeypatch.setattr("b2bua.logs.set_up", lambda *_: None)
-    monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
-    with capture_logs():
-        yield
-    structlog.reset_defaults()
-
-
-@pytest.fixture
-def place() -> Iterator[Path]:
-    """A directory whose path is short enough for a Unix socket."""
-    with tempfile.TemporaryDirectory() as directory:
-        yield Path(directory)
 
 
 async def scraped(stage: Stage) -> dict[tuple[str, str], float]:
@@ -82,9 +60,10 @@ def test_an_address_that_is_taken_is_said_so(place: Path) -> None:
     async def scene(stage: Stage) -> None:
         assert stage.core.metrics is not None
         stage.write(f'metrics = "127.0.0.1:{stage.core.metrics.server.port}"\n')
-        other = service.Core(load(str(stage.file)))
+        config = load(str(stage.file))
+        other = service.Core(config)
         other.relay = stage.core.relay
         with pytest.raises(service.ListenError, match=r"service\.metrics: "):
-            await other._serve_metrics(*(other.config.service.metrics or ("", 0)))
+            await other._serve_metrics(*(config.service.metrics or ("", 0)))
 
     play(place, scene, service='metrics = "127.0.0.1:0"\n')

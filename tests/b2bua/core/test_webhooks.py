@@ -2,34 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import structlog
 from structlog.testing import capture_logs
 
-from b2bua import service
-from tests.b2bua.core_stage import Stage, play
+from tests.b2bua.core.stage import Stage, play
 from tests.b2bua.receiver import Receiver
-
-
-@pytest.fixture(autouse=True)
-def quiet(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """What a process does to itself alone is not done to the tests."""
-    monkeypatch.setattr(service, "_tune_collector", lambda: None)
-    monkeypatch.setattr("b2bua.logs.set_up", lambda *_: None)
-    monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
-    yield
-    structlog.reset_defaults()
-
-
-@pytest.fixture
-def place() -> Iterator[Path]:
-    """A directory whose path is short enough for a Unix socket."""
-    with tempfile.TemporaryDirectory() as directory:
-        yield Path(directory)
 
 
 def table(port: int, name: str = "crm") -> str:
@@ -64,7 +43,7 @@ def test_a_call_is_told_from_its_start_to_its_end(place: Path, monkeypatch: pyte
             self.write(limits=table(receiver.port))
             await super().start(with_relay=with_relay)
 
-    monkeypatch.setattr("tests.b2bua.core_stage.Stage", WithReceiver)
+    monkeypatch.setattr("tests.b2bua.core.stage.Stage", WithReceiver)
     play(place, scene)
 
 

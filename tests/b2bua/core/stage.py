@@ -11,6 +11,7 @@ from typing import Any
 from b2bua.config import load
 from b2bua.control import ControlClient
 from b2bua.service import Core
+from b2bua.store import Archive
 from rtp_relay import control
 from rtp_relay.framing import commands_in, packets_of
 from tests.rtp_relay.loop import turn
@@ -214,6 +215,13 @@ class Stage:
         self.respond(await self.phone.receive("BYE"), "200 OK")
         await self.until(lambda: not self.core.switchboard.calls)
 
+    async def leave_all(self, dialogs: dict[str, str]) -> None:
+        """The caller ends calls, given as the To of each by its branch."""
+        for branch, to in dialogs.items():
+            self.trunk.send(self.request("BYE", branch=branch, to=to), self.port)
+            self.respond(await self.phone.receive("BYE"), "200 OK")
+        await self.until(lambda: not self.core.switchboard.calls)
+
 
 def configuration(phone: int, listen: str = "udp:127.0.0.1:0", limits: str = "") -> str:
     return f"""\
@@ -276,3 +284,14 @@ def play(
                 wire.socket.close()
 
     asyncio.run(run())
+
+
+def only_record(place: Path) -> Any:
+    """The record of the one call of a scene, when its core has ended."""
+
+    async def read() -> Any:
+        async with Archive(str(place / "calls.sqlite")) as archive:
+            (found,) = await archive.calls()
+            return await archive.call(found.id)
+
+    return asyncio.run(read())

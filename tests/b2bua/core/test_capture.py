@@ -4,25 +4,12 @@ from __future__ import annotations
 
 import socket
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import structlog
 
-from b2bua import service
-from tests.b2bua.core_stage import Stage, play
+from tests.b2bua.core.stage import Stage, play
 from tests.b2bua.traces.test_hep import chunks
-
-
-@pytest.fixture(autouse=True)
-def quiet(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """What a process does to itself alone is not done to the tests."""
-    monkeypatch.setattr(service, "_tune_collector", lambda: None)
-    monkeypatch.setattr("b2bua.logs.set_up", lambda *_: None)
-    monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
-    yield
-    structlog.reset_defaults()
 
 
 @pytest.mark.parametrize("trace", ["full", "off"])
