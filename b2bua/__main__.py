@@ -8,7 +8,7 @@ import io
 import os
 import sys
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from b2bua.commands import Failure
 from b2bua.commands.finding import NoConfiguration
@@ -35,9 +35,17 @@ COMMANDS: Final = (
 )
 
 
+class _Parser(argparse.ArgumentParser):
+    """One that is known to what it has read, as `parser`: argparse makes those of the commands by the same class."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.set_defaults(parser=self)
+
+
 def parser(named: str = "") -> argparse.ArgumentParser:
     """The command line: of one command, or of all. A service that starts has no time to import the others."""
-    made = argparse.ArgumentParser(
+    made = _Parser(
         prog="b2bua",
         description="Rings every recipient of a number at once and connects the first to answer.",
         epilog="`b2bua COMMAND --help` explains a command, docs/configuration.md the configuration.",
@@ -46,6 +54,15 @@ def parser(named: str = "") -> argparse.ArgumentParser:
     for name in (named,) if named in COMMANDS else COMMANDS:
         importlib.import_module(f"b2bua.commands.{name}").add(subparsers)
     return made
+
+
+def _parsed(given: Sequence[str]) -> argparse.Namespace:
+    """The arguments. What nobody knows is refused with the usage of the command that was meant, and not of them all."""
+    chosen, unknown = parser(given[0] if given else "").parse_known_args(given)
+    if unknown:
+        meant: argparse.ArgumentParser = chosen.parser
+        meant.error(f"unrecognized arguments: {' '.join(unknown)}")
+    return chosen
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -57,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             # Names of callers may hold what the terminal's character set does not.
             stream.reconfigure(errors="replace")
-    chosen = parser(given[0] if given else "").parse_args(given)
+    chosen = _parsed(given)
     try:
         status: int = chosen.run(chosen)
         sys.stdout.flush()

@@ -168,7 +168,7 @@ class Supervisor:
                 return EX_CONFIG
             child.pause = FIRST_PAUSE if now - child.started_at >= SOUND_AFTER else child.pause
             child.due = now + child.pause
-            log.error(f"{child.name} ended; starting it again", status=status, seconds=child.pause)
+            log.error(f"{child.name} ended and is started again", ended_by=how(status), in_seconds=child.pause)
             child.pause = min(child.pause * 2, child.longest_pause)
         elif now >= child.due:
             child.start()
@@ -193,6 +193,16 @@ class Supervisor:
             self.relay.wait(RELAY_PATIENCE)
         log.info("ended", status=status)
         return 0 if status == 0 else 1
+
+
+def how(status: int) -> str:
+    """A return code of subprocess in words."""
+    if status >= 0:
+        return f"exit status {status}"
+    try:
+        return signal.Signals(-status).name
+    except ValueError:
+        return f"signal {-status}"
 
 
 def console_for(config_path: str, environment: Mapping[str, str]) -> Child:

@@ -24,8 +24,9 @@ from rtp_relay import control
 from sip_stack.aio.dice import SystemDice
 from sip_stack.errors import RemoteError
 from sip_stack.flow import Flow
+from sip_stack.listeners import Listener
 from sip_stack.message import Request
-from sip_stack.stack import Dice, Listener, Stack
+from sip_stack.stack import Dice, Stack
 
 CALLER = Flow("UDP", "udp:127.0.0.1:5060", "127.0.0.1", 5061)
 SDP = (

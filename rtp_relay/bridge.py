@@ -39,10 +39,8 @@ def join(a: Leg, b: Leg, a_to_b: bool, b_to_a: bool, form: Form, now: float, lea
     for medium, endpoint in a.endpoints.items():
         peer = b.endpoints.get(medium)
         if peer is not None:
-            _pair(endpoint, peer, now, learning)
-            endpoint.is_open, peer.is_open = a_to_b, b_to_a
-            endpoint.owe(now)
-            peer.owe(now)
+            _meet(endpoint, peer, a_to_b, now, learning)
+            _meet(peer, endpoint, b_to_a, now, learning)
             settle(endpoint, form)
 
 
@@ -65,10 +63,12 @@ def part(leg: Leg, form: Form, now: float) -> None:
         settle(endpoint, form)
 
 
-def _pair(a: Endpoint, b: Endpoint, now: float, learning: float) -> None:
-    for endpoint, peer in ((a, b), (b, a)):
-        if endpoint.peer is not peer:
-            endpoint.peer = peer
-            endpoint.heard_by = peer.leg
-            endpoint.due_since = now  # what was owed before there was a bridge is forgiven
-        endpoint.latch.limit(now + learning)
+def _meet(endpoint: Endpoint, peer: Endpoint, is_open: bool, now: float, learning: float) -> None:
+    """One side of a medium that both have."""
+    if endpoint.peer is not peer:
+        endpoint.peer = peer
+        endpoint.heard_by = peer.leg
+        endpoint.due_since = now  # what was owed before there was a bridge is forgiven
+    endpoint.latch.limit(now + learning)
+    endpoint.is_open = is_open
+    endpoint.owe(now)

@@ -24,7 +24,6 @@ from rtp_relay.leases import Leases
 
 FIRST_PAUSE: Final = 0.05  # seconds before the second attempt to connect; doubled after each
 LONGEST_PAUSE: Final = 2.0
-PACKETS_IN_A_TURN: Final = 16  # read before the loop's other work has its turn
 UNSENT_LIMIT: Final = 4096  # packets; a relay that reads none for so long is as good as gone
 RELEASE_PATIENCE: Final = 0.02  # seconds that a call which is over may keep its endpoints, for others to go with it
 LEASE_PATIENCE: Final = 0.25  # seconds that a relay which is there may take for its first leases
@@ -58,6 +57,7 @@ class RelayClient:
         self._releases: list[control.Command] = []
         self._releasing: asyncio.TimerHandle | None = None
         self._unsent: deque[bytes] = deque()
+        self._is_crowded = False  # the socket takes no more for now
         self._loop: asyncio.AbstractEventLoop | None = None
         self._retry: asyncio.TimerHandle | None = None
         self._leases = Leases(())
@@ -145,6 +145,7 @@ class RelayClient:
         self._commands.clear()
         self._releases.clear()
         self._unsent.clear()
+        self._is_crowded = False
         if opened is not None:
             if self._loop is not None:
                 self._loop.remove_reader(opened)
@@ -203,36 +204,37 @@ class RelayClient:
             try:
                 opened.send(unsent[0])
             except BlockingIOError:
-                self._loop.add_writer(opened, self._write)
+                if not self._is_crowded:
+                    self._is_crowded = True
+                    self._loop.add_writer(opened, self._write)
                 return
             except OSError:
                 self._lose()
                 return
             unsent.popleft()
-        self._loop.remove_writer(opened)
+        if self._is_crowded:
+            self._is_crowded = False
+            self._loop.remove_writer(opened)
 
     # Receiving.
 
     def _read(self) -> None:
-        for _ in range(PACKETS_IN_A_TURN):
-            if self._socket is None:
-                return
-            try:
-                packet = self._socket.recv(control.PACKET_LIMIT)
-            except BlockingIOError:
-                return
-            except OSError:
-                packet = b""
-            try:
-                events = events_in(packet) if packet else None
-            except ControlError:
-                events = None
-            if events is None:
-                self._lose()
-                return
-            for event in events:
-                if self._loop is not None and self._socket is not None:
-                    self._take(event, self._loop)
+        """One packet; if there is a second the loop comes again. To look for it costs as much as to read one."""
+        if self._socket is None:
+            return
+        try:
+            packet = self._socket.recv(control.PACKET_LIMIT)
+            events = events_in(packet) if packet else None
+        except BlockingIOError:
+            return
+        except (OSError, ControlError):
+            events = None
+        if events is None:
+            self._lose()
+            return
+        for event in events:
+            if self._loop is not None and self._socket is not None:
+                self._take(event, self._loop)
 
     def _take(self, event: control.Event, loop: asyncio.AbstractEventLoop) -> None:
         is_greeted = self.is_ready or self._welcome is not None

@@ -73,7 +73,10 @@ class Interfaces:
     @property
     def wants_growth(self) -> bool:
         """Few ports are free, and there are more to open."""
-        return any(pool.wants_growth for pool in self._pools.values())
+        for pool in self._pools.values():  # asked after every packet of commands: no generator
+            if pool.wants_growth:
+                return True
+        return False
 
     def grow(self) -> None:
         """Open some ports more, so few that media does not wait for it."""

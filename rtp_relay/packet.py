@@ -24,6 +24,7 @@ Packet = bytes | memoryview  # a datagram, valid only until the next one is read
 
 HEADER: Final = struct.Struct("!BBHII")  # V P X CC, M PT, sequence number, timestamp, SSRC
 HEADER_SIZE: Final = HEADER.size
+HEADER_IN_WORDS: Final = struct.Struct("!HHII")  # the same with the first two octets as one number
 RTCP_HEADER_SIZE: Final = 8  # the fixed part and the SSRC of the sender, RFC 3550 §6.4.2
 VERSION_AT: Final = 0
 TYPE_AT: Final = 1

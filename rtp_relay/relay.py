@@ -225,13 +225,13 @@ class Relay:
 
     def _reserve(self, command: control.Reserve, owner: Owner, now: float) -> None:
         call = self._calls.get(command.call) or Call(command.call, owner)
-        fresh: list[tuple[Leg, Endpoint]] = []
+        loan = Loan(command.quiet, owner, now, [])
         try:
             self._check_owner(call, command, owner)
             for request in command.legs:
-                self._lend_leg(call, request, Loan(command.quiet, owner, now, fresh))
+                self._lend_leg(call, request, loan)
         except Refusal as refusal:
-            self._undo(call, fresh)
+            self._undo(call, loan.fresh)
             self._tally.refused += 1
             self._note("reserve refused", call=command.call, reason=str(refusal))
             self._events.append((owner, control.Refused(command.call, str(refusal))))
@@ -240,7 +240,9 @@ class Relay:
             self._take_over(call, owner)
         self._calls[call.name] = call
         for request in command.legs:
-            rejoin(call.legs[request.leg], self._form, now, self._settings.learning)
+            leg = call.legs[request.leg]
+            if leg.partner is not None:
+                rejoin(leg, self._form, now, self._settings.learning)
         if not command.quiet:
             self._events.append((owner, control.Reserved(call.name, call.lent(command.legs))))
 
@@ -263,9 +265,8 @@ class Relay:
         if len(request.ports) != request.media and (request.ports or loan.quiet):
             raise Refusal(f"leg {request.leg}: {len(request.ports)} ports for {request.media} media")
         leg = call.legs.get(request.leg) or self._new_leg(call, request)
-        for index in range(request.media):
-            wanted = request.ports[index] if request.ports else None
-            self._lend(leg, request.first_medium + index, wanted, loan)
+        for medium, wanted in enumerate(request.ports or (None,) * request.media, request.first_medium):
+            self._lend(leg, medium, wanted, loan)
 
     def _new_leg(self, call: Call, request: control.LegRequest) -> Leg:
         interface, pool = self._interfaces.named(request.interface)
@@ -329,18 +330,21 @@ class Relay:
             self._note("no such endpoint", call=command.call, leg=command.leg, medium=command.medium)
             return
         endpoint.direct(command, is_version_6(leg.interface.bind), now)
-        left = self._form.inheritance(endpoint.pair.rtp) if endpoint.pair.rtp.waits else None
-        if left is not None:
-            endpoint.recall(left)
+        if endpoint.pair.rtp.waits:
+            left = self._form.inheritance(endpoint.pair.rtp)
+            if left is not None:
+                endpoint.recall(left)
         if endpoint.peer is not None:
             endpoint.latch.limit(now + self._settings.learning)
-        settle(endpoint, self._form)
+            settle(endpoint, self._form)
 
     def _attend(self, endpoint: Endpoint) -> None:
         """A call that came back has said what it wants: what has waited is for it."""
-        for port in (endpoint.pair.rtp, endpoint.pair.rtcp):
-            if port.waits:
-                self._form.attend(port)
+        pair = endpoint.pair
+        if pair.rtp.waits:
+            self._form.attend(pair.rtp)
+        if pair.rtcp.waits:
+            self._form.attend(pair.rtcp)
 
     def _belief_changed(self, endpoint: Endpoint) -> None:
         endpoint.aim()

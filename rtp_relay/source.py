@@ -19,10 +19,16 @@ def canonical_host(text: str) -> str | None:
 
 
 @functools.lru_cache(maxsize=4096)
-def may_be_sent_to(host: str) -> bool:
-    """One party and one only: neither a group, nor everybody, nor nobody (RFC 2543's way to hold)."""
+def stated_host(text: str, version_6: bool) -> str | None:
+    """The host as the socket would write it, if media can be exchanged with it: one party of that IP version and one
+    only, neither a group, nor everybody, nor nobody (RFC 2543's way to hold).
+    """
+    host = canonical_host(text)
+    if host is None or is_version_6(host) is not version_6:
+        return None
     address = ipaddress.ip_address(host)
-    return not (address.is_unspecified or address.is_multicast or host == "255.255.255.255")
+    is_one = not (address.is_unspecified or address.is_multicast or host == "255.255.255.255")
+    return host if is_one else None
 
 
 def is_version_6(host: str) -> bool:
@@ -39,10 +45,10 @@ def stated_address(text: str, port: int, version_6: bool) -> Address | None:
 
     text comes from the far end's SDP, by way of the core: nothing about it is certain.
     """
-    host = canonical_host(text)
-    if host is None or not 0 < port < 65536 or is_version_6(host) is not version_6:
+    host = stated_host(text, version_6)
+    if host is None or not 0 < port < 65536:
         return None
-    return address_of(host, port) if may_be_sent_to(host) else None
+    return (host, port, 0, 0) if version_6 else (host, port)
 
 
 def text_of(address: Address | None) -> str:

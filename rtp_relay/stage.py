@@ -114,6 +114,8 @@ class Stage:
 
     def leave(self, endpoint: Endpoint) -> None:
         """The endpoint is being taken back: whatever goes on there ends, and is told of."""
+        if not self._voices and not self._plays and not self._attentions:
+            return  # nowhere does anything go on, as a rule
         self.hush(endpoint)
         self._voices.pop(endpoint, None)
         self._end_recording(endpoint, "released")

@@ -10,11 +10,23 @@ from __future__ import annotations
 import operator
 from typing import Final, NamedTuple
 
-from rtp_relay.packet import DEFAULT_CLOCK_RATE, HEADER, STATIC_CLOCK_RATES, TYPE_MASK, Packet
+from rtp_relay.packet import (
+    DEFAULT_CLOCK_RATE,
+    HEADER,
+    HEADER_IN_WORDS,
+    HEADER_SIZE,
+    STATIC_CLOCK_RATES,
+    TYPE_MASK,
+    Packet,
+)
 
 MAX_DROPOUT: Final = 3000  # RFC 3550 A.1
 MAX_MISORDER: Final = 100  # RFC 3550 A.1
 NEVER: Final = -1.0
+NONE_PLAIN: Final = -1
+PLAIN: Final = 0x8000  # version 2, no padding, extension, CSRC or marker; the payload type comes to it
+HALF: Final = 1 << 31  # of the timestamps that there are
+_words = HEADER_IN_WORDS.unpack_from
 # What outlives a relay, in a place of the kernel's form; a relay of another version reads none of it.
 KEPT: Final = (
     "packets", "octets", "strangers", "ssrc", "ssrc_changes", "payload_type", "jitter", "first_packet",
@@ -47,7 +59,7 @@ class Stream:
     """Figures of what one endpoint received. Octets are those of the UDP payload, RTP header included."""
 
     __slots__ = (
-        "_bad_sequence", "_base", "_carried_lost", "_clock_rate", "_highest", "_kind", "_other", "_received",
+        "_bad_sequence", "_base", "_carried_lost", "_clock_rate", "_highest", "_kind", "_other", "_plain", "_received",
         "_timestamp", "clock_rates", "first_packet", "jitter", "last_packet", "longest_gap", "octets",
         "packets", "paused", "payload_type", "ssrc", "ssrc_changes", "strangers",
     )  # fmt: skip
@@ -68,6 +80,7 @@ class Stream:
         self._clock_rate = DEFAULT_CLOCK_RATE
         self._kind = -1  # payload type of the last packet
         self._other = -1  # of the last one that was of another, or may be expected
+        self._plain = NONE_PLAIN  # how a packet begins that goes on as the last one did
         self._timestamp = 0
         self._base = 0  # extended sequence number of the run's first packet
         self._highest = -1  # extended sequence number, the highest so far; -1: no RTP yet
@@ -90,6 +103,11 @@ class Stream:
     def pause(self) -> None:
         """Hold begins or ends: the time until the next packet is not counted as a gap."""
         self.paused = True
+        self._plain = NONE_PLAIN
+
+    def look_closer(self) -> None:
+        """What comes next may be of another kind: no packet is plain until one was received."""
+        self._plain = NONE_PLAIN
 
     def count(self, size: int, now: float) -> None:
         """Account for a packet that is not read (T.38)."""
@@ -97,6 +115,36 @@ class Stream:
         self.octets += size
         self._note_gap(now)
         self.last_packet = now
+
+    def receive_plain(self, packet: Packet, now: float) -> bool:
+        """Account for a packet that goes on as the last one did, as nearly all of them do. False, and nothing counted,
+        if it is another, or might not be RTP: that is for `receive`, which would count the same.
+        """
+        size = len(packet)
+        if size < HEADER_SIZE:
+            return False
+        word, sequence, timestamp, ssrc = _words(packet)
+        if word != self._plain or ssrc != self.ssrc:
+            return False
+        ahead = (sequence - self._highest) & 0xFFFF
+        if ahead >= MAX_DROPOUT:
+            return False
+        self._highest += ahead
+        self._received += 1
+        self.packets += 1
+        self.octets += size
+        elapsed = now - self.last_packet
+        self.last_packet = now
+        if elapsed > self.longest_gap:
+            self.longest_gap = elapsed
+        step = timestamp - self._timestamp
+        if step:
+            self._timestamp = timestamp
+            if not -HALF <= step < HALF:
+                step = (step + HALF) % (2 * HALF) - HALF
+            change = elapsed - step / self._clock_rate
+            self.jitter += ((change if change >= 0.0 else -change) - self.jitter) / 16.0
+        return True
 
     def receive(self, packet: Packet, now: float) -> None:
         """Account for one RTP packet of at least 12 octets."""
@@ -126,6 +174,7 @@ class Stream:
             self._received += 1
         else:
             self._take_leap(sequence, ahead)
+        self._plain = PLAIN | kind if self.payload_type == kind else NONE_PLAIN
 
     def keep(self) -> tuple[int | float, ...]:
         """All of it but what the signalling says again, for `recall`."""
@@ -139,6 +188,7 @@ class Stream:
         for name, value in zip(KEPT, values, strict=True):
             setattr(self, name, value)
         self.paused = False
+        self._plain = NONE_PLAIN
         return True
 
     def standing(self, is_read: bool) -> Standing | None:
@@ -194,6 +244,7 @@ class Stream:
         if self._kind >= 0:
             self._other = self._kind
         self._kind = payload_type
+        self._plain = NONE_PLAIN
         self._clock_rate = self._rate_of(payload_type)
 
     def _rate_of(self, payload_type: int) -> int:

@@ -116,6 +116,8 @@ class Wheel:
                 slot.due, slot.unsaid = None, []
 
     def next_deadline(self) -> float | None:
+        if not self._of:
+            return None
         return min([slot.due for slot in self._slots if slot.due is not None], default=None)
 
     def turn(self, now: float) -> list[Voice]:

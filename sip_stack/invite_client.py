@@ -114,7 +114,7 @@ class InviteClient:
         self._refused = ""
         self._cancel_fields = ""
         self._give_up: Timer | None = None
-        via, branch = stack.via(flow)
+        via, branch = stack.listeners.via(flow)
         self.request = OutgoingRequest(
             "INVITE",
             invitation.uri,
@@ -174,8 +174,8 @@ class InviteClient:
         tag = session.dialog.remote_tag
         if tag not in self._acknowledgements:
             dialog = session.dialog
-            flow = self.stack.flow_of(dialog)
-            via, branch = self.stack.via(flow)
+            flow = self.stack.listeners.flow_of(dialog)
+            via, branch = self.stack.listeners.via(flow)
             data = dialog.request(
                 "ACK", self.request.cseq, via, branch, self.request.credentials, body, content_type
             ).data
@@ -306,7 +306,7 @@ class InviteClient:
             invitation.local_tag,
             response,
             source,
-            stack.contact(self.flow),
+            stack.listeners.contact(self.flow),
             invitation.nat,
         )
         # A dialog that had our PRACK counts on from it, should its 2xx come after another one has won.

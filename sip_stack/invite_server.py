@@ -319,7 +319,7 @@ class InviteServer:
         if self.session is None:
             source = self.transaction.source
             dialog = dialog_of_request(
-                self.request, self.local_tag, source, self.stack.contact(source), self.nat
+                self.request, self.local_tag, source, self.stack.listeners.contact(source), self.nat
             )
             self.session = Session(self.stack, dialog, self.owner, self.transaction.trace, owns_call_id=False)
             self.session.serving = self

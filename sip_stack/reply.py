@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from zlib import crc32
 
 from sip_stack import grammar
 from sip_stack.errors import REASONS, LocalError
@@ -21,6 +22,12 @@ def response_destination(request: Request, source_host: str, source_port: int) -
     match = grammar.match_via(request.via_value)
     port = int(match["port"]) if match and match["port"] else 5060
     return source_host, port if 0 < port < 65_536 else source_port  # no socket sends to a port that is none
+
+
+def stateless_tag(request: Request) -> str:
+    """A To tag for a request that no state is kept of: the same for every copy of it (RFC 3261 §8.2.7)."""
+    identity = f"{request.branch}{request.call_id}{request.from_tag}"
+    return f"{crc32(identity.encode('utf-8', 'replace')):08x}"
 
 
 class ReplyTemplate:

@@ -416,8 +416,8 @@ class Session:
 
     def _send(self, asked: _Asked, now: float) -> None:
         stack, dialog = self.stack, self.dialog
-        flow = stack.flow_of(dialog)
-        via, branch = stack.via(flow)
+        flow = stack.listeners.flow_of(dialog)
+        via, branch = stack.listeners.via(flow)
         fields = asked.fields
         if self.digest is not None and not asked.is_retry:
             # RFC 3261 §22.3: credentials that were accepted before spare the next request its challenge.
@@ -430,8 +430,8 @@ class Session:
         stack.begin(transaction, now)
 
     def _acknowledge(self, invite: OutgoingRequest, now: float, body: bytes, content_type: str) -> None:
-        flow = self.stack.flow_of(self.dialog)
-        via, branch = self.stack.via(flow)
+        flow = self.stack.listeners.flow_of(self.dialog)
+        via, branch = self.stack.listeners.via(flow)
         cseq = invite.cseq
         data = self.dialog.request("ACK", cseq, via, branch, invite.credentials, body, content_type).data
         self._acknowledgements[cseq] = (flow, data)

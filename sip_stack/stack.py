@@ -11,25 +11,24 @@ found by its identity alone, never by the source address (peers come back from o
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Protocol
-from zlib import crc32
 
-from sip_stack import grammar
+from sip_stack.capabilities import capabilities, lacking_extension
 from sip_stack.client_transaction import NOBODY, ClientTransaction
-from sip_stack.dialog import Dialog, Key
-from sip_stack.errors import LocalError, MalformedMessage, RemoteError
+from sip_stack.dialog import Key
+from sip_stack.errors import MalformedMessage, RemoteError
 from sip_stack.events import Asked, Event, Invited
 from sip_stack.flow import Flow
 from sip_stack.invite_client import InviteClient
 from sip_stack.invite_server import InviteServer
+from sip_stack.listeners import Listener, Listeners
+from sip_stack.matching import MergeKey, ServerKey, is_same_way, merge_key, quoted_key, server_key
 from sip_stack.message import Request, Response, parse
 from sip_stack.orphan_answer import REASON as ORPHAN_REASON
 from sip_stack.orphan_answer import OrphanLimit, dialog_of_orphan, is_orphan
-from sip_stack.reply import ReplyTemplate
+from sip_stack.reply import ReplyTemplate, stateless_tag
 from sip_stack.request_defect import request_defect
 from sip_stack.server_transaction import Input as ServerInput
 from sip_stack.server_transaction import ServerTransaction, reply_flow
@@ -38,47 +37,9 @@ from sip_stack.session import Session
 from sip_stack.timers import Intervals, TimerWheel
 from sip_stack.trace import Trace
 
-MAGIC_COOKIE = "z9hG4bK"  # RFC 3261 §8.1.1.7
-METHODS = (
-    "INVITE",
-    "ACK",
-    "CANCEL",
-    "BYE",
-    "OPTIONS",
-    "PRACK",
-    "UPDATE",
-    "INFO",
-    "MESSAGE",
-    "NOTIFY",
-    "REFER",
-)
-EXTENSIONS = ("timer", "100rel")
-_EXTENSIONS = frozenset(EXTENSIONS)
-_BRANCH = re.compile(rb"[;]branch=(" + MAGIC_COOKIE.encode() + rb"[^;,\s]*)")
-
-ServerKey = tuple[str, str, str]
-
 
 class EventOwner(Protocol):
     def handle(self, event: Event, now: float) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Listener:
-    """A socket of ours. host and port are as peers must reach it: they stand in Via and Contact."""
-
-    name: str
-    transport: str
-    host: str
-    port: int
-
-    @property
-    def is_ipv6(self) -> bool:
-        return ":" in self.host
-
-    @property
-    def sent_by(self) -> str:
-        return f"[{self.host}]:{self.port}" if self.is_ipv6 else f"{self.host}:{self.port}"
 
 
 class Dice(Protocol):
@@ -99,9 +60,7 @@ class Stack:
         intervals: Intervals | None = None,
         product: str = "Multiring",
     ) -> None:
-        if not listeners:
-            raise LocalError("a stack needs at least one listener")
-        self.listeners = {listener.name: listener for listener in listeners}
+        self.listeners = Listeners(listeners, dice.token)
         self.intervals = intervals or Intervals()
         self.product = product
         self.wheel = TimerWheel()
@@ -109,17 +68,12 @@ class Stack:
         self.events: deque[tuple[EventOwner, Event]] = deque()
         self.front: EventOwner | None = None
         self.dialogs: dict[Key, Session] = {}
-        self.inviting: dict[
-            tuple[str, str], InviteClient
-        ] = {}  # by Call-ID and our tag, until its final response
+        # By Call-ID and our tag, until its final response.
+        self.inviting: dict[tuple[str, str], InviteClient] = {}
         self.now = 0.0
         self.source = Flow("UDP", listeners[0].name, "0.0.0.0", 0)
         self.dropped: dict[str, int] = {}  # reason -> how many messages
-        self.capabilities: list[tuple[str, str]] = [
-            ("Allow", ", ".join(METHODS)),
-            ("Accept", "application/sdp"),
-            ("Supported", ", ".join(EXTENSIONS)),
-        ]
+        self.capabilities = capabilities()
         # Asked before any state is made for a request outside of a dialog (overload, unknown sources): what
         # it returns is answered without a transaction; status 0 drops the request in silence.
         self.admit: Callable[[Request, Flow], RemoteError | None] | None = None
@@ -130,12 +84,7 @@ class Stack:
         self._clients: dict[tuple[str, str], ClientTransaction] = {}
         self._servers: dict[ServerKey, ServerTransaction] = {}
         self._invites: dict[str, ServerTransaction] = {}  # by branch alone
-        self._merge_keys: dict[tuple[str, str, int, str], ServerTransaction] = {}
-        self._vias = {
-            name: (f"SIP/2.0/{listener.transport} {listener.sent_by};branch=", ";rport")
-            for name, listener in self.listeners.items()
-        }
-        self._contacts = {name: _contact(listener) for name, listener in self.listeners.items()}
+        self._merge_keys: dict[MergeKey, ServerTransaction] = {}
 
     # From the driver.
 
@@ -174,12 +123,12 @@ class Stack:
     def transport_failed(self, flow: Flow, cause: str, now: float, quoted: bytes = b"") -> None:
         """ICMP said no, or a connection is refused or lost (§18.4). quoted: the datagram that ICMP quotes."""
         self.now = now
-        branch, method = _quoted_key(quoted)
+        branch, method = quoted_key(quoted)
         if branch:
             found = self._clients.get((branch, method))
             failed = [found] if found is not None else []
         else:
-            failed = [tx for tx in self._clients.values() if _is_same_way(tx.flow, flow)]
+            failed = [tx for tx in self._clients.values() if is_same_way(tx.flow, flow)]
         for transaction in failed:
             transaction.handle_transport_error(cause, now)
 
@@ -199,51 +148,9 @@ class Stack:
     def fraction(self) -> float:
         return self._dice.fraction()
 
-    def stateless_tag(self, request: Request) -> str:
-        """A To tag for a request that no state is kept of: the same for every copy of it (§8.2.7)."""
-        return (
-            f"{crc32(f'{request.branch}{request.call_id}{request.from_tag}'.encode('utf-8', 'replace')):08x}"
-        )
-
     def first_rseq(self) -> int:
         """RFC 3262 §3: uniformly from 1 to 2^31 - 1; kept low so that +1 never overflows."""
         return 1 + int(self._dice.fraction() * 2**16)
-
-    def flow_to(self, transport: str, host: str, port: int) -> Flow:
-        """The flow from one of our listeners to a numeric address. LocalError when no listener serves it."""
-        for listener in self.listeners.values():
-            if listener.transport == transport and listener.is_ipv6 == (":" in host):
-                return Flow(transport, listener.name, host, port)
-        family = "IPv6" if ":" in host else "IPv4"
-        raise LocalError(f"no {family} {transport} listener to reach {host} from: add one to sip.listen")
-
-    def flow_of(self, dialog: Dialog) -> Flow:
-        """The flow for a request of a dialog; where no listener of ours serves it, the one the peer was heard by.
-
-        A Contact may name a transport, or an address of a family, that we do not have.
-        """
-        flow = dialog.flow
-        listener = self.listeners.get(flow.local)
-        if (
-            listener is not None
-            and listener.transport == flow.transport
-            and listener.is_ipv6 == (":" in flow.host)
-        ):
-            return flow
-        try:
-            return self.flow_to(flow.transport, flow.host, flow.port)
-        except LocalError:
-            return dialog.source
-
-    def via(self, flow: Flow) -> tuple[str, str]:
-        """A Via value with a new branch, for a request by this flow, and that branch."""
-        branch = MAGIC_COOKIE + self._dice.token()
-        before, after = self._vias[self._listener_of(flow)]
-        return f"{before}{branch}{after}", branch
-
-    def contact(self, flow: Flow) -> str:
-        """Our Contact value for a dialog over this flow (NET-8: it names the socket in use)."""
-        return self._contacts[self._listener_of(flow)]
 
     def begin(self, transaction: ClientTransaction, now: float) -> None:
         self._clients[transaction.key] = transaction
@@ -288,7 +195,7 @@ class Stack:
     def forget_server(self, transaction: ServerTransaction) -> None:
         self._servers.pop(transaction.key, None)
         if transaction.request.method == "INVITE":
-            self._merge_keys.pop(_merge_key(transaction.request), None)
+            self._merge_keys.pop(merge_key(transaction.request), None)
             self._invites.pop(transaction.request.branch, None)
 
     # Responses.
@@ -309,10 +216,10 @@ class Stack:
         known = (response.call_id, response.from_tag, response.to_tag) in self.dialogs
         if known or source.local not in self.listeners:
             return
-        dialog = dialog_of_orphan(response, source, self.contact(source))
-        via, branch = self.via(source)
+        dialog = dialog_of_orphan(response, source, self.listeners.contact(source))
+        via, branch = self.listeners.via(source)
         self.send(source, dialog.request("ACK", response.cseq, via, branch).data, None, now)
-        via, branch = self.via(source)
+        via, branch = self.listeners.via(source)
         bye = dialog.request("BYE", dialog.next_cseq(), via, branch, ORPHAN_REASON)
         self.begin(ClientTransaction(self, NOBODY, bye, source, None), now)
 
@@ -320,7 +227,7 @@ class Stack:
 
     def _receive_request(self, request: Request, data: bytes, source: Flow, now: float) -> None:
         method = request.method
-        key = _server_key(request, source)
+        key = server_key(request)
         known = self._servers.get(key)
         if method == "ACK":
             self._receive_acknowledgement(request, known, data, source, now)
@@ -377,9 +284,8 @@ class Stack:
         if self.admit is not None and self.admit(request, source) is not None:
             self._answer_statelessly(request, RemoteError(481, "a stranger's CANCEL"), source, now)
         else:
-            self._serve(request, source, key, None, b"", now).respond(
-                481, now, to_tag=self.stateless_tag(request)
-            )
+            transaction = self._serve(request, source, key, None, b"", now)
+            transaction.respond(481, now, to_tag=stateless_tag(request))
 
     def _moved_invite(self, request: Request, source: Flow) -> ServerTransaction | None:
         """A CANCEL whose sent-by changed on the way (NAT): same branch, source, Call-ID and CSeq (T09)."""
@@ -401,10 +307,9 @@ class Stack:
             self._answer_statelessly(request, RemoteError(481, "no such dialog"), source, now)
             return
         transaction = self._serve(request, source, key, session.trace, data, now)
-        lacking = _lacking_extension(request)
+        lacking = lacking_extension(request)
         if lacking is not None:
-            tag = self.stateless_tag(request)
-            transaction.respond(lacking.status, now, to_tag=tag, fields=lacking.fields)
+            transaction.respond(lacking.status, now, to_tag=stateless_tag(request), fields=lacking.fields)
         else:
             session.handle_request(transaction, now)
 
@@ -418,7 +323,7 @@ class Stack:
         if request.max_forwards == 0 and request.method != "OPTIONS":
             self._answer_statelessly(request, RemoteError(483, "Max-Forwards is 0"), source, now)
             return
-        lacking = _lacking_extension(request)
+        lacking = lacking_extension(request)
         if lacking is not None:
             # Without state, so that nobody who forges a trunk's address can fill us: every copy gets the same again,
             # and an ACK is dropped (§8.2.7).
@@ -432,15 +337,15 @@ class Stack:
             # §8.1.1.8: Contact "MUST be present ... in any request that can result in the establishment of a dialog".
             self._answer_statelessly(request, RemoteError(400, "INVITE without Contact"), source, now)
             return
-        merge_key = _merge_key(request)
-        if merge_key in self._merge_keys:
+        merged = merge_key(request)
+        if merged in self._merge_keys:
             # §8.2.2.2: same From tag, Call-ID and CSeq by another way: 482. A different Request-URI is
             # another call (a trunk that forks two numbers to us sends just that).
             self._answer_statelessly(request, RemoteError(482, "merged request"), source, now)
             return
         trace = Trace(0, [])
         transaction = self._serve(request, source, key, trace, data, now)
-        self._merge_keys[merge_key] = transaction
+        self._merge_keys[merged] = transaction
         self._invites[request.branch] = transaction
         server = InviteServer(self, transaction, self._dice.token(), None, None)
         # §17.2.1: 100 "MUST be generated" unless a response is known to follow within 200 ms.
@@ -468,7 +373,7 @@ class Stack:
         if request.method == "ACK" or (self.ignores is not None and self.ignores(source)):
             return
         template = ReplyTemplate(request, source.host, source.port)
-        data = template.build(error.status, error.reason, self.stateless_tag(request), error.fields)
+        data = template.build(error.status, error.reason, stateless_tag(request), error.fields)
         self.outgoing.append((reply_flow(request, source), data))
 
     def _drop(self, reason: str) -> None:
@@ -486,64 +391,3 @@ class Stack:
 
     def sizes(self) -> dict[str, int]:
         return {"clients": len(self._clients), "servers": len(self._servers), "dialogs": len(self.dialogs)}
-
-    def _listener_of(self, flow: Flow) -> str:
-        listener = self.listeners.get(flow.local)
-        if listener is not None and listener.transport == flow.transport:
-            return flow.local
-        return self.flow_to(flow.transport, flow.host, flow.port).local
-
-
-def _lacking_extension(request: Request) -> RemoteError | None:
-    """§8.2.2.3: a Require of what we do not know gets 420 with Unsupported, before anything is done."""
-    if request.get("require") is None:
-        return None
-    unknown = sorted(request.tokens("require") - _EXTENSIONS)
-    if not unknown:
-        return None
-    named = ", ".join([name for name in unknown if grammar.is_token(name)])
-    return RemoteError(420, "unknown extension", fields=(("Unsupported", named),) if named else ())
-
-
-def _contact(listener: Listener) -> str:
-    parameter = "" if listener.transport == "UDP" else f";transport={listener.transport.lower()}"
-    return f"<sip:{listener.sent_by}{parameter}>"
-
-
-def _server_key(request: Request, source: Flow) -> ServerKey:
-    """§17.2.3: branch, sent-by and method, ACK counted as INVITE; else, for RFC 2543, the whole of it."""
-    method = "INVITE" if request.method == "ACK" else request.method
-    branch = request.branch
-    if branch.startswith(MAGIC_COOKIE):
-        return branch, method, _sent_by(request.via_value)
-    triple = f"{request.call_id}\n{request.from_tag}\n{request.cseq}\n{request.uri}"
-    return triple, method, request.via_value
-
-
-def _sent_by(via_value: str) -> str:
-    end = via_value.find(";")
-    return via_value[:end] if end >= 0 else via_value
-
-
-def _merge_key(request: Request) -> tuple[str, str, int, str]:
-    return request.call_id, request.from_tag, request.cseq, request.uri
-
-
-def _is_same_way(ours: Flow, failed: Flow) -> bool:
-    if failed.connection:
-        return ours.connection == failed.connection or (ours.transport, ours.host, ours.port) == (
-            failed.transport,
-            failed.host,
-            failed.port,
-        )
-    return (ours.transport, ours.host, ours.port) == (failed.transport, failed.host, failed.port)
-
-
-def _quoted_key(quoted: bytes) -> tuple[str, str]:
-    """The branch and method of a datagram of ours as ICMP quotes it, perhaps cut short; an ACK is its INVITE's."""
-    found = _BRANCH.search(quoted)
-    method = quoted.partition(b" ")[0].decode("ascii", "replace")
-    return (found[1].decode("ascii", "replace") if found else ""), "INVITE" if method == "ACK" else method
-
-
-__all__ = ["Dice", "EventOwner", "Listener", "Stack"]

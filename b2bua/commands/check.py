@@ -49,7 +49,7 @@ def add(subparsers: Subparsers) -> None:
 def run(arguments: argparse.Namespace) -> int:
     path = find(arguments.file)
     try:
-        config = load(path)
+        config = load(path, hears_prompts=True)
     except ConfigError as problem:
         findings = [*map(_said, problem.findings)]
         print(json.dumps({"usable": False, "findings": findings}) if arguments.json else problem)

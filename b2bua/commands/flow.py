@@ -16,7 +16,7 @@ from b2bua.calls.flow import Flow
 from b2bua.commands import Failure, Subparsers
 from b2bua.commands.finding import add_option, configuration, put_to_use
 from b2bua.config import Config
-from b2bua.config.flow_facts import facts_of
+from b2bua.config.flow_facts import facts_of, unplayable_in
 from b2bua.config.loading import flows_in
 from b2bua.config.reaching import reached
 from b2bua.flows.differences import differences
@@ -47,8 +47,10 @@ def add(subparsers: Subparsers) -> None:
     )
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
     _action(actions, "list", _list, "all flows")
-    show = _action(actions, "show", _show, "what a flow does, and its versions", "name")
-    check = _action(actions, "lint", _lint, "what is wrong with a flow; exit status 1 for errors", "name")
+    show = _action(actions, "show", _show, "what a flow, or a number, does, and its versions", "name")
+    check = _action(
+        actions, "lint", _lint, "what is wrong with a flow, or a number's; exit status 1 for errors", "name"
+    )
     export = _action(actions, "export", _export, "print a flow as TOML", "name")
     for each in (show, check, export):
         each.add_argument(
@@ -59,10 +61,11 @@ def add(subparsers: Subparsers) -> None:
         )
     importing = _action(actions, "import", _import, "read flows from a file, as drafts")
     importing.add_argument("file", metavar="FILE", help='a file with [flows.NAME] tables, or "-"')
-    importing.add_argument(
-        "--note", default="", metavar="TEXT", help="what has changed, for the list of versions"
-    )
-    _action(actions, "publish", _publish, "make the draft the next version", "name")
+    publish = _action(actions, "publish", _publish, "make the draft the next version", "name")
+    for each in (importing, publish):
+        each.add_argument(
+            "--note", default="", metavar="TEXT", help="what has changed, for the list of versions"
+        )
     restore = _action(actions, "restore", _restore, "publish an old version again", "name")
     restore.add_argument("version", type=_version, metavar="VERSION")
     diff = _action(actions, "diff", _diff, "what has changed, in words", "name")
@@ -125,7 +128,7 @@ async def _state(config: Config, versions: FlowVersions, name: str) -> str:
 
 
 async def _show(config: Config, versions: FlowVersions, arguments: argparse.Namespace) -> int:
-    flow = await _wanted(config, versions, arguments.name, arguments.version)
+    flow = await _wanted_of_number(config, versions, arguments)
     lines = [f"{flow.name}, {_named(config, flow)}", "", *outline(flow, time.time())]
     kept = [] if flow.name in config.flows else await versions.versions(flow.name)
     if kept:
@@ -135,7 +138,7 @@ async def _show(config: Config, versions: FlowVersions, arguments: argparse.Name
 
 
 async def _lint(config: Config, versions: FlowVersions, arguments: argparse.Namespace) -> int:
-    flow = await _wanted(config, versions, arguments.name, arguments.version)
+    flow = await _wanted_of_number(config, versions, arguments)
     remarks = await _remarks(config, flow)
     _tell(remarks)
     if not remarks:
@@ -173,7 +176,7 @@ async def _publish(config: Config, versions: FlowVersions, arguments: argparse.N
     _tell(remarks)
     if _is_refused(remarks):
         raise Failure(f"{name} is not published: the draft has errors.")
-    number = await versions.publish(name, getpass.getuser())
+    number = await versions.publish(name, getpass.getuser(), arguments.note)
     print(f"{name}: published as version {number}. {put_to_use(config)}")
     return 0
 
@@ -218,12 +221,30 @@ async def _wanted(config: Config, versions: FlowVersions, name: str, version: in
         return (await versions.version(name, version)).value()
     kept = await versions.versions(name)
     if not kept:
-        raise Failure(f"There is no flow {name}.")
+        raise Failure(f"There is no flow {name}; `b2bua flow list` shows those that there are.")
     return kept[0].value()
 
 
+async def _wanted_of_number(
+    config: Config, versions: FlowVersions, arguments: argparse.Namespace
+) -> Flow:
+    """As _wanted, where a number may stand for the flow that it leads to, or that its recipients are."""
+    name = arguments.name
+    number = config.numbers.get(name)
+    if number is None or name in config.flows or await versions.versions(name):
+        return await _wanted(config, versions, name, arguments.version)
+    if number.flow_name:
+        return await _wanted(config, versions, number.flow_name, arguments.version)
+    assert number.flow is not None  # a number of the file, with recipients
+    if arguments.version is not None:
+        raise Failure(f"{name} stands in {config.path}, which has no versions.")
+    return number.flow
+
+
 async def _remarks(config: Config, flow: Flow) -> list[Remark]:
-    return lint(reached(flow, config.trunks), facts_of(config, flow, await _voicemails(config)))
+    no_sounds = await asyncio.to_thread(unplayable_in, config, flow)
+    facts = facts_of(config, flow, await _voicemails(config), unplayable_files=no_sounds)
+    return lint(reached(flow, config.trunks), facts)
 
 
 async def _voicemails(config: Config) -> dict[str, float]:
@@ -259,7 +280,9 @@ def _is_refused(remarks: list[Remark]) -> bool:
 
 
 def _named(config: Config, flow: Flow) -> str:
-    return "of the configuration file" if flow.name in config.flows else named(flow.version)
+    number = config.numbers.get(flow.name)
+    is_in_file = flow.name in config.flows or (number is not None and number.flow is flow)
+    return "of the configuration file" if is_in_file else named(flow.version)
 
 
 def _line(version: FlowVersion) -> str:

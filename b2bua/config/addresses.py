@@ -55,6 +55,8 @@ def listening(text: str) -> Listening:
         host = host[1:-1]
     elif ":" in host:
         raise ValueError(f'the IPv6 address in "{text}" has no [brackets].')
+    if not host:
+        raise ValueError(f'"{text}" has an address and no port, or neither.')
     if not numeric(host):
         raise ValueError(f'"{host}" in "{text}" is not a numeric IP address.')
     if not (port.isascii() and port.isdigit() and int(port) < 65536):

@@ -9,20 +9,27 @@ from pathlib import Path
 
 from b2bua.calls.flow import Dial, Flow, Menu, Play, Prompt, PromptKind, Step, Voicemail
 from b2bua.config.addresses import family, is_wildcard
+from b2bua.config.sound_files import unplayable
 from b2bua.config.values import Config
 from b2bua.flows.facts import Facts, TrunkFacts
 
 SPEECH = "espeak-ng"
 _NO_VOICEMAILS: Mapping[str, float] = {}
+_NONE_KNOWN: Mapping[str, str] = {}
 
 
 def facts_of(
-    config: Config, flow: Flow, voicemails: Mapping[str, float] = _NO_VOICEMAILS, is_remote: bool = False
+    config: Config,
+    flow: Flow,
+    voicemails: Mapping[str, float] = _NO_VOICEMAILS,
+    is_remote: bool = False,
+    unplayable_files: Mapping[str, str] = _NONE_KNOWN,
 ) -> Facts:
     """The facts that a flow is checked against. voicemails: as of Facts, where one was learned. is_remote: it comes
     from the console, and who writes there is neither to play all files of this machine nor to learn which there are.
+    unplayable_files: as of unplayable_in, which takes its time.
     """
-    files = {prompt.content for prompt in _prompts(flow) if prompt.kind is PromptKind.PLAY}
+    files = _files(flow)
     foreign = {file for file in files if is_remote and not _is_for_flows(config, file)}
     return Facts(
         trunks={
@@ -44,7 +51,17 @@ def facts_of(
         speech_installed=speech_is_installed(),
         foreign_files=frozenset(foreign),
         missing_files=frozenset(file for file in files - foreign if not _is_there(_file(config, file))),
+        unplayable_files=unplayable_files,
     )
+
+
+def unplayable_in(config: Config, flow: Flow, is_remote: bool = False) -> dict[str, str]:
+    """The files of a flow that are no sounds, each with the reason. Each is decoded, once for as long as it stays as
+    it is: do not ask where calls wait. is_remote: as of facts_of.
+    """
+    asked = {file: _file(config, file) for file in _files(flow) if not is_remote or _is_for_flows(config, file)}
+    found = unplayable(path for path in asked.values() if _is_there(path))
+    return {file: found[path] for file, path in asked.items() if path in found}
 
 
 def speech_is_installed() -> bool:
@@ -59,6 +76,11 @@ def prompt_file(config: Config, prompt: Prompt) -> Path:
 
 def _file(config: Config, name: str) -> Path:
     return Path(config.path).absolute().parent / name
+
+
+def _files(flow: Flow) -> set[str]:
+    """What it plays, as it is written."""
+    return {prompt.content for prompt in _prompts(flow) if prompt.kind is PromptKind.PLAY}
 
 
 def _is_for_flows(config: Config, name: str) -> bool:

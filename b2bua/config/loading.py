@@ -13,12 +13,13 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from b2bua.calls.flow import Flow
+from b2bua.config import rest
 from b2bua.config.addresses import route_source
 from b2bua.config.building import Builder, RouteSource
 from b2bua.config.checks import Checks
 from b2bua.config.findings import ConfigError, Finding, KeyPath, Severity, dotted
 from b2bua.config.flow_building import build, key_path
-from b2bua.config.flow_facts import facts_of
+from b2bua.config.flow_facts import facts_of, unplayable_in
 from b2bua.config.flow_settings import FlowFile
 from b2bua.config.lines import key_lines, line_of
 from b2bua.config.mistakes import said_plainly
@@ -29,6 +30,7 @@ from b2bua.flows.lint import lint
 
 _LINE_OF_SYNTAX_ERROR = re.compile(r" \(at line (\d+), column (\d+)\)$")
 Read = TypeVar("Read", bound=BaseModel)
+_ROUNDS = 4  # what was taken out may leave another table without what it needs
 _FORBIDDEN = re.compile(r"[\r\n\x00]")
 # Ten names in a row with dots between, where no setting has more than seven: what tomllib does with a key grows with
 # the square of its length, and 20 KB of one keep it busy for seconds.
@@ -37,31 +39,46 @@ _LONG_KEY = re.compile(rf"(?:^|(?<=[\n\[{{,]))[ \t]*(?:{_NAME_IN_KEY}[ \t]*\.[ \
 
 
 class _Findings:
-    """Findings about one file, gathered; knows which line a key path is on."""
+    """Findings about one file, gathered; knows which line a key path is on.
+
+    taken: what could not be read; from then on, errors are gathered that do not follow from that, and no warnings.
+    """
 
     def __init__(self, file: str) -> None:
         self.file = file
         self.lines: dict[KeyPath, int] = {}
         self.all: list[Finding] = []
+        self.taken: list[KeyPath] = []
 
     def add(self, severity: Severity, path: KeyPath, problem: str, remedy: str) -> None:
         line = line_of(self.lines, path)
         self.all.append(Finding(severity, self.file, line, dotted(path), problem, remedy))
 
     def error(self, path: KeyPath, problem: str, remedy: str) -> None:
-        self.add(Severity.ERROR, path, problem, remedy)
+        if not rest.follows(path, problem, self.taken):
+            self.add(Severity.ERROR, path, problem, remedy)
 
     def warning(self, path: KeyPath, problem: str, remedy: str) -> None:
-        self.add(Severity.WARNING, path, problem, remedy)
+        if not self.taken:
+            self.add(Severity.WARNING, path, problem, remedy)
+
+    @property
+    def has_errors(self) -> bool:
+        return any(finding.severity is Severity.ERROR for finding in self.all)
 
     def raise_errors(self) -> None:
         self.all.sort(key=lambda finding: finding.line)
-        if any(finding.severity is Severity.ERROR for finding in self.all):
+        if self.has_errors:
             raise ConfigError(self.all)
 
 
-def load(path: Path | str, route_source: RouteSource = route_source) -> Config:
-    """Read a file. Raises ConfigError with all findings when it cannot be used."""
+def load(
+    path: Path | str, route_source: RouteSource = route_source, *, hears_prompts: bool = False
+) -> Config:
+    """Read a file. Raises ConfigError with all findings when it cannot be used.
+
+    hears_prompts: also decode the files that its flows play, which takes a quarter of a second and more.
+    """
     path = Path(path)
     try:
         content = path.read_bytes()
@@ -69,7 +86,7 @@ def load(path: Path | str, route_source: RouteSource = route_source) -> Config:
         remedy = "Name a file that this user may read."
         reason = f"cannot be read: {problem.strerror}."
         raise ConfigError([Finding(Severity.ERROR, str(path), 0, "", reason, remedy)]) from problem
-    return parse(content, path, route_source)
+    return parse(content, path, route_source, hears_prompts=hears_prompts)
 
 
 def check(path: Path | str, route_source: RouteSource = route_source) -> list[Finding]:
@@ -80,16 +97,21 @@ def check(path: Path | str, route_source: RouteSource = route_source) -> list[Fi
         return list(problem.findings)
 
 
-def parse(content: bytes, path: Path, route_source: RouteSource = route_source) -> Config:
+def parse(
+    content: bytes, path: Path, route_source: RouteSource = route_source, *, hears_prompts: bool = False
+) -> Config:
     """As load, of a text that has been read; path is what findings name and relative paths start from."""
     findings = _Findings(str(path))
     document = _document(content, findings)
     _refuse_line_breaks(document, findings)
     findings.raise_errors()
-    file = _validated(File, document, findings)
+    file = _readable(document, findings)
     Checks(file, findings.error, findings.warning).run()
+    if findings.has_errors:  # what is wrong with a flow's own texts is told with the rest
+        for name, flow in file.flows.items():
+            build(name, flow, ("flows", name), findings.error)
     findings.raise_errors()
-    return _built(file, path, content, findings, route_source)
+    return _built(file, path, content, findings, route_source, hears_prompts)
 
 
 def flows_in(content: bytes, file: str) -> dict[str, Flow]:
@@ -163,6 +185,24 @@ def _texts(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
             yield from _texts(inner, (*path, index))
 
 
+def _readable(document: dict[str, Any], findings: _Findings) -> File:
+    """The settings, without what cannot be read: that is told. Raises ConfigError where it is too much."""
+    for _ in range(_ROUNDS):
+        try:
+            return File.model_validate(document)
+        except ValidationError as problem:
+            wrong = [said_plainly(error) for error in problem.errors(include_url=False)]
+            if not findings.taken:
+                for each in wrong:
+                    findings.error(*each)
+            document, taken = rest.without(document, [path for path, _, _ in wrong])
+            if not taken:
+                break
+            findings.taken += taken
+    findings.raise_errors()
+    raise AssertionError("a file that cannot be read has errors")
+
+
 def _validated(model: type[Read], document: dict[str, Any], findings: _Findings) -> Read:
     try:
         return model.model_validate(document)
@@ -173,7 +213,9 @@ def _validated(model: type[Read], document: dict[str, Any], findings: _Findings)
         raise
 
 
-def _built(file: File, path: Path, content: bytes, findings: _Findings, route_source: RouteSource) -> Config:
+def _built(
+    file: File, path: Path, content: bytes, findings: _Findings, route_source: RouteSource, hears_prompts: bool
+) -> Config:
     builder = Builder(file, path, findings.error, findings.warning, route_source)
     sip = builder.sip()
     service = builder.service()
@@ -198,13 +240,14 @@ def _built(file: File, path: Path, content: bytes, findings: _Findings, route_so
         flows=flows,
         _prefixes=prefixes_of(trunks.values()),
     )
-    _check_flows(config, findings)
+    _check_flows(config, findings, hears_prompts)
     findings.raise_errors()
     return replace(config, findings=tuple(findings.all))
 
 
-def _check_flows(config: Config, findings: _Findings) -> None:
+def _check_flows(config: Config, findings: _Findings, hears_prompts: bool) -> None:
     for flow in config.flows.values():
-        for remark in lint(flow, facts_of(config, flow)):
+        no_sounds = unplayable_in(config, flow) if hears_prompts else {}
+        for remark in lint(flow, facts_of(config, flow, unplayable_files=no_sounds)):
             path = key_path(flow, remark.step, remark.field)
             findings.add(Severity(remark.severity), path, remark.text, remark.remedy)

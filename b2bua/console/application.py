@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 from urllib.parse import quote
@@ -56,6 +57,10 @@ ROUTERS: Final = (
     people,
 )
 _GATES: Final = ("login", "setup")
+_PAGES: Final = {"": "calls"} | {
+    name: name for name in ("calls", "flows", "live", "numbers", "people", "settings", "statistics", "trunks")
+}
+_PAGES_OF_ONE: Final = {"calls": "call", "flows": "flow"}
 _DESCRIPTION: Final = (
     "Everything that the pages of the console do goes through here. Send a token as `Authorization: Bearer mrt_…`; "
     "or log in by POST /api/session, keep its cookie, and send its `csrf` as X-CSRF-Token with each change. Fields "
@@ -125,7 +130,7 @@ def role_of(route: APIRoute) -> str:
 
 
 async def _reference(request: Request) -> Response:
-    return _file(request, "reference.html")
+    return _shelf(request).page("reference.html")
 
 
 async def _page(request: Request, path: str) -> Response:
@@ -134,12 +139,23 @@ async def _page(request: Request, path: str) -> Response:
     if "." in path.rpartition("/")[2]:
         return _file(request, path)
     if path in _GATES:
-        return _file(request, "login.html")
+        return _shelf(request).page("login.html")
     desk = desk_of(request)
-    if await desk.people.session(request.cookies.get(COOKIE, "")) is None:
+    known = await desk.people.session(request.cookies.get(COOKIE, ""))
+    if known is None:
         gate = "/setup" if await desk.people.are_none() else f"/login?next={quote(_here(request), safe='')}"
         return RedirectResponse(gate, 303, {"Cache-Control": "no-store"})
-    return _file(request, "index.html")
+    title = (await desk.preferences.read()).title
+    return _shelf(request).page(
+        "index.html", _module_of(path), json.dumps(session.told(known) | {"title": title})
+    )
+
+
+def _module_of(path: str) -> str:
+    """The module of the page that a path shows, as main.js has it; "" where there is none."""
+    place, _, rest = path.partition("/")
+    name = (_PAGES_OF_ONE if rest else _PAGES).get(place)
+    return f"scripts/pages/{name}.js" if name else ""
 
 
 def _here(request: Request) -> str:
@@ -147,11 +163,15 @@ def _here(request: Request) -> str:
 
 
 def _file(request: Request, name: str) -> Response:
-    shelf: Shelf = request.app.state.shelf
-    found = shelf.answer(request, name)
+    found = _shelf(request).answer(request, name)
     if found is None:
         raise Refusal(404, f"There is no page /{name}.")
     return found
+
+
+def _shelf(request: Request) -> Shelf:
+    shelf: Shelf = request.app.state.shelf
+    return shelf
 
 
 # What goes wrong.

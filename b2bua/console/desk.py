@@ -62,7 +62,7 @@ class Desk:
         self.audit = Audit(engine, self.now)
         self.preferences = PreferenceStore(engine)
         self.throttle = Throttle()
-        self.figures = Figures(config.records.database, self.preferences, clock)
+        self.figures = Figures(engine, self.preferences, clock)
         self.archive = Archive(config.records.database)
         self.core = Core(config.service.control_socket)
         self.live = Live(self.core)

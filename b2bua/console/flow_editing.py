@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from b2bua.calls.flow import Dial, Flow
 from b2bua.config import Config
-from b2bua.config.flow_facts import facts_of
+from b2bua.config.flow_facts import facts_of, unplayable_in
 from b2bua.config.reaching import reached
 from b2bua.console.core import Core
 from b2bua.console.figures import Figures
@@ -92,7 +92,10 @@ class FlowEditing:
 
     async def remarks(self, config: Config, flow: Flow) -> list[Remark]:
         found = reached(flow, config.trunks)
-        return lint(found, facts_of(config, found, await self._figures.voicemails(), is_remote=True))
+        no_sounds = await asyncio.to_thread(unplayable_in, config, found, is_remote=True)
+        voicemails = await self._figures.voicemails()
+        facts = facts_of(config, found, voicemails, is_remote=True, unplayable_files=no_sounds)
+        return lint(found, facts)
 
     async def checked(self, config: Config, flow: Flow, moment: float) -> dict[str, Any]:
         """Remarks and steps, as JSON."""

@@ -91,7 +91,7 @@ async def _serve(desk: Desk, listening: socket.socket) -> None:
     notifier.ready(f"console at {place}")
     beside = [
         loop.create_task(_beat(notifier), name="beat"),
-        loop.create_task(desk.figures.keep_warm(), name="warm"),
+        loop.create_task(desk.figures.keep_up(), name="figures"),
     ]
     try:
         await server.serve([listening])

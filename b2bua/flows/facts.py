@@ -31,7 +31,7 @@ class Facts:
     seen to answer.
     answer_limit: seconds after which the trunks that call us give up an unanswered call; 0 never.
     speech_installed: whether espeak-ng is there. missing_files: prompts that cannot be found. foreign_files: prompts
-    that whoever wrote the flow may not have played.
+    that whoever wrote the flow may not have played. unplayable_files: prompts that are no sounds, each with the reason.
     tones: countries whose ringing tone is known.
     """
 
@@ -46,4 +46,5 @@ class Facts:
     speech_installed: bool | None = None
     foreign_files: frozenset[str] = frozenset()
     missing_files: frozenset[str] = frozenset()
+    unplayable_files: Mapping[str, str] = field(default_factory=dict)
     tones: frozenset[str] = frozenset()

@@ -104,6 +104,10 @@ def _prompt_remarks(name: str, field: Field, prompt: Prompt, facts: Facts) -> It
     if prompt.kind is PromptKind.PLAY and prompt.content in facts.missing_files:
         text = f"there is no file {prompt.content}: silence would be heard."
         yield error(name, (*field, "play"), text, "Put it there, or name another.")
+    if prompt.kind is PromptKind.PLAY and prompt.content in facts.unplayable_files:
+        why = facts.unplayable_files[prompt.content]
+        text = f"{prompt.content} cannot be played ({why}): silence would be heard."
+        yield error(name, (*field, "play"), text, "Put a wav, mp3, ogg or flac file there, or name another.")
     if prompt.kind is PromptKind.TONE and facts.tones and prompt.content not in facts.tones:
         text = f'the ringing tone of "{prompt.content}" is not known.'
         yield error(name, (*field, "tone"), text, f"Write one of: {', '.join(sorted(facts.tones))}.")

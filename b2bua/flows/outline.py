@@ -7,8 +7,12 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from b2bua.calls.flow import (
+    CALLER,
+    TRACKING,
+    Decline,
     Dial,
     DialRecipient,
+    Elsewhere,
     Flow,
     HangUp,
     Menu,
@@ -16,12 +20,16 @@ from b2bua.calls.flow import (
     Play,
     Prompt,
     PromptKind,
+    Redirect,
     Schedule,
     Step,
+    Voicemail,
     next_change,
     open_at,
 )
+from b2bua.calls.recipient import EarlyMedia, SixXX
 
+_SHOWN = {CALLER: "the caller's number", TRACKING: "the number that was dialled"}
 _MODES = {Mode.ONE: "rings", Mode.EVERYONE: "rings everyone at once", Mode.TURNS: "rings in turns"}
 
 
@@ -34,7 +42,10 @@ def outline(flow: Flow, moment: float) -> list[str]:
             continue
         lines.append(f"{name}: {does(step)}")
         if isinstance(step, Dial):
+            lines += [f"    {line}" for line in _asked(step)]
             lines += [f"    {_recipient(step, recipient)}" for recipient in step.recipients]
+        if isinstance(step, Voicemail) and step.greeting is not None:
+            lines.append(f"    greeting: {_heard(step.greeting)}")
         if isinstance(step, Schedule):
             lines += [f"    {line}" for line in _now(step, moment)]
         lines += [f"    {leaving} → {following}" for leaving, following in step.exits.items()]
@@ -56,6 +67,29 @@ def does(step: Step) -> str:
     if isinstance(step, HangUp):
         return f"hangs up, with {step.status}" if step.status else "hangs up"
     return f"records a message for {step.mailbox}, {step.longest:g} s at most"
+
+
+def _asked(dial: Dial) -> Iterator[str]:
+    """What a dial step does besides, where it is not what all do."""
+    if dial.whisper is not None:
+        yield f"whisper: {_heard(dial.whisper)}"
+    if any(dial.asks_for_one(recipient) for recipient in dial.rung):
+        words = _heard(dial.confirm_prompt) if dial.confirm_prompt else "nothing that says so"
+        yield f"press 1, within {dial.confirm_time:g} s: {words}"
+        if dial.too_late is not None:
+            yield f"too late: {_heard(dial.too_late)}"
+    if dial.caller_id:
+        yield f"shows {_SHOWN.get(dial.caller_id, dial.caller_id)}"
+    if dial.display_prefix:
+        yield f'"{dial.display_prefix}" before the caller\'s name'
+    if dial.early_media is not EarlyMedia.NONE:
+        yield f"early media: {dial.early_media.value}"
+    if dial.decline is Decline.EVERYONE or dial.six_xx is SixXX.EVERYONE:
+        yield "one who declines does so for everyone"
+    if dial.redirect is Redirect.FOLLOW:
+        yield "a recipient's forwarding is followed once"
+    if dial.answered_elsewhere is not Elsewhere.HIDE:
+        yield f"missed calls, where somebody else answered: {dial.answered_elsewhere.value}"
 
 
 def _again(dial: Dial) -> str:

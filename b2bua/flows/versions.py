@@ -155,13 +155,17 @@ class FlowVersions:
             if not (await connection.execute(query)).rowcount:
                 raise FlowError(f"{flow} has no draft.")
 
-    async def publish(self, flow: str, by: str) -> int:
-        """Make the draft the next version. Gives its number. Raises FlowError when there is no draft."""
+    async def publish(self, flow: str, by: str, note: str = "") -> int:
+        """Make the draft the next version. Gives its number. Raises FlowError when there is no draft.
+
+        note: in place of the draft's own; "" keeps that.
+        """
         column = schema.flow_version.c
+        new = {"version": _next(flow), "published_at": self._now(), "published_by": by}
         query = (
             update(schema.flow_version)
             .where(column.flow == flow, column.version == DRAFT)
-            .values(version=_next(flow), published_at=self._now(), published_by=by)
+            .values(**new, **({"note": note} if note else {}))
             .returning(column.version)
         )
         async with self._connection() as connection:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,7 @@ def engine_for(url: str) -> AsyncEngine:
     except (SQLAlchemyError, ImportError) as problem:
         raise StoreError(f"{url}: no driver for this kind of database ({problem}).") from problem
     if engine.dialect.name == "sqlite":
+        event.listen(engine.sync_engine, "do_connect", _refuse_what_cannot_be_opened)
         event.listen(engine.sync_engine, "connect", _set_up_sqlite)
     return engine
 
@@ -49,6 +52,24 @@ def file_of(url: str) -> Path | None:
     if made.get_backend_name() != "sqlite" or made.database in (None, "", ":memory:"):
         return None
     return Path(str(made.database))
+
+
+def _refuse_what_cannot_be_opened(
+    _dialect: object, _record: object, arguments: list[Any], _options: object
+) -> None:
+    """Before aiosqlite tries: it would say "unable to open database file" and not why, and its thread, which ends some
+    time later, would call on a loop that may be closed by then, with a traceback.
+    """
+    file = Path(str(arguments[0]))
+    if arguments[0] == ":memory:" or str(file).startswith("file:"):
+        return
+    try:
+        file.open("rb").close()
+    except FileNotFoundError:
+        if not os.access(file.parent, os.W_OK | os.X_OK):
+            raise sqlite3.OperationalError(f"it cannot be made in {file.parent}") from None
+    except OSError as problem:
+        raise sqlite3.OperationalError(problem.strerror) from problem
 
 
 def _set_up_sqlite(connection: Any, _record: object) -> None:

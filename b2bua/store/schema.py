@@ -21,7 +21,7 @@ from sqlalchemy import (
     Table,
 )
 
-HEAD: Final = "0009"  # the revision that these tables are
+HEAD: Final = "0010"  # the revision that these tables are
 
 _naming = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -265,4 +265,25 @@ audit = Table(
     Column("subject", String, nullable=False),
     Column("before", String, nullable=False),
     Column("after", String, nullable=False),
+)
+
+# What is counted of the calls that began in an hour, or in the 24 of a day (UTC); see b2bua/store/summing.py.
+tally = Table(
+    "tally",
+    metadata,
+    Column("hours", Integer, primary_key=True, autoincrement=False),
+    Column("first", Integer, primary_key=True, autoincrement=False),  # hour since 1970
+    Column("body", LargeBinary, nullable=False),  # see tally.Tally.pack
+)
+
+# How far the log is counted: one row, or none before anything is.
+tally_mark = Table(
+    "tally_mark",
+    metadata,
+    Column("form", Integer, primary_key=True, autoincrement=False),  # of the bodies
+    Column("turn", BigInteger, nullable=False),
+    Column("number", BigInteger, nullable=False),  # of the last call that was looked at
+    Column("call_id", String, nullable=False),  # its id
+    Column("running", String, nullable=False),  # JSON: numbers of those that had not ended then
+    Column("floor", BigInteger, nullable=False),  # calls that began up to there have been deleted
 )

@@ -1,8 +1,8 @@
-"""Figures over many calls: how each recipient fares, and each number, by SQL in the database's own process.
+"""Figures over many calls: how each recipient fares, and each number.
 
-Every query goes by an index to the calls that are asked for and no further; what comes back is a row a
-recipient, a number, a quarter of an hour: never a row a call. Medians and percentiles are nearest ranks,
-taken by the database from a sorted window. Calls that are still running count nowhere.
+They are made of the sums that b2bua/store/summing.py keeps, and of the calls that these have not got: what is
+read is a row an hour or a day, not a row a call. Medians and percentiles are nearest ranks; intervals have three
+significant digits. Calls that are still running count nowhere, and ring tests are no calls.
 
 The suspicion of a voicemail. A machine answers after the same interval each time, a person does not. Of a
 recipient's answers those that lie within one second of a common point are counted, and those that came at
@@ -13,26 +13,31 @@ suspected too: it is a suspicion, learned from times alone, and said as one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
-from sqlalchemy import CTE, ColumnElement, Select, and_, case, func, literal, or_, select, union_all
-from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlalchemy.sql.functions import Function
+from sqlalchemy.ext.asyncio import AsyncEngine
 
-from b2bua.calls.record import RING_TEST, CallOutcome, RecipientOutcome
-from b2bua.store import schema
-from b2bua.store.opening import StoreError, engine_for, file_of, said
+from b2bua.calls.record import CallOutcome, RecipientOutcome
+from b2bua.store.opening import StoreError, engine_for, file_of
+from b2bua.store.summing import snapshot, tally_of
+from b2bua.store.tally import (
+    QUARTER,
+    CalledNumber,
+    Counts,
+    OfNumber,
+    OfRecipient,
+    RungRecipient,
+    Tally,
+)
 
 ROWS_LIMIT: Final = 500  # recipients, and numbers: those with the most calls
 ANSWERS_WANTED: Final = 5  # fewer say nothing about a voicemail
 MACHINE_SHARE: Final = 0.8  # of the answers, by which a machine is suspected
 SAME_SECOND: Final = 2_000_000  # microseconds from the first to the last of answers that are ±1 s apart
 AT_ONCE: Final = 1_500_000  # microseconds from ringing within which no person answers
-_QUARTER: Final = 900_000_000  # microseconds; zones differ from UTC by whole quarters of an hour
 HOURS: Final = 24
 
 _ANSWERED: Final = RecipientOutcome.ANSWERED.value
@@ -104,6 +109,7 @@ class Hour(NamedTuple):
     calls: int = 0
     answered: int = 0
     abandoned: int = 0
+    voicemail: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,231 +162,124 @@ async def read(url: str, selection: Selection, zone: tzinfo | None = None) -> St
         raise StoreError(f"there is no database {file}: has the service run yet, with this configuration?")
     engine = engine_for(url)
     try:
-        async with engine.connect() as connection:
-            return Statistics(
-                await _recipients(connection, selection), await _numbers(connection, selection, zone)
-            )
-    except SQLAlchemyError as problem:
-        raise StoreError(f"{url} cannot be read: {said(problem)}") from problem
+        return await read_from(engine, selection, zone)
     finally:
         await engine.dispose()
 
 
-# Recipients.
+async def read_from(engine: AsyncEngine, selection: Selection, zone: tzinfo | None = None) -> Statistics:
+    """As read, from a database that is open."""
+    async with snapshot(engine) as connection:
+        tally = await tally_of(connection, selection.since, selection.until, selection.number)
+    return figures_of(tally, zone)
 
 
-async def _recipients(connection: AsyncConnection, selection: Selection) -> tuple[RecipientFigures, ...]:
-    totals: dict[tuple[str, str], tuple[int, int]] = {}
-    outcomes: dict[tuple[str, str], dict[str, int]] = {}
-    for name, uri, outcome, offered, rang in await connection.execute(recipient_outcomes(selection)):
-        key = (name, uri)
-        before = totals.get(key, (0, 0))
-        totals[key] = (before[0] + offered, before[1] + rang)
-        outcomes.setdefault(key, {})[outcome] = offered
-    spreads = _spreads(await connection.execute(recipient_spreads(selection)))
-    suspicions = _suspicions(await connection.execute(same_seconds(selection)))
-    answered = sum(of_one.get(_ANSWERED, 0) for of_one in outcomes.values())
-    chosen = sorted(totals, key=lambda key: (-totals[key][0], key))[:ROWS_LIMIT]
-    return tuple(
-        RecipientFigures(
-            *key,
-            *totals[key],
-            share=outcomes[key].get(_ANSWERED, 0) / answered if answered else 0.0,
-            outcomes=outcomes[key],
-            to_ring=spreads.get((*key, "ring")),
-            to_answer=spreads.get((*key, "answer")),
-            late_by=spreads.get((*key, "late")),
-            voicemail=suspicions.get(key),
-        )
-        for key in chosen
+def figures_of(tally: Tally, zone: tzinfo | None = None) -> Statistics:
+    """What is said of the calls of a tally."""
+    return Statistics(_recipients(tally), _numbers(tally, zone))
+
+
+def _recipients(tally: Tally) -> tuple[RecipientFigures, ...]:
+    """Whatever number a recipient was rung for: he is one."""
+    found: dict[RungRecipient, OfRecipient] = {}
+    for (_, rung), of in tally.recipients.items():
+        found.setdefault(rung, OfRecipient()).merge(of)
+    offered = {rung: sum(of.outcomes.values()) for rung, of in found.items()}
+    answered = sum(of.outcomes.get(_ANSWERED, 0) for of in found.values())
+    chosen = sorted(found, key=lambda rung: (-offered[rung], rung))[:ROWS_LIMIT]
+    return tuple(_recipient(rung, found[rung], offered[rung], answered) for rung in chosen)
+
+
+def _recipient(rung: RungRecipient, of: OfRecipient, offered: int, all_answered: int) -> RecipientFigures:
+    answered = of.outcomes.get(_ANSWERED, 0)
+    return RecipientFigures(
+        rung.name,
+        rung.uri,
+        offered,
+        of.rang,
+        share=answered / all_answered if all_answered else 0.0,
+        outcomes={str(outcome): calls for outcome, calls in of.outcomes.items()},
+        to_ring=spread(of.ring),
+        to_answer=spread(of.answer),
+        late_by=spread(of.late),
+        voicemail=suspicion(of.waited),
     )
 
 
-def recipient_outcomes(selection: Selection) -> Select[Any]:
-    """A row a recipient and outcome: name, uri, outcome, offered, rang. Who was never called is not offered."""
-    each = _offers(selection, "outcome", "ringing_at").c
-    return select(each.name, each.uri, each.outcome, func.count(), func.count(each.ringing_at)).group_by(
-        each.name, each.uri, each.outcome
-    )
-
-
-def recipient_spreads(selection: Selection) -> Select[Any]:
-    """Rows of name, uri, kind of interval, length, rank, number of them: see _ranked."""
-    offers = _offers(selection, "invited_at", "ringing_at", "answered_at", "late_by")
-    each = offers.c
-    kinds = (
-        ("ring", each.ringing_at - each.invited_at),
-        ("answer", each.answered_at - each.invited_at),
-        ("late", each.late_by),
-    )
-    intervals = union_all(
-        *(
-            select(each.name, each.uri, literal(kind).label("kind"), length.label("length")).where(
-                length.is_not(None)
-            )
-            for kind, length in kinds
-        )
-    ).cte("intervals")
-    return _ranked(intervals, intervals.c.name, intervals.c.uri, intervals.c.kind)
-
-
-def same_seconds(selection: Selection) -> Select[Any]:
-    """A row a recipient: name, uri, answers, the most of them within SAME_SECOND, first and last of
-    those, and the answers that came at once and are not among them."""
-    offers = _offers(selection, "invited_at", "ringing_at", "answered_at")
-    each = offers.c
-    wait = each.answered_at - func.coalesce(each.ringing_at, each.invited_at)
-    answers = (
-        select(each.name, each.uri, wait.label("waited")).where(each.answered_at.is_not(None)).cte("answers")
-    )
-    one = (answers.c.name, answers.c.uri)
-    waited = answers.c.waited
-    at_once = func.sum(case((waited < AT_ONCE, 1), else_=0))
-
-    def alike(function: Function[int]) -> ColumnElement[int]:
-        """Over this answer and those that took up to SAME_SECOND longer."""
-        return function.over(partition_by=one, order_by=waited, range_=(0, SAME_SECOND))
-
-    windows = select(
-        *one,
-        func.count().over(partition_by=one).label("of"),
-        alike(func.count()).label("alike"),
-        waited.label("first"),
-        alike(func.max(waited)).label("last"),
-        (at_once.over(partition_by=one) - alike(at_once)).label("others"),
-    ).cte("windows")
-    best = select(
-        windows,
-        func.row_number()
-        .over(
-            partition_by=(windows.c.name, windows.c.uri),
-            order_by=(windows.c.alike.desc(), windows.c.first),
-        )
-        .label("rank"),
-    ).cte("best")
-    found = best.c
-    return select(
-        found.name,
-        found.uri,
-        found.of,
-        found.alike,
-        found.first,
-        found.last,
-        found.others,
-    ).where(and_(found.rank == 1, found.of >= ANSWERS_WANTED))
-
-
-def _suspicions(rows: Iterable[Any]) -> dict[tuple[str, str], Suspicion]:
-    return {
-        (name, uri): Suspicion((first + last) // 2, alike + others, of)
-        for name, uri, of, alike, first, last, others in rows
-        if alike + others >= MACHINE_SHARE * of
-    }
-
-
-def _offers(selection: Selection, *columns: str) -> CTE:
-    """The recipients that were called in the chosen calls: name, uri and the columns that are named."""
-    calls = _calls(selection, "number")
-    recipient = schema.recipient.c
-    return (
-        select(recipient.name, recipient.uri, *(recipient[name] for name in columns))
-        .select_from(calls.join(schema.recipient, recipient.call_number == calls.c.number))
-        .where(recipient.invited_at.is_not(None))
-        .cte("offers")
-    )
-
-
-# Numbers.
-
-
-async def _numbers(
-    connection: AsyncConnection, selection: Selection, zone: tzinfo | None
-) -> tuple[NumberFigures, ...]:
-    outcomes: dict[tuple[str, str], dict[str, int]] = {}
-    hours: dict[tuple[str, str], list[Hour]] = {}
+def _numbers(tally: Tally, zone: tzinfo | None) -> tuple[NumberFigures, ...]:
     hour_of = _hour_reader(zone)
-    for dialled, name, quarter, outcome, calls in await connection.execute(number_outcomes(selection)):
-        of_number = outcomes.setdefault((dialled, name), {})
-        of_number[outcome] = of_number.get(outcome, 0) + calls
-        of_day = hours.setdefault((dialled, name), [Hour()] * HOURS)
-        hour = hour_of(quarter)
-        of_day[hour] = _added(of_day[hour], outcome, calls)
-    spreads = _spreads(await connection.execute(number_spreads(selection)))
-    found = [
-        NumberFigures(*key, of_number, tuple(hours[key]), spreads.get(key))
-        for key, of_number in outcomes.items()
-    ]
+    found = [_number(called, of, hour_of) for called, of in tally.numbers.items()]
     return tuple(sorted(found, key=lambda each: (-each.calls, each.dialled, each.name))[:ROWS_LIMIT])
 
 
-def number_outcomes(selection: Selection) -> Select[Any]:
-    """A row a number, quarter of an hour and outcome: dialled, name, quarter since 1970, outcome, calls."""
-    each = _calls(selection, "dialled", "number_name", "started_at", "outcome").c
-    keys = (each.dialled, each.number_name, (each.started_at // _QUARTER).label("quarter"), each.outcome)
-    return select(*keys, func.count()).group_by(*keys)
+def _number(called: CalledNumber, of: OfNumber, hour_of: Callable[[int], int]) -> NumberFigures:
+    hours = [[0] * len(Hour._fields) for _ in range(HOURS)]
+    for outcome, quarters in of.quarters.items():
+        column = _HOUR_COLUMNS.get(outcome)
+        for quarter, calls in quarters.items():
+            hour = hours[hour_of(quarter)]
+            hour[0] += calls
+            if column is not None:
+                hour[column] += calls
+    outcomes = {outcome: sum(quarters.values()) for outcome, quarters in of.quarters.items()}
+    return NumberFigures(*called, outcomes, tuple(Hour(*hour) for hour in hours), spread(of.answer))
 
 
-def number_spreads(selection: Selection) -> Select[Any]:
-    """Rows of dialled, name, microseconds from the INVITE to the answer, rank, number of them."""
-    each = _calls(selection, "dialled", "number_name", "started_at", "answered_at").c
-    intervals = (
-        select(each.dialled, each.number_name, (each.answered_at - each.started_at).label("length"))
-        .where(each.answered_at.is_not(None))
-        .cte("intervals")
-    )
-    return _ranked(intervals, intervals.c.dialled, intervals.c.number_name)
+_HOUR_COLUMNS: Final = {
+    CallOutcome.ANSWERED.value: Hour._fields.index("answered"),
+    CallOutcome.ABANDONED.value: Hour._fields.index("abandoned"),
+    CallOutcome.VOICEMAIL.value: Hour._fields.index("voicemail"),
+}
 
 
 def _hour_reader(zone: tzinfo | None) -> Callable[[int], int]:
-    return lambda quarter: datetime.fromtimestamp(quarter * _QUARTER / 1e6, zone).hour
+    known: dict[int, int] = {}
+
+    def hour_of(quarter: int) -> int:
+        hour = known.get(quarter)
+        if hour is None:
+            hour = known[quarter] = datetime.fromtimestamp(quarter * QUARTER / 1e6, zone).hour
+        return hour
+
+    return hour_of
 
 
-def _added(hour: Hour, outcome: str, calls: int) -> Hour:
-    return Hour(
-        hour.calls + calls,
-        hour.answered + (calls if outcome == CallOutcome.ANSWERED.value else 0),
-        hour.abandoned + (calls if outcome == CallOutcome.ABANDONED.value else 0),
-    )
+def spread(lengths: Counts) -> Spread | None:
+    """The nearest ranks of one half and of 95 in a hundred."""
+    of = sum(lengths.values())
+    if not of:
+        return None
+    ordered = sorted(lengths.items())
+    return Spread(of, _at_rank(ordered, (of + 1) // 2), _at_rank(ordered, (of * 95 + 99) // 100))
 
 
-# Both.
+def _at_rank(ordered: list[tuple[int, int]], rank: int) -> int:
+    """rank: from 1 to how many there are."""
+    passed = 0
+    for length, count in ordered:
+        passed += count
+        if passed >= rank:
+            return length
+    raise AssertionError("a rank beyond all lengths")
 
 
-def _calls(selection: Selection, *columns: str) -> CTE:
-    """The calls that have ended and are asked for. A number's name and its digits are two ways to the same
-    calls, each by its own index; a call that answers to both is taken by its name. Ring tests are no calls."""
-    call = schema.call.c
-    chosen = select(*(call[name] for name in columns)).where(
-        call.started_at >= selection.since,
-        call.started_at < selection.until,
-        call.outcome.is_not(None),
-        call.trunk != RING_TEST,
-    )
-    if not selection.number:
-        return chosen.cte("calls")
-    return union_all(
-        chosen.where(call.number_name == selection.number),
-        chosen.where(call.dialled == selection.number, call.number_name != selection.number),
-    ).cte("calls")
-
-
-def _ranked(intervals: CTE, *keys: ColumnElement[Any]) -> Select[Any]:
-    """Of the lengths of each key only the nearest ranks of one half and of 95 in a hundred, two rows at most."""
-    length = intervals.c.length
-    ranked = select(
-        *keys,
-        length.label("length"),
-        func.row_number().over(partition_by=keys, order_by=length).label("rank"),
-        func.count().over(partition_by=keys).label("of"),
-    ).cte("ranked")
-    rank, of = ranked.c.rank, ranked.c.of
-    return select(ranked).where(or_(rank == (of + 1) // 2, rank == (of * 95 + 99) // 100))
-
-
-def _spreads(rows: Iterable[Any]) -> dict[tuple[str, ...], Spread]:
-    found: dict[tuple[str, ...], list[int]] = {}
-    numbers: dict[tuple[str, ...], int] = {}
-    for *key, length, _rank, of in rows:
-        found.setdefault(tuple(key), []).append(length)
-        numbers[tuple(key)] = of
-    return {key: Spread(numbers[key], min(lengths), max(lengths)) for key, lengths in found.items()}
+def suspicion(waited: Counts) -> Suspicion | None:
+    """Of intervals from ringing to the answer: whether nearly all are alike, or came at once."""
+    of = sum(waited.values())
+    if of < ANSWERS_WANTED:
+        return None
+    ordered = sorted(waited.items())
+    at_once = sum(count for length, count in ordered if length < AT_ONCE)
+    alike, first, last, quick = 0, 0, 0, 0  # of the best window: answers, its ends, and those of it at once
+    low, inside, quick_inside = 0, 0, 0
+    for length, count in ordered:
+        inside += count
+        quick_inside += count if length < AT_ONCE else 0
+        while length - ordered[low][0] > SAME_SECOND:
+            inside -= ordered[low][1]
+            quick_inside -= ordered[low][1] if ordered[low][0] < AT_ONCE else 0
+            low += 1
+        if inside > alike:
+            alike, first, last, quick = inside, ordered[low][0], length, quick_inside
+    answers = alike + at_once - quick
+    return Suspicion((first + last) // 2, answers, of) if answers >= MACHINE_SHARE * of else None

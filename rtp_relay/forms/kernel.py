@@ -129,6 +129,7 @@ class KernelForm(UserForm):
     ) -> None:  # fmt: skip
         super().__init__(reason, plan.traffic_class >> 2, clock)
         self.name = name
+        self.hindrance = ""  # why its flows end with this process, where they were to outlast it
         self.waiting: set[KernelPort] = set()  # whose flows are to go (back) to the kernel
         self.left: set[int] = set()  # entries of an earlier relay, of which no call has said that it goes on
         with ExitStack() as undone:

@@ -58,9 +58,8 @@ def open_form(
     at = ", ".join(f"{place.kind} at {place.name}" for place in where)
     directory, hindrance = usable_directory(directory)
     made = KernelForm(plan, where, name, f"{reason} ({at})" if reason else at, clock, directory)
-    if hindrance:
-        made.reason += f"; flows end with this process: {hindrance}"
-    elif directory:
+    made.hindrance = hindrance
+    if directory:
         loader.sweep(directory, time.monotonic())
     if made.left:
         made.reason += f"; {len(made.left)} flows of an earlier relay go on"

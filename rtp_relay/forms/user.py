@@ -23,6 +23,7 @@ from rtp_relay.tally import Work
 
 EXPEDITED_FORWARDING: Final = 46  # RFC 3246, as RFC 4594 §4.1 wants it for telephony
 BUFFER: Final = 65536  # octets, above the largest UDP payload: nothing is ever cut
+USUAL: Final = 1501  # octets, above what Ethernet carries: packets up to there are cut from the buffer beforehand
 ROUNDS: Final = 8  # of up to BATCH packets in one turn
 BATCH: Final = 128
 
@@ -82,6 +83,7 @@ class UserForm:
         self.on_open: Callable[[int], object] = _say_nothing  # told of the descriptor of each socket that is new
         self._buffer = bytearray(BUFFER)
         self._view = memoryview(self._buffer)
+        self._views = [self._view[:size] for size in range(USUAL)]
 
     def live_until(self, at: float) -> None:
         """Somebody is there to look after the flows until then, monotonic; here there are none without him."""
@@ -177,7 +179,7 @@ class UserForm:
 
     def turn(self, wait: float = 0.0) -> int:
         """Forward what has come in; `wait` seconds at most for the first packet. Returns packets read."""
-        ports, view, buffer = self._ports, self._view, self._buffer
+        ports, view, views, buffer = self._ports, self._view, self._views, self._buffer
         read = octets = sent = 0
         for _ in range(ROUNDS):
             ready = self._epoll.poll(wait, BATCH)
@@ -196,7 +198,7 @@ class UserForm:
                     continue
                 read += 1
                 octets += size
-                packet = view[:size]
+                packet = views[size] if size < USUAL else view[:size]
                 exit = port.receive(packet, source, now)
                 if exit is None:
                     continue

@@ -24,7 +24,6 @@ from rtp_relay.framing import commands_in, packets_of
 from rtp_relay.relay import Relay
 
 BACKLOG: Final = 16
-PACKETS_IN_A_TURN: Final = 8  # read of one connection before media has its turn
 UNSENT_LIMIT: Final = 4096  # packets; who reads none for so long is hung up on
 
 log = structlog.get_logger("rtp_relay")
@@ -81,6 +80,7 @@ class Connection:
     def __init__(self, owner: int, opened: socket.socket, listener: Listener) -> None:
         self.owner = owner
         self.has_greeted = False
+        self._is_crowded = False  # the socket takes no more for now
         self._socket = opened
         self._listener = listener
         self._unsent: deque[bytes] = deque()
@@ -104,37 +104,46 @@ class Connection:
         self._unsent.clear()
 
     def _read(self) -> None:
-        for _ in range(PACKETS_IN_A_TURN):
-            try:
-                packet = self._socket.recv(control.PACKET_LIMIT)  # what is longer is cut, and no array then
-            except BlockingIOError:
-                break
-            except OSError as error:
-                self._end(str(error))
-                return
-            if not packet:
-                self._end("")
-                return
-            try:
-                self._listener.obey(self, commands_in(packet))
-            except ControlError as error:
-                self._end(str(error))
-                return
+        """One packet. There seldom is a second, which costs as much to find out as to read one; if there is, the loop
+        comes again, and media has its turn before.
+        """
+        try:
+            packet = self._socket.recv(control.PACKET_LIMIT)  # what is longer is cut, and no array then
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self._end(str(error))
+            return
+        if not packet:
+            self._end("")
+            return
+        try:
+            self._listener.obey(self, commands_in(packet))
+        except ControlError as error:
+            self._end(str(error))
+            return
         self._listener.deliver()
 
     def _write(self) -> None:
-        loop = asyncio.get_running_loop()
-        while self._unsent:
+        unsent = self._unsent
+        while unsent:
             try:
-                self._socket.send(self._unsent[0])
+                self._socket.send(unsent[0])
             except BlockingIOError:
-                loop.add_writer(self._socket, self._write)
+                if not self._is_crowded:
+                    self._is_crowded = True
+                    asyncio.get_running_loop().add_writer(self._socket, self._write)
+                return
+            except BrokenPipeError:
+                self._end("")
                 return
             except OSError as error:
                 self._end(str(error))
                 return
-            self._unsent.popleft()
-        loop.remove_writer(self._socket)
+            unsent.popleft()
+        if self._is_crowded:
+            self._is_crowded = False
+            asyncio.get_running_loop().remove_writer(self._socket)
 
     def _end(self, reason: str) -> None:
         self.close()
@@ -168,19 +177,21 @@ class Listener:
 
     def obey(self, connection: Connection, commands: list[control.Command]) -> None:
         """Hand commands to the relay. Raises ControlError for a core that does not say Hello first."""
-        now, relay = self._clock(), self._relay
+        now, handle, owner = self._clock(), self._relay.handle, connection.owner
         for command in commands:
             if not connection.has_greeted and not isinstance(command, control.Hello):
                 raise ControlError(f"{type(command).__name__} before Hello")
             connection.has_greeted = True
-            relay.handle(command, connection.owner, now)
-            if isinstance(command, control.Hello) and command.version != control.VERSION:
+            handle(command, owner, now)
+            if type(command) is control.Hello and not control.OLDEST <= command.version <= control.VERSION:
                 self.deliver()
                 raise ControlError(f"version {command.version} is not ours, which is {control.VERSION}")
         self._on_change()
 
     def deliver(self) -> None:
         """Send what the relay has to tell to whom it concerns."""
+        if not self._relay.has_events:
+            return
         by_owner: dict[int, list[control.Event]] = {}
         for owner, event in self._relay.take_events():
             by_owner.setdefault(owner, []).append(event)

@@ -69,7 +69,7 @@ class Service:
     def _end_inheritance(self) -> None:
         removed = self._form.end_inheritance()
         if removed:
-            log.warning("flows and ports that no call has claimed were removed", count=removed)
+            log.info("what an earlier relay left and no call has claimed is closed", sockets_and_flows=removed)
 
     def announce(self) -> None:
         """Say that the relay is ready, and go on showing that it lives."""
@@ -157,6 +157,8 @@ async def serve(chosen: Options, parent: int) -> None:
         ports=f"{chosen.settings.first_port}-{chosen.settings.last_port}",
         descriptors=limit,
     )
+    if isinstance(form, KernelForm) and form.hindrance:
+        log.info("what the kernel forwards ends with this process", reason=form.hindrance)
     try:
         await ended.wait()
     finally:

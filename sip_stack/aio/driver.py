@@ -16,7 +16,7 @@ from sip_stack.aio.tcp import TcpListener
 from sip_stack.aio.udp import UdpListener
 from sip_stack.errors import RemoteError
 from sip_stack.flow import Flow
-from sip_stack.stack import Listener
+from sip_stack.listeners import Listener
 
 LAG_WEIGHT = 0.1  # of the newest timer in the running mean of lateness
 LONGEST_SAMPLE = 0.25  # seconds that one late timer counts at the most: one pause is no overload

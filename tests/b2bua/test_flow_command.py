@@ -91,6 +91,45 @@ def test_from_a_file_to_what_is_published(desk: Desk) -> None:
     assert desk("publish", "main", status=1) == "main has no draft.\n"
 
 
+def test_a_number_stands_for_its_flow(desk: Desk) -> None:
+    recipients = '[{ name = "Ben", destination = "sip:ben@192.0.2.9" }]'
+    desk.config.write_text(f'{FILE}[numbers."101"]\nrecipients = {recipients}\n')
+    assert "There is no flow main" in desk("show", "100", status=1)
+    desk.publish(20)
+    assert desk("show", "100").startswith("main, version 1\n") and desk("lint", "100") == "main, version 1: good.\n"
+    assert desk("show", "100", "--version", "1").startswith("main, version 1\n")
+    page = desk("show", "101")
+    assert page.startswith("101, of the configuration file\n") and "Ben, sip:ben@192.0.2.9" in page
+    assert "which has no versions" in desk("show", "101", "--version", "1", status=1)
+    assert "There is no flow 102" in desk("show", "102", status=1)
+
+
+def test_a_prompt_that_is_no_sound_is_not_published(desk: Desk) -> None:
+    (desk.config.parent / "broken.wav").write_text("hello\n")
+    desk.change('"end"\n', '"end"\nwhisper = { play = "broken.wav" }\n')
+    said = desk("import", str(desk.file))
+    assert "error: ring.whisper.play: broken.wav cannot be played (" in said and "cannot be published yet" in said
+    assert "broken.wav cannot be played" in desk("lint", "main", status=1)
+    assert "main is not published" in desk("publish", "main", status=1)
+
+
+def test_a_note_is_written_when_it_is_published(desk: Desk) -> None:
+    desk("import", str(desk.file), "--note", "as a draft")
+    desk("publish", "main", "--note", "as a version")
+    assert " by jo: as a version\n" in desk("show", "main")
+
+
+@pytest.mark.parametrize("action", ["publish", "lint"])
+def test_what_is_not_known_is_told_with_the_usage_of_that_action(
+    action: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["flow", action, "main", "--nonsense"])
+    said = capsys.readouterr().err
+    assert caught.value.code == 2
+    assert said.startswith(f"usage: b2bua flow {action} ") and "unrecognized arguments: --nonsense" in said
+
+
 def test_flows_come_from_standard_input(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(FLOW.encode())))
     assert desk("import", "-").startswith("main: kept as the draft")

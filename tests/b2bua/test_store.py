@@ -28,7 +28,7 @@ from b2bua.calls.record import (
 )
 from b2bua.calls.sentences import INTERRUPTED
 from b2bua.store import Archive, CallFilter, Store, StoreError, schema, writing
-from b2bua.store.opening import said
+from b2bua.store.opening import open_engine, said
 from b2bua.store.rows import TraceKind, pack_trace, unpack_trace
 from sip_stack.flow import Flow
 
@@ -522,9 +522,22 @@ def test_a_place_where_no_file_can_be(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="cannot be opened"):
         asyncio.run(Store.open(str(tmp_path / "file" / "calls.sqlite")))
+    with pytest.raises(StoreError, match="cannot be opened: Is a directory"):
+        asyncio.run(open_engine(str(tmp_path)))
     (tmp_path / "text").write_text("no database" * 1000)
     with pytest.raises(StoreError, match="cannot be opened"):
         asyncio.run(Store.open(str(tmp_path / "text")))
+
+
+def test_no_thread_is_left_of_a_database_that_cannot_be_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would call on our loop when that may be closed, and print a traceback into the command's answer."""
+    monkeypatch.setattr("aiosqlite.connect", lambda *_, **__: pytest.fail("its thread would be started"))
+    monkeypatch.setattr("os.access", lambda *_: False)
+    for file in (tmp_path, tmp_path / "none.sqlite"):
+        with pytest.raises(StoreError, match=r"Is a directory|cannot be made in"):
+            asyncio.run(open_engine(str(file)))
 
 
 def test_a_database_of_a_later_version_is_refused(tmp_path: Path) -> None:

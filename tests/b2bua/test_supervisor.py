@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from b2bua.config import EX_CONFIG
-from b2bua.supervisor import CONSOLE_NICENESS, children_for, console_for
+from b2bua.supervisor import CONSOLE_NICENESS, children_for, console_for, how
 
 ROOT = Path(__file__).parents[2]
 
@@ -193,6 +193,11 @@ def wait_until_reaped(pid: int) -> None:
         except ProcessLookupError:
             return
         os.sched_yield()
+
+
+@pytest.mark.parametrize(("status", "words"), [(1, "exit status 1"), (-9, "SIGKILL"), (-99, "signal 99")])
+def test_how_a_child_has_ended(status: int, words: str) -> None:
+    assert how(status) == words
 
 
 def test_a_console_that_cannot_run_is_done_without() -> None:

@@ -18,15 +18,28 @@ from tests.end_to_end.stage import CALLEES, CALLERS, SOON, Stage, ended, play
 
 pytestmark = [pytest.mark.phones, pytest.mark.xdist_group("phones")]
 
-WORDS = 1000  # hertz: what stands for words here
+WORDS, REST = 1000, 1530  # hertz: what stands for words here, and for the rest of a long prompt
 RATE = 8000
 
 
 @pytest.fixture
 def words(tmp_path: Path) -> Path:
     """Two seconds of sound in a file."""
-    path = tmp_path / "words.wav"
-    samples = array("h", (round(8000 * sin(2 * pi * WORDS * at / RATE)) for at in range(2 * RATE)))
+    return write(tmp_path / "words.wav", (WORDS, 2))
+
+
+@pytest.fixture
+def long_words(tmp_path: Path) -> Path:
+    """A second of words and then much more, so that words which are heard again are of a prompt begun anew."""
+    return write(tmp_path / "long-words.wav", (WORDS, 1), (REST, 60))
+
+
+def write(path: Path, *tones: tuple[int, int]) -> Path:
+    """A file of tones: hertz and seconds of each."""
+    samples = array("h")
+    for frequency, seconds in tones:
+        second = [round(8000 * sin(2 * pi * frequency * at / RATE)) for at in range(RATE)]
+        samples.extend(second * seconds)
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
@@ -54,11 +67,15 @@ def flow(step: str, of_recipient: str = "") -> Callable[[Sequence[Phone]], str]:
 
 async def ring(stage: Stage) -> None:
     for phone in (stage.caller, *stage.recipients):
-        await phone.listen(CALLERS, CALLEES, WORDS)
+        await phone.listen(CALLERS, CALLEES, WORDS, REST)
     await stage.caller.call(stage.service.uri("200"))
     for phone in stage.recipients:
         await phone.event(m.Incoming, SOON)
     await stage.caller.event(m.Ringing, SOON)
+
+
+async def hears(phone: Phone, frequency: int) -> None:
+    await phone.event(m.ToneHeard, SOON, lambda tone: tone.frequency == frequency)
 
 
 def heard_words(phone: Phone) -> bool:
@@ -108,6 +125,36 @@ def test_pressing_1_connects_while_the_others_ring(words: Path) -> None:
         assert record["answered_by"] == "Ben"
 
     play(scene, tables=flow(f'press_one = true\nconfirm_prompt = {{ play = "{words}" }}'))
+
+
+def test_a_wrong_key_begins_the_prompt_anew_and_2_declines(long_words: Path) -> None:
+    """Neither is heard by the caller, and Carl rings all the while."""
+
+    async def scene(stage: Stage) -> None:
+        await ring(stage)
+        for phone in (stage.ana, stage.ben):
+            await phone.answer()
+            await hears(phone, WORDS)
+            await hears(phone, REST)
+        await stage.ana.send_digits("7")
+        await hears(stage.ana, WORDS)
+        await stage.ben.send_digits("2")
+        assert await ended(stage.ben) == [outcome.TALKED]
+        assert not any(isinstance(event, m.Disconnected) for event in (*stage.ana.history, *stage.carl.history))
+        assert not any(isinstance(event, m.Confirmed) for event in stage.caller.history)
+        await stage.ana.send_digits("1")
+        await stage.caller.event(m.Confirmed, SOON)
+        await stage.hear_each_other(stage.ana)
+        assert await ended(stage.carl) == [outcome.ANSWERED_ELSEWHERE]
+        assert not heard_words(stage.caller) and not heard_words(stage.carl)
+        await stage.caller.hang_up()
+        await ended(stage.ana)
+        record = await stage.record()
+        came_out = {each["name"]: each["outcome"] for each in record["recipients"]}
+        assert came_out == {"Ana": "answered", "Ben": "declined", "Carl": "stopped"}
+        assert record["answered_by"] == "Ana"
+
+    play(scene, tables=flow(f'press_one = true\nconfirm_time = 60\nconfirm_prompt = {{ play = "{long_words}" }}'))
 
 
 def test_the_keys_of_an_extension_arrive_before_the_caller() -> None:

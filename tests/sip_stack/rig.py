@@ -10,9 +10,10 @@ from sip_stack.events import Answered, Event, Invited
 from sip_stack.flow import Flow
 from sip_stack.invite_client import Invitation, InviteClient
 from sip_stack.invite_server import InviteServer
+from sip_stack.listeners import Listener
 from sip_stack.message import Request, Response, parse
 from sip_stack.session import Session
-from sip_stack.stack import Listener, Stack
+from sip_stack.stack import Stack
 from sip_stack.timers import Intervals, TimerOwner, TimerWheel
 
 OUR_HOST = "192.0.2.1"
@@ -118,6 +119,15 @@ class Rig:
         self.take()
         news, self.seen = self.sent[self.seen :], len(self.sent)
         return news
+
+    def statuses(self) -> list[int]:
+        """Of the responses that are new."""
+        return [sent.response.status for sent in self.news() if sent.name.isdigit()]
+
+    def only_response(self) -> Response:
+        """All that is new is one response: this."""
+        (sent,) = self.news()
+        return sent.response
 
     def names(self) -> list[str]:
         return [sent.name for sent in self.news()]

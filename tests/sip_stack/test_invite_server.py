@@ -56,10 +56,6 @@ def prack(bench: Rig, server: InviteServer, rack: str, cseq: int, body: bytes = 
     bench.receive(within(bench, server.session, "PRACK", cseq=cseq, fields=[("RAck", rack)], body=body))
 
 
-def statuses(bench: Rig) -> list[int]:
-    return [int(name) for name in bench.names() if name.isdigit()]
-
-
 # Every state, every input.
 
 INPUTS = ["answer", "reject", "cancel", "ack", "resend", "give up"]
@@ -105,7 +101,7 @@ def test_every_state_meets_every_input(state: State, what: str) -> None:
     bench.news()
     give(bench, server, what)
     assert server.state is FIGURE.get((state, what), state)
-    assert statuses(bench) == SENDS.get((state, what), [])
+    assert bench.statuses() == SENDS.get((state, what), [])
     assert server.is_over == (server.state is not S.PROCEEDING)
     assert server.is_acknowledged == (server.state is S.CONFIRMED)
 
@@ -156,7 +152,7 @@ def test_the_last_provisional_is_repeated_every_minute() -> None:
     server.reject(480, bench.now)
     bench.news()
     bench.run(125.0)
-    assert set(statuses(bench)) == {480}
+    assert set(bench.statuses()) == {480}
     bench.finish()
 
 
@@ -189,7 +185,7 @@ def test_nothing_is_renewed_while_the_200_waits() -> None:
     server.answer(bench.now, body=OFFER)
     bench.news()
     bench.run(20.0)
-    assert set(statuses(bench)) == {183}
+    assert set(bench.statuses()) == {183}
     server.reject(480, bench.now)
     bench.finish()
 
@@ -202,7 +198,7 @@ def test_after_the_final_response_there_is_no_more_progress() -> None:
         server.progress(180, bench.now)
     server.reject(500, bench.now)
     bench.take()
-    assert statuses(bench) == [100, 486]
+    assert bench.statuses() == [100, 486]
     bench.finish()
 
 
@@ -286,7 +282,7 @@ def test_a_cancel_gets_200_and_the_invite_487_with_one_tag(progress: tuple[int, 
     told = bench.owner.the(Cancelled)
     assert told.server is server and told.request.get("reason") == "SIP;cause=487"
     cancel(bench)
-    assert statuses(bench) == [200]
+    assert bench.statuses() == [200]
     bench.receive(request("ACK", to_value=f"<sip:100@192.0.2.1>;tag={server.local_tag}"))
     bench.finish()
 
@@ -320,7 +316,7 @@ def test_a_cancel_whose_sent_by_has_changed_finds_its_invite() -> None:
     server = invited(bench)
     bench.news()
     cancel(bench, "SIP/2.0/UDP 192.0.2.9:61000;branch=z9hG4bKpeer1", PEER._replace(port=61000))
-    assert statuses(bench) == [200, 487]
+    assert bench.statuses() == [200, 487]
     assert bench.owner.the(Cancelled).server is server
 
 
@@ -336,7 +332,7 @@ def test_a_cancel_of_somebody_else_does_not(via: str, source: Flow) -> None:
     invited(bench)
     bench.news()
     cancel(bench, via, source)
-    assert statuses(bench) == [481]
+    assert bench.statuses() == [481]
 
 
 # Reliable provisionals.
@@ -387,7 +383,7 @@ def test_a_prack_of_something_else_gets_481(rack: str) -> None:
     server, rseq = reliable(bench)
     bench.news()
     prack(bench, server, rack.format(rseq), 2)
-    assert statuses(bench) == [481]
+    assert bench.statuses() == [481]
     assert bench.owner.all_of(Received) == []
     server.reject(480, bench.now)
     bench.finish()
@@ -400,7 +396,7 @@ def test_a_second_prack_gets_481_and_a_repeated_one_its_200_again() -> None:
     prack(bench, server, f"{rseq} 1 INVITE", 2)
     prack(bench, server, f"{rseq} 1 INVITE", 2)
     prack(bench, server, f"{rseq} 1 INVITE", 3)
-    assert statuses(bench) == [200, 200, 481]
+    assert bench.statuses() == [200, 200, 481]
     assert len(bench.owner.all_of(Received)) == 1
     server.reject(480, bench.now)
     bench.finish()
@@ -413,7 +409,7 @@ def test_only_one_is_out_at_a_time_and_rseq_goes_up_by_one() -> None:
     server.progress(180, bench.now, reliable=True)
     bench.news()
     prack(bench, server, f"{rseq} 1 INVITE", 2)
-    assert statuses(bench) == [200, 180]
+    assert bench.statuses() == [200, 180]
     assert bench.last("180").response.get("rseq") == str(rseq + 1)
     server.reject(480, bench.now)
     bench.finish()
@@ -426,7 +422,7 @@ def test_the_200_waits_for_the_prack_of_a_provisional_with_sdp() -> None:
     server.answer(bench.now)
     bench.news()
     prack(bench, server, f"{rseq} 1 INVITE", 2)
-    assert sorted(statuses(bench)) == [200, 200]
+    assert sorted(bench.statuses()) == [200, 200]
     assert server.state is S.ANSWERED
     acknowledge(bench, server)
     assert server.session is not None
@@ -453,7 +449,7 @@ def test_a_rejection_does_not_wait_and_ends_the_repetition() -> None:
     server.reject(480, bench.now)
     bench.news()
     prack(bench, server, f"{rseq} 1 INVITE", 2)
-    assert statuses(bench) == [481]
+    assert bench.statuses() == [481]
     bench.receive(request("ACK", to_value=f"<sip:100@192.0.2.1>;tag={server.local_tag}"))
     bench.run(40.0)
     assert bench.names() == []
@@ -467,11 +463,11 @@ def test_an_offer_in_the_prack_is_for_the_owner_to_answer() -> None:
     server.session.owner = bench.owner
     bench.news()
     prack(bench, server, f"{rseq} 1 INVITE", 2, body=OFFER)
-    assert statuses(bench) == []
+    assert bench.statuses() == []
     asked = bench.owner.the(Requested)
     assert isinstance(asked.server, ServerTransaction)
     asked.server.respond(200, bench.now, body=OFFER)
-    assert statuses(bench) == [200]
+    assert bench.statuses() == [200]
     server.reject(480, bench.now)
     bench.finish()
 
@@ -563,7 +559,7 @@ def test_an_invite_without_contact_is_refused_by_the_stack() -> None:
     of a dialog": found out before anybody rings."""
     bench = rig()
     bench.receive(request(contact="", body=OFFER))
-    assert statuses(bench) == [400]
+    assert bench.statuses() == [400]
     assert bench.owner.all_of(Invited) == []
     bench.finish()
 

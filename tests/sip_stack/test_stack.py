@@ -6,13 +6,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from sip_stack.errors import LocalError, MalformedMessage, RemoteError
-from sip_stack.events import Asked, Failed, Invited
+from sip_stack.errors import MalformedMessage, RemoteError
+from sip_stack.events import Asked, Invited
 from sip_stack.flow import Flow
 from sip_stack.framing import StreamFraming
-from sip_stack.message import Request, Response, parse
+from sip_stack.message import Request, parse
 from sip_stack.server_transaction import State
-from sip_stack.stack import Listener, Stack
+from sip_stack.stack import Stack
 from sip_stack.timers import Intervals
 from tests.sip_stack.rig import (
     LISTENERS,
@@ -32,53 +32,6 @@ from tests.sip_stack.rig import (
     rig,
     within,
 )
-
-IPV6 = Listener("udp6", "UDP", "2001:db8::1", 5060)
-
-
-def statuses(bench: Rig) -> list[int]:
-    return [sent.response.status for sent in bench.news() if sent.name.isdigit()]
-
-
-def only(bench: Rig) -> Response:
-    (sent,) = bench.news()
-    return sent.response
-
-
-# Listeners, Via and Contact.
-
-
-def test_a_stack_needs_a_listener() -> None:
-    with pytest.raises(LocalError):
-        Stack([], FixedDice())
-
-
-def test_via_and_contact_name_the_socket_in_use() -> None:
-    """NET-8."""
-    stack = Stack([*LISTENERS, IPV6], FixedDice())
-    assert stack.via(PEER) == ("SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKt0001;rport", "z9hG4bKt0001")
-    assert stack.via(TCP_PEER)[0].startswith("SIP/2.0/TCP 192.0.2.1:5060;branch=z9hG4bK")
-    six = stack.flow_to("UDP", "2001:db8::9", 5060)
-    assert six.local == "udp6"
-    assert stack.via(six)[0].startswith("SIP/2.0/UDP [2001:db8::1]:5060;")
-    assert stack.contact(PEER) == "<sip:192.0.2.1:5060>"
-    assert stack.contact(TCP_PEER) == "<sip:192.0.2.1:5060;transport=tcp>"
-    assert stack.contact(six) == "<sip:[2001:db8::1]:5060>"
-
-
-def test_every_branch_is_another_and_begins_with_the_magic_cookie() -> None:
-    """§8.1.1.7."""
-    stack = Stack(LISTENERS, FixedDice())
-    branches = {stack.via(PEER)[1] for _ in range(20)}
-    assert len(branches) == 20 and all(branch.startswith("z9hG4bK") for branch in branches)
-
-
-@pytest.mark.parametrize(
-    ("transport", "host"), [("UDP", "2001:db8::9"), ("TCP", "192.0.2.9"), ("TLS", "192.0.2.9")]
-)
-def test_what_no_listener_reaches_is_our_own_error(transport: str, host: str) -> None:
-    with pytest.raises(LocalError, match="no IPv"):
-        Stack(LISTENERS[:1], FixedDice()).flow_to(transport, host, 5060)
 
 
 @pytest.mark.parametrize("fraction", [0.0, 0.5, 0.999999])
@@ -102,7 +55,7 @@ def test_an_invite_is_a_call_once() -> None:
     bench = rig()
     for _ in range(3):
         bench.receive(request(body=OFFER))
-    assert statuses(bench) == [100, 100, 100]
+    assert bench.statuses() == [100, 100, 100]
     bench.owner.the(Invited).server.reject(486, bench.now)
     bench.receive(request("ACK", to_value="<sip:100@192.0.2.1>;tag=t0001"))
     bench.finish()
@@ -139,7 +92,7 @@ def test_a_merged_request_gets_482() -> None:
     invited(bench)
     bench.news()
     bench.receive(request(via=MERGED, body=OFFER))
-    assert only(bench).status == 482
+    assert bench.only_response().status == 482
     assert len(bench.owner.all_of(Invited)) == 1
 
 
@@ -163,7 +116,7 @@ def test_max_forwards_0_gets_483_but_for_options() -> None:
     """§16.3; §11: an OPTIONS with 0 may be answered."""
     bench = rig()
     bench.receive(request(max_forwards=0))
-    assert only(bench).status == 483
+    assert bench.only_response().status == 483
     bench.receive(request("OPTIONS", max_forwards=0, call_id="other"))
     assert len(bench.owner.all_of(Asked)) == 1
 
@@ -180,7 +133,7 @@ def test_an_unknown_extension_gets_420_with_its_name(method: str) -> None:
         else request(method, fields=fields, body=OFFER)
     )
     bench.receive(data)
-    refusal = only(bench)
+    refusal = bench.only_response()
     assert refusal.status == 420
     assert refusal.tokens("unsupported") == {"hypnosis", "magic"}
     assert refusal.to_tag
@@ -191,7 +144,7 @@ def test_an_unknown_extension_gets_420_with_its_name(method: str) -> None:
         assert bench.owner.told == []
         assert bench.stack.leftovers() == [], "whoever forges a trunk's address could fill us"
         bench.receive(data)
-        assert only(bench).to_tag == refusal.to_tag, "§8.2.7: every copy gets the same"
+        assert bench.only_response().to_tag == refusal.to_tag, "§8.2.7: every copy gets the same"
         bench.receive(request("ACK", to_value=f"<sip:100@192.0.2.1>;tag={refusal.to_tag}"))
         assert bench.names() == [] and bench.stack.leftovers() == []
 
@@ -200,7 +153,7 @@ def test_what_is_not_admitted_is_answered_without_state() -> None:
     bench = rig()
     bench.stack.admit = lambda _request, _source: RemoteError(503, "busy", fields=(("Retry-After", "5"),))
     bench.receive(request(body=OFFER))
-    refusal = only(bench)
+    refusal = bench.only_response()
     assert (refusal.status, refusal.get("retry-after")) == (503, "5")
     assert bench.stack.leftovers() == [] and bench.stack.dropped == {"busy": 1}
     bench.stack.admit = lambda _request, _source: RemoteError(0, "unknown source")
@@ -214,7 +167,7 @@ def test_admission_is_not_asked_within_a_dialog() -> None:
     session = called(bench)
     bench.stack.admit = lambda _request, _source: RemoteError(503, "busy")
     bench.receive(within(bench, session, "OPTIONS", cseq=2))
-    assert statuses(bench) == [200]
+    assert bench.statuses() == [200]
     hang_up(bench, session)
 
 
@@ -299,160 +252,6 @@ def test_and_what_is_no_request_is_not(head: bytes) -> None:
     bench = rig()
     bench.stack.refuse_unframed(head, MalformedMessage("x"), TCP_PEER, bench.now)
     assert bench.news() == []
-
-
-# Matching.
-
-
-def test_the_same_branch_from_another_sent_by_is_another_transaction() -> None:
-    """§17.2.3: "since there could be accidental or malicious duplication of branch parameters"."""
-    bench = rig()
-    bench.receive(request("OPTIONS"))
-    bench.receive(request("OPTIONS", via="SIP/2.0/UDP 192.0.2.10:5060;branch=z9hG4bKpeer1"))
-    assert len(bench.owner.all_of(Asked)) == 2
-
-
-def old_style(method: str, to_tag: str = "", cseq: int = 1) -> bytes:
-    tag = f";tag={to_tag}" if to_tag else ""
-    return request(
-        method, via="SIP/2.0/UDP 192.0.2.9:5060", to_value=f"<sip:100@192.0.2.1>{tag}", cseq=cseq,
-        body=OFFER if method == "INVITE" else b"",
-    )  # fmt: skip
-
-
-def test_rfc_2543_requests_are_matched_by_all_that_they_have() -> None:
-    """§17.2.3: Request-URI, To tag, From tag, Call-ID, CSeq and top Via."""
-    bench = rig()
-    server = invited(bench, old_style("INVITE"))
-    bench.receive(old_style("INVITE"))
-    assert statuses(bench) == [100, 100]
-    bench.receive(old_style("CANCEL"))
-    assert statuses(bench) == [200, 487]
-    bench.receive(old_style("ACK", server.local_tag))
-    assert server.transaction.state is State.CONFIRMED
-    bench.finish()
-
-
-def test_an_rfc_2543_ack_of_a_200_finds_its_dialog() -> None:
-    bench = rig()
-    server = invited(bench, old_style("INVITE"))
-    server.answer(bench.now, body=OFFER)
-    bench.receive(old_style("ACK", server.local_tag))
-    assert server.is_acknowledged
-    assert server.session is not None
-    hang_up(bench, server.session)
-
-
-def test_an_ack_of_a_200_with_the_branch_of_the_invite_finds_its_dialog_too() -> None:
-    """Some peers do so, against §17.1.1.3."""
-    bench = rig()
-    server = invited(bench)
-    server.answer(bench.now, body=OFFER)
-    bench.receive(request("ACK", to_value=f"<sip:100@192.0.2.1>;tag={server.local_tag}"))
-    assert server.is_acknowledged
-    assert server.session is not None
-    hang_up(bench, server.session)
-
-
-def test_a_dialog_is_found_by_its_identity_wherever_the_request_comes_from() -> None:
-    """DLG-1."""
-    bench = rig()
-    session = called(bench)
-    bench.receive(within(bench, session, "OPTIONS", cseq=2), PEER._replace(host="198.51.100.77", port=1234))
-    (sent,) = bench.news()
-    assert sent.response.status == 200 and sent.flow.host == "198.51.100.77"
-    hang_up(bench, session)
-
-
-@pytest.mark.parametrize("method", ["BYE", "INFO", "INVITE", "UPDATE", "PRACK", "OPTIONS"])
-def test_a_request_of_a_dialog_that_is_not_there_gets_481(method: str) -> None:
-    """§12.2.2; TRX-17: a call just ended as well."""
-    bench = rig()
-    session = called(bench)
-    data = within(bench, session, method, cseq=50)
-    hang_up(bench, session)
-    bench.news()
-    bench.receive(data)
-    assert only(bench).status == 481
-    assert bench.stack.leftovers() == []
-
-
-def test_a_response_is_matched_by_branch_and_method() -> None:
-    """TRX-1: a 200 of the CANCEL is no answer to the INVITE."""
-    bench = rig()
-    client = invite(bench)
-    bench.receive(response(bench.last("INVITE").request, 180))
-    client.cancel("", bench.now)
-    bench.take()
-    bench.receive(response(bench.last("CANCEL").request, 200))
-    assert not client.is_final
-    stray = response(bench.last("INVITE").request, 200).replace(b"z9hG4bK", b"z9hG4bKx")
-    bench.receive(stray)
-    assert not client.is_final
-    assert bench.stack.dropped == {"response to no request of ours": 1}
-    bench.receive(response(bench.last("INVITE").request, 487))
-    bench.finish()
-
-
-# The transport.
-
-
-def test_an_icmp_error_is_for_the_transaction_whose_datagram_it_quotes() -> None:
-    """TRX-14."""
-    bench = rig()
-    first, second = invite(bench, call_id="ours1"), invite(bench, call_id="ours2")
-    quoted = first.request.data[:200]
-    bench.stack.transport_failed(PEER, "ECONNREFUSED", bench.now, quoted)
-    bench.take()
-    assert [event.client for event in bench.owner.all_of(Failed)] == [first]
-    assert not second.is_final
-
-
-def test_an_icmp_error_that_quotes_a_cancel_is_not_held_against_its_invite() -> None:
-    bench = rig()
-    client = invite(bench)
-    bench.receive(response(bench.last("INVITE").request, 180))
-    client.cancel("", bench.now)
-    bench.take()
-    cancel = bench.last("CANCEL")
-    bench.stack.transport_failed(PEER, "ECONNREFUSED", bench.now, cancel.data)
-    start = bench.now
-    bench.run(2.0)
-    assert bench.times_of("CANCEL", start) == [0]
-    assert not client.is_final
-    bench.receive(response(bench.last("INVITE").request, 487))
-    bench.finish()
-
-
-@pytest.mark.parametrize(
-    "quoted", [b"\0\0", b"SIP/2.0 200 OK\r\nVia: x;branch=z9hG4bKpeer1\r\n", b"branch=z9hG4bK"]
-)
-def test_an_icmp_error_that_quotes_nothing_of_ours_fails_nobody(quoted: bytes) -> None:
-    bench = rig()
-    client = invite(bench)
-    bench.stack.transport_failed(PEER._replace(host="203.0.113.1"), "EHOSTUNREACH", bench.now, quoted)
-    assert not client.is_final
-
-
-def test_a_lost_connection_fails_what_went_by_it() -> None:
-    """§18.4."""
-    bench = rig()
-    gone, other = (
-        invite(bench, flow=TCP_PEER),
-        invite(bench, flow=TCP_PEER._replace(connection=8, port=40001), call_id="b"),
-    )
-    bench.stack.transport_failed(TCP_PEER, "TCP: connection lost", bench.now)
-    bench.take()
-    assert gone.is_final and not other.is_final
-    assert bench.owner.the(Failed).cause == "TCP: connection lost"
-
-
-def test_a_connection_that_cannot_be_made_fails_what_waits_for_it() -> None:
-    bench = rig()
-    flow = bench.stack.flow_to("TCP", "192.0.2.9", 5060)
-    client = invite(bench, flow=flow)
-    bench.stack.transport_failed(flow, "TCP: refused", bench.now)
-    assert client.is_final
 
 
 # For operators.

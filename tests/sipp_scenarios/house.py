@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from tests.sipp_scenarios import ports
+from tests.sipp_scenarios.flows import flows_for
 from tests.sipp_scenarios.service import MEDIA_PORTS, Service, configuration, number, recipient
 from tests.sipp_scenarios.stage import NAMES
 
@@ -56,5 +58,6 @@ password = "example"
             number("ana-may-forward", [recipient("Ana", ana, "follow_redirects = 1")]),
             number("everyone-tcp", [recipient(name, f"{uri};transport=tcp") for name, uri in four.items()]),
             number("everyone-six", [recipient(name, uri, 'interface = "six"') for name, uri in six.items()]),
+            flows_for(four, f"127.0.0.1:{first_port}", datetime.now(UTC)),
         ]
     )

@@ -15,6 +15,7 @@ SIPP: Final = "sipp"
 PATIENCE: Final = 10  # seconds for a scenario; each has its own limit where it needs more
 READY: Final = 5.0  # seconds for SIPp to open its socket
 _SAID: Final = 3000  # characters of a log that are shown
+_MANY: Final = 10  # calls of one party, from which on they are counted and not written down
 
 TRANSPORTS: Final = {"udp": "u1", "tcp": "t1"}
 
@@ -143,7 +144,7 @@ class Party:
         command += ["-timeout", f"{self.patience:g}", "-timeout_error", "-fd", "1"]
         # What is not in the scenario ends the call with failure, and with no message of SIPp's own.
         command += ["-default_behaviors", "abortunexp", "-trace_err", "-error_file", "errors"]
-        if self.calls == 1:
+        if self.calls < _MANY:
             command += ["-trace_msg", "-message_file", "messages"]
         else:
             command += ["-trace_stat", "-stf", "statistics"]

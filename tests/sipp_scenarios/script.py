@@ -42,7 +42,7 @@ LINGER: Final = 150  # milliseconds
 
 _VIA = "Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=z9hG4bK-[pid]-[call_number]-{branch};rport"
 _NUMBER = "sip:[service]@[remote_ip]:[remote_port]"
-_CALLER = 'From: "Dana" <sip:+15550123@[local_ip]:[local_port]>;tag=[pid]d[call_number]'
+_CALLER = 'From: "Dana" <sip:{{{{=from}}}}@[local_ip]:[local_port]>;tag=[pid]d[call_number]'
 _ME = "Contact: <sip:[local_ip]:[local_port];transport=[transport]>"
 
 _TAG = ";tag=[pid]k[call_number]"
@@ -170,6 +170,7 @@ _LATE = _RESPONSE.replace("[last_CSeq:]", "CSeq: 1 INVITE")
 
 # What the test may leave unsaid.
 TERMS: Final[Mapping[str, str]] = {
+    "from": "+15550123",  # the caller's number
     "hold": "200",  # milliseconds of talk
     "ring": "200",  # milliseconds of ringing
     "fields": "",  # header lines of the first INVITE, of its answer or its refusal

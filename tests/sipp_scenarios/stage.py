@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from b2bua.calls.record import CallRecord
 from tests.sipp_scenarios import wire
@@ -74,6 +76,14 @@ class Stage:
         """The record of the (only) caller's call."""
         caller = caller or next(party for party in self.parties if party.target)
         return self.service.record(caller.messages[0].call_id)
+
+    def shown(self, caller: Party) -> dict[str, Any]:
+        """What `b2bua show --json` tells of this caller's call."""
+        record = self.record(caller)
+        told = self.service.command("show", record.id, "--json", "--config", str(self.service.file))
+        assert told.returncode == 0, told.stderr
+        shown: dict[str, Any] = json.loads(told.stdout)
+        return shown
 
     def outcomes(self) -> dict[str, str]:
         """What the record says of each recipient, and under "" of the call."""

@@ -48,3 +48,4 @@ def test_a_stranger_is_refused_whatever_he_asks(stage_with: Stage) -> None:
     stage.caller("ana", "asks_options", terms={"status": "403"})
     stage.play()
     assert stage.service.status()["total"] == 0
+    until(lambda: "refused: 127.0.0.1 is no trunk's source" in stage.service.log, 10.0, "the log names him")

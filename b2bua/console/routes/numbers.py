@@ -31,7 +31,9 @@ NOT_TAKEN: Final = "It is kept, but the core was not told: {} Calls go by it whe
 
 Dialled = Annotated[str, Path(max_length=64)]
 Name = Annotated[str, Field(max_length=64, description="What it is for; shown in records")]
-FlowName = Annotated[str, Field(min_length=1, max_length=32, description="The call flow that its calls go through")]
+FlowName = Annotated[
+    str, Field(min_length=1, max_length=32, description="The call flow that its calls go through")
+]
 Trunks = Annotated[list[str], Field(max_length=100, description="Those that may dial it; empty is all")]
 IsOn = Annotated[bool, Field(description="Calls to it are taken")]
 

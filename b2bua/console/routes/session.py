@@ -96,7 +96,7 @@ async def log_in(asked: LogIn, desk: AtDesk, request: Request) -> Response:
 )
 async def session(visitor: Viewer, desk: AtDesk) -> Response:
     if visitor.session is not None:
-        return Json(_told(visitor.session), headers=NO_STORE)
+        return Json(told(visitor.session), headers=NO_STORE)
     user = {"name": visitor.name, "role": visitor.role.word, "via": visitor.author.via}
     return Json({"user": user, "csrf": "", "ends_at": None}, headers=NO_STORE)
 
@@ -137,13 +137,14 @@ async def _begun(desk: Desk, request: Request, user: User) -> Response:
     return _with_cookie(request, cookie, session, desk)
 
 
-def _told(session: Session) -> dict[str, Any]:
+def told(session: Session) -> dict[str, Any]:
+    """Who is logged in, as a page is told of it."""
     user = {"name": session.user.name, "role": session.user.role.word}
     return {"user": user, "csrf": session.csrf, "ends_at": session.ends_at}
 
 
 def _with_cookie(request: Request, cookie: str, session: Session, desk: Desk) -> Response:
-    answer = Json(_told(session), headers=NO_STORE)
+    answer = Json(told(session), headers=NO_STORE)
     answer.set_cookie(
         COOKIE,
         cookie,

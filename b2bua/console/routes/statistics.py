@@ -17,6 +17,7 @@ from b2bua.console.answers import Json
 from b2bua.console.call_list import GROUPS
 from b2bua.console.database import begun
 from b2bua.console.desk import Desk
+from b2bua.console.figures import Counting
 from b2bua.console.refusal import Refusal, Wrong
 from b2bua.store import schema
 from b2bua.store.statistics import Selection
@@ -27,7 +28,13 @@ Moment = Annotated[int | None, Query(ge=0, le=1 << 62, description="Microseconds
 _DAY = 86_400_000_000
 
 
-@router.get("/statistics", summary="By number, hour of the day and recipient; the last 30 days by default")
+@router.get(
+    "/statistics",
+    responses={
+        202: {"description": "The log is being counted: `counting` says how many calls are left, ask again"}
+    },
+    summary="By number, hour of the day and recipient; the last 30 days by default",
+)
 async def statistics(
     visitor: Viewer,
     desk: AtDesk,
@@ -39,7 +46,10 @@ async def statistics(
     since = until - 30 * _DAY if since is None else since
     if since >= until:
         raise Refusal(422, [Wrong("since", "is not before until.")])
-    of, found = await desk.figures.of(Selection(since, until, number))
+    try:
+        of, found = await desk.figures.of(Selection(since, until, number))
+    except Counting as counting:
+        return Json({"counting": counting.behind._asdict()}, 202, headers={"Retry-After": "1"})
     return Json({"since": of.since, "until": of.until, **visitor.mask.value(tables.as_json(found))})
 
 

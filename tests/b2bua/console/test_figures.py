@@ -15,7 +15,8 @@ from tests.b2bua.console.stage import NOW, SECOND, Stage, call, on_stage
 
 _C = CallOutcome
 AT = int(NOW * SECOND)
-DAY = 86_400 * SECOND
+HOUR = 3_600 * SECOND
+DAY = 24 * HOUR
 
 
 class Counted:
@@ -24,9 +25,9 @@ class Counted:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.asked: list[Selection] = []
         self.numbers: tuple[NumberFigures, ...] = (cast(NumberFigures, None),)  # nobody looks at what is in it
-        monkeypatch.setattr(figures, "read", self._read)
+        monkeypatch.setattr(figures, "read_from", self._read)
 
-    async def _read(self, _url: str, selection: Selection, _zone: object) -> Statistics:
+    async def _read(self, _engine: object, selection: Selection, _zone: object) -> Statistics:
         self.asked.append(selection)
         return Statistics((), self.numbers)
 
@@ -94,13 +95,32 @@ def test_the_api_tells_of_which_calls_its_figures_are(tmp_path: Path) -> None:
         await stage.write([call(index) for index in range(5)] + [call(7, _C.ABANDONED), call(8, _C.BUSY)])
         client = await stage.logged_in("editor")
         told = (await client.get("/api/statistics")).json()
-        assert told["until"] - told["since"] == 30 * DAY
+        assert 30 * DAY <= told["until"] - told["since"] < 30 * DAY + HOUR
+        assert told["since"] % HOUR == 0  # whole hours are summed up
         (number,) = told["numbers"]
         assert (number["calls"], number["answered"], number["abandoned"], number["missed"]) == (7, 5, 1, 1)
         assert number["time_to_answer"]["median"] == 6_200_000
         ana = next(each for each in told["recipients"] if each["name"] == "Ana")
         assert ana["probably_voicemail"]["answers"] == 5  # always after the same time
         assert (await client.get("/api/statistics?since=5&until=4")).status_code == 422
+
+    on_stage(tmp_path, play)
+
+
+def test_a_log_that_is_being_counted_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(figures, "LEFT_LIMIT", 3)
+
+    async def play(stage: Stage) -> None:
+        await stage.write([call(index) for index in range(5)])
+        client = await stage.logged_in("viewer")
+        answer = await client.get("/api/statistics")
+        assert (answer.status_code, answer.headers["retry-after"]) == (202, "1")
+        assert answer.json() == {"counting": {"left": 5, "of": 5}}
+        assert await stage.desk.figures.voicemails() == {}
+        await stage.desk.figures.catch_up()
+        answer = await client.get("/api/statistics")
+        assert answer.status_code == 200
+        assert answer.json()["numbers"][0]["calls"] == 5
 
     on_stage(tmp_path, play)
 

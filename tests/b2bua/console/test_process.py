@@ -25,7 +25,7 @@ from b2bua.config import EX_CONFIG
 from b2bua.control import ControlClient
 from b2bua.demo.installation import free_ports
 from tests.b2bua.console.stage import CONFIGURATION, PASSWORD
-from tests.b2bua.core_stage import Stage as CoreStage
+from tests.b2bua.core.stage import Stage as CoreStage
 
 LIMIT: Final = 40.0  # seconds; the machine may be busy with other things
 ROOT: Final = Path(__file__).parents[3]

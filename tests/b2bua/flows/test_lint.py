@@ -114,6 +114,12 @@ def test_a_mailbox_without_a_greeting() -> None:
             "error",
             "there is no file a.wav: silence would be heard.",
         ),
+        (
+            Prompt(PromptKind.PLAY, "a.wav"),
+            Facts(unplayable_files={"a.wav": "it is no sound", "b.wav": "nor is it"}),
+            "error",
+            "a.wav cannot be played (it is no sound): silence would be heard.",
+        ),
         (Prompt(PromptKind.TONE, "xx"), KNOWN, "error", 'the ringing tone of "xx" is not known.'),
     ],
 )

@@ -8,7 +8,10 @@ from b2bua.calls.flow import (
     NO_CHOICE,
     OTHERWISE,
     PLAYED,
+    TRACKING,
     Branch,
+    Decline,
+    Elsewhere,
     HangUp,
     Menu,
     Mode,
@@ -16,9 +19,11 @@ from b2bua.calls.flow import (
     Play,
     Prompt,
     PromptKind,
+    Redirect,
     Schedule,
     Voicemail,
 )
+from b2bua.calls.recipient import EarlyMedia
 from b2bua.flows.outline import does, outline
 from tests.b2bua.flows.samples import ANA, BEN, HELLO, dial, flow
 
@@ -57,6 +62,36 @@ def test_what_each_kind_of_step_does() -> None:
     assert does(Menu(HELLO, exits={NO_CHOICE: "end"})) == 'asks "Hello.", 3 times at most'
     assert does(Voicemail("sales")) == "records a message for sales, 120 s at most"
     assert does(HangUp(486)) == "hangs up, with 486"
+
+
+def test_what_is_heard_and_shown_besides() -> None:
+    step = dial(
+        ANA,
+        whisper=HELLO,
+        press_one=True,
+        confirm_prompt=Prompt(PromptKind.PLAY, "one.wav"),
+        too_late=Prompt(PromptKind.PLAY, "late.wav"),
+        caller_id=TRACKING,
+        display_prefix="Sales: ",
+        early_media=EarlyMedia.RINGBACK,
+        decline=Decline.EVERYONE,
+        redirect=Redirect.FOLLOW,
+        answered_elsewhere=Elsewhere.ALWAYS_HIDE,
+    )
+    assert outline(flow(step), 0.0)[1:10] == [
+        '    whisper: "Hello."',
+        "    press 1, within 10 s: one.wav",
+        "    too late: late.wav",
+        "    shows the number that was dialled",
+        "    \"Sales: \" before the caller's name",
+        "    early media: ringback",
+        "    one who declines does so for everyone",
+        "    a recipient's forwarding is followed once",
+        "    missed calls, where somebody else answered: always hide",
+    ]
+    assert outline(flow(dial(ANA, caller_id="+15550100")), 0.0)[1] == "    shows +15550100"
+    assert outline(flow(dial(replace(ANA, press_one=True))), 0.0)[1] == "    press 1, within 10 s: nothing that says so"
+    assert outline(flow(Voicemail("sales", HELLO)), 0.0)[1] == '    greeting: "Hello."'
 
 
 def test_a_weight_where_it_counts() -> None:

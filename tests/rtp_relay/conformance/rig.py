@@ -1,7 +1,7 @@
 """A relay on one form, with parties around it and a clock that only the test moves.
 
-UDP over the loopback, and over a veth pair, is delivered before sendto returns, so a turn of the form sees
-everything sent so far and no test has to wait.
+What was sent has been through the kernel when `send` returns (see passage), so that a turn of the form sees all of
+it, and `received` gives all that came: no test has to wait.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from rtp_relay.forms.user import UserForm, UserPort
 from rtp_relay.relay import Relay, Settings
 from rtp_relay.source import Address, address_of
 from rtp_relay.studio import Studio
+from tests.rtp_relay.conformance.passage import Passage, over_loopback, over_wire, pinned
 
 FORMS = ("user", "memory", "tc", "tc on a wire", "xdp")
 WIRED = ("tc on a wire", "xdp")  # the relay in one network namespace, everybody else in another
@@ -51,19 +52,24 @@ class Party(Protocol):
 
 
 class SocketParty:
-    def __init__(self, host: str, port: int, relay_host: str, before: Callable[[], None]) -> None:
+    def __init__(
+        self, host: str, port: int, relay_host: str, before: Callable[[], None], passage: Passage
+    ) -> None:  # fmt: skip
         self._socket = namespaces.udp_socket(host, port)
         self._socket.setblocking(False)
         self._relay_host = relay_host
         self._before = before
+        self._passage = passage
         self.host, self.port = self._socket.getsockname()[:2]
 
     def send(self, packet: bytes, port: int) -> None:
         self._before()
         self._socket.sendto(packet, (self._relay_host, port))
+        self._passage.wait()
 
     def received(self) -> list[tuple[bytes, int]]:
         """What came, each with the relay's port that it came from."""
+        self._passage.wait()
         packets: list[tuple[bytes, int]] = []
         while True:
             try:
@@ -112,9 +118,6 @@ class Rig:
         self._name, self._pins = form, pins
         self._clock: Clock | None = None  # while there is no relay
         self._wire = the_wire() if form in WIRED else None
-        self._stack = ExitStack()
-        if self._wire is not None:
-            self._stack.enter_context(self._wire.inside(self._wire.relay))
         ours = LOOPBACK if self._wire is None else namespaces.RELAY
         self.host = ours[version_6]
         self.far_host = (LOOPBACK if self._wire is None else namespaces.FAR)[version_6]
@@ -123,8 +126,15 @@ class Rig:
         self.behind_nat: dict[str, Any] = {"address": UNREACHED[version_6], "port": 4000, "rtcp_port": 4001}
         self.parties: dict[Address, Party] = {}
         self.hosts = (self.host, ours[not version_6]) if both_versions else (self.host,)
-        first = free_range(self.host, pairs, *self.hosts[1:])
-        self.form: UserForm | MemoryForm = self._made(form, first, first + 2 * pairs - 1)
+        with ExitStack() as undone:
+            if form != "memory":
+                undone.enter_context(pinned())
+                self._passage = over_loopback() if self._wire is None else over_wire(self._wire)
+            if self._wire is not None:
+                undone.enter_context(self._wire.inside(self._wire.relay))
+            first = free_range(self.host, pairs, *self.hosts[1:])
+            self.form: UserForm | MemoryForm = self._made(form, first, first + 2 * pairs - 1)
+            self._stack = undone.pop_all()
         chosen = Settings(first_port=first, last_port=first + 2 * pairs - 1, **settings)
         self.notes: list[tuple[str, dict[str, object]]] = []
         self._interfaces = [
@@ -182,7 +192,7 @@ class Rig:
             relay_host = next(ours for ours in self.hosts if (":" in ours) == (":" in host))
             wire = None if is_on_our_host else self._wire
             with wire.inside(wire.far) if wire is not None else nullcontext():
-                made = SocketParty(host, port, relay_host, self._tell_time)
+                made = SocketParty(host, port, relay_host, self._tell_time, self._passage)
         else:
             self._next_port += 2
             made = MemoryParty(host, port or self._next_port, self)
@@ -227,6 +237,7 @@ class Rig:
         if isinstance(self.form, UserForm):
             turns = 0
             while self.form.turn():
+                self._passage.wait()  # for what it has sent to itself
                 turns += 1
                 assert turns < TURNS, "packets without end"
         self.now += seconds

@@ -285,7 +285,7 @@ def test_what_no_call_claims_is_removed(stage: Stage) -> None:
     core = Core(stage.folder / "relay")
     claimed, orphan = "call 0", "call 1"
     stage.restore(core, [claimed])
-    stage.until_said(second, "flows and ports that no call has claimed were removed")
+    stage.until_said(second, "what an earlier relay left and no call has claimed is closed")
     while stage.listen(0.2):
         pass
     before = dict(stage.arrived)

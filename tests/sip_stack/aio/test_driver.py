@@ -15,8 +15,9 @@ from sip_stack.errors import RemoteError
 from sip_stack.events import Event, Failed
 from sip_stack.flow import Flow
 from sip_stack.invite_client import Invitation, InviteClient
+from sip_stack.listeners import Listener
 from sip_stack.message import Request, Response, parse
-from sip_stack.stack import Listener, Stack
+from sip_stack.stack import Stack
 from tests.sip_stack.rig import OFFER, request
 
 HOST = "127.0.0.1"

@@ -1,6 +1,6 @@
 // Who is here, then the page that the address names. Pages are loaded when they are first wanted.
 
-import { service, session, useToken, whenSignedOut } from "./api.js";
+import { useToken, whenSignedOut } from "./api.js";
 import { fill, h, say } from "./dom.js";
 import { failed, loading } from "./parts/page.js";
 import { mark, shell } from "./shell.js";
@@ -109,38 +109,16 @@ function follow(event) {
 }
 
 let user = null;
-let title = "Multiring"; // as the owner calls this console
+let title = ""; // as the owner calls this console
 
 async function begin() {
   whenSignedOut(toLogIn);
-  // The page's modules come while the server says who is here.
-  ROUTES.find(([pattern]) => pattern.test(location.pathname))?.[1]().catch(() => {});
-  const called = service.settings().then(
-    ({ settings }) => settings.find((each) => each.name === "title")?.value || title,
-    () => title,
-  );
-  try {
-    const there = await session.get();
-    useToken(there.csrf);
-    user = there.user;
-    user.may = (role) =>
-      ["viewer", "editor", "owner"].indexOf(user.role) >= ["viewer", "editor", "owner"].indexOf(role);
-  } catch (problem) {
-    if (problem.status === 401) {
-      toLogIn();
-      return;
-    }
-    fill(
-      document.getElementById("app"),
-      h(
-        "main",
-        { id: "main", class: "gate" },
-        failed(problem, () => location.reload()),
-      ),
-    );
-    return;
-  }
-  title = await called;
+  const there = JSON.parse(document.getElementById("who").textContent);
+  useToken(there.csrf);
+  title = there.title;
+  user = there.user;
+  user.may = (role) =>
+    ["viewer", "editor", "owner"].indexOf(user.role) >= ["viewer", "editor", "owner"].indexOf(role);
   fill(document.getElementById("app"), shell(user, go, title));
   document.addEventListener("click", follow);
   window.addEventListener("popstate", show);

@@ -1,0 +1,122 @@
+"""What fails once has another try, alone; nothing else has."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.second_try import MOST
+
+ROOT = Path(__file__).parents[1]
+LIMIT = 110
+BEGINNING = """
+import os, pathlib, threading, pytest
+
+def is_first_time(name):
+    tried = pathlib.Path(__file__).with_name("tried-" + name)
+    was_there = tried.exists()
+    tried.touch()
+    return not was_there
+"""
+GROUP = '@pytest.mark.xdist_group("row")\n'
+PARAMETERS = '@pytest.mark.parametrize("uri", ["sip:ana@example.com"])\n'
+
+
+def source(name: str, body: str) -> str:
+    return f"def test_{name}():\n    {body}\n"
+
+
+GOOD = source("good", "pass")
+BAD = source("bad", "assert False")
+ONCE = source("once", 'assert not is_first_time("once")')
+CRASH = source("crash", "os._exit(1)")
+
+
+def tried(folder: Path, *files: str, options: tuple[str, ...] = ("-n", "2", "--dist", "loadgroup")) -> tuple[int, str]:
+    """Status and output."""
+    (folder / "pytest.ini").write_text("[pytest]\n")
+    for number, text in enumerate(files):
+        (folder / f"test_{number}.py").write_text(BEGINNING + text)
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.second_try", "-p", "no:cacheprovider", *options],
+        cwd=folder, env=os.environ | {"PYTHONPATH": str(ROOT), "PYTEST_ADDOPTS": ""}, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=LIMIT, check=False,
+    )  # fmt: skip
+    return done.returncode, done.stdout
+
+
+def runs(output: str) -> int:
+    return output.count("test session starts")
+
+
+def test_all_that_pass_are_tried_once(tmp_path: Path) -> None:
+    status, output = tried(tmp_path, GOOD)
+    assert (status, runs(output)) == (0, 1)
+
+
+def test_whatever_way_a_test_fails_once_it_passes_in_the_end(tmp_path: Path) -> None:
+    """In a group or not, with an @ in its name, by a time-out, in a fixture, and with its process."""
+    status, output = tried(
+        tmp_path,
+        GOOD + GROUP + PARAMETERS + ONCE.replace("()", "(uri)", 1),
+        "@pytest.mark.timeout(0.5)\n" + source("slow", 'if is_first_time("slow"): threading.Event().wait()'),
+        GROUP + source("crash", 'is_first_time("crash") and os._exit(1)'),
+        '@pytest.fixture\ndef given():\n    yield\n    assert not is_first_time("given")\n'
+        + source("given", "pass").replace("()", "(given)"),
+    )  # fmt: skip
+    assert status == 0, output
+    assert runs(output) == 2
+    assert "4 failed at the first try:" in output
+    last = output.partition("failed at the first try, and passed when tried alone:")[2].split("\n")[1:5]
+    assert [line.strip().removesuffix("@row") for line in last] == [
+        "test_0.py::test_once[sip:ana@example.com]", "test_1.py::test_slow", "test_2.py::test_crash",
+        "test_3.py::test_given",
+    ]  # fmt: skip
+    assert "4 passed" in output
+
+
+@pytest.mark.parametrize("fault", [BAD, CRASH, GROUP + BAD], ids=["plain", "crash", "group"])
+def test_what_fails_twice_fails_the_run(tmp_path: Path, fault: str) -> None:
+    status, output = tried(tmp_path, GOOD + ONCE, fault)
+    assert status != 0
+    assert runs(output) == 2
+    assert "failed at both tries:" in output
+
+
+def test_a_file_that_cannot_be_collected_has_no_second_try(tmp_path: Path) -> None:
+    """Its tests have not run, and none of the others either."""
+    status, output = tried(tmp_path, ONCE, "if is_first_time('file'):\n    raise ValueError\n" + GOOD)
+    assert status != 0
+    assert runs(output) == 1
+
+
+@pytest.mark.parametrize("option", ["-x", "--maxfail=1"])
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "workers"])
+def test_a_run_that_was_broken_off_has_no_second_try(tmp_path: Path, option: str, workers: tuple[str, ...]) -> None:
+    many = '@pytest.mark.parametrize("number", range(50))\n' + GOOD.replace("()", "(number)")
+    status, output = tried(tmp_path, ONCE + many, options=(option, *workers))
+    assert status != 0
+    assert runs(output) == 1
+
+
+def test_a_test_that_is_skipped_at_the_second_try_has_not_passed(tmp_path: Path) -> None:
+    status, output = tried(tmp_path, source("odd", 'assert not is_first_time("odd"); pytest.skip("no")'))
+    assert status != 0
+    assert "failed at both tries:" in output
+
+
+def test_a_test_that_has_another_name_at_the_second_try_has_not_passed(tmp_path: Path) -> None:
+    many = '@pytest.mark.parametrize("number", [is_first_time("name")])\n'
+    status, output = tried(tmp_path, many + source("odd", "assert not number").replace("()", "(number)"), options=())
+    assert status != 0
+    assert "failed at both tries:" in output
+
+
+def test_many_failures_are_no_accident(tmp_path: Path) -> None:
+    many = f'@pytest.mark.parametrize("number", range({MOST + 1}))\n' + BAD.replace("()", "(number)")
+    status, output = tried(tmp_path, many)
+    assert (status, runs(output)) == (1, 1)
