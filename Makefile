@@ -25,11 +25,11 @@ run: $(INSTALLED)
 	@exec $(VENV)/bin/b2bua run $(QUICK_START)
 
 # Tests with real processes come first, in two rows: those with SIPp, and those with phones. Then the others, one to a
-# core. Both parts run even if the first one fails.
+# core. Both parts run even if the first one fails. What fails is tried once more, alone (see tests/second_try.py).
 test: $(INSTALLED) sipp rtpengine chromium
 	@failed=0; \
-	$(PYTHON) -m pytest -m "sipp or phones" -n 2 --dist loadgroup || failed=1; \
-	$(PYTHON) -m pytest -m "not sipp and not phones" -n 2 --dist loadgroup || failed=1; \
+	$(PYTHON) -m tests.second_try -m "sipp or phones" -n 2 --dist loadgroup || failed=1; \
+	$(PYTHON) -m tests.second_try -m "not sipp and not phones" -n 2 --dist loadgroup || failed=1; \
 	exit $$failed
 
 bench: $(INSTALLED) sipp

@@ -55,6 +55,13 @@ class ControlError(Exception):
     """The service cannot be spoken to, or refused. The text is for a person."""
 
 
+class ServiceRunning(ControlError):
+    """Another service of the same configuration has the socket: it may end, and this one be started again."""
+
+
+_OTHER_PLACE = "Start it as a user who may write there, or name another place in service.control_socket."
+
+
 class ControlServer:
     """Serves the socket at path. ``answer`` is called in the loop, for each command; it must not wait.
 
@@ -77,7 +84,8 @@ class ControlServer:
         try:
             self._server = await loop.create_unix_server(lambda: _Connection(self), self.path)
         except OSError as problem:
-            raise ControlError(f"{self.path} cannot be listened on: {problem.strerror}.") from problem
+            said = f"{self.path} cannot be listened on: {problem.strerror}. {_OTHER_PLACE}"
+            raise ControlError(said) from problem
         finally:
             os.umask(mask)
 
@@ -203,9 +211,9 @@ def make_way(path: str) -> None:
     except ConnectionRefusedError:
         place.unlink(missing_ok=True)
     except OSError as problem:
-        raise ControlError(f"{path} cannot be used: {problem.strerror}.") from problem
+        raise ControlError(f"{path} cannot be used: {problem.strerror}. {_OTHER_PLACE}") from problem
     else:
-        raise ControlError(f"a service is running already: it listens on {path}.")
+        raise ServiceRunning(f"a service is running already: it listens on {path}.")
 
 
 class ControlClient:

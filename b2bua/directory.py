@@ -111,7 +111,7 @@ class ConfiguredDirectory:
         number = config.number(dialled, trunk)
         if number is None:
             raise TurnedAway(
-                404, f"{dialled!r} is no number that trunk {trunk.name} may dial",
+                404, f'{dialled!r} is no number that the trunk "{trunk.name}" may dial',
                 trunk=trunk.name, dialled=dialled, version=config.version,
             )  # fmt: skip
         flow, dials = self._flow_of(number, trunk)

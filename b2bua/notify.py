@@ -15,7 +15,6 @@ class Notifier:
     """
 
     def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
-        self._environment = environment
         self._socket: socket.socket | None = None
         path = environment.get("NOTIFY_SOCKET", "")
         if path.startswith(("/", "@")):
@@ -37,20 +36,12 @@ class Notifier:
         self._send("STOPPING=1", status)
 
     def watchdog(self) -> None:
-        """The service is alive: to be called at least each watchdog_interval() / 2."""
+        """The service is alive: to be called at least twice within the unit's WatchdogSec=."""
         self._send("WATCHDOG=1")
 
     def status(self, status: str) -> None:
         """One line for ``systemctl status``."""
         self._send("", status)
-
-    def watchdog_interval(self) -> float:
-        """Seconds after which systemd takes silence for death; 0 when it does not watch this process."""
-        for_process = self._environment.get("WATCHDOG_PID", "")
-        if for_process and for_process != str(os.getpid()):
-            return 0.0
-        microseconds = self._environment.get("WATCHDOG_USEC", "")
-        return int(microseconds) / 1e6 if microseconds.isascii() and microseconds.isdigit() else 0.0
 
     def close(self) -> None:
         if self._socket is not None:

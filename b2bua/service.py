@@ -20,13 +20,15 @@ import structlog
 from b2bua import logs
 from b2bua.calls.switchboard import Question, Switchboard
 from b2bua.config import EX_CONFIG, Config, ConfigError, load
-from b2bua.control import ControlError, ControlServer
+from b2bua.control import ControlError, ControlServer, ServiceRunning
 from b2bua.core import collector
+from b2bua.core.cannot_listen import ListenError
 from b2bua.core.control_commands import ControlCommands
 from b2bua.core.heartbeat import Heartbeat
 from b2bua.core.in_force import InForce
 from b2bua.core.outlets import Outlets
 from b2bua.core.relay_link import RelayLink
+from b2bua.core.talking import Talking
 from b2bua.flows.numbers import NumberStore
 from b2bua.flows.turns import TurnStore
 from b2bua.flows.versions import FlowVersions
@@ -53,10 +55,6 @@ FAREWELL_PATIENCE: Final = 2.0  # seconds for the BYEs of calls that outlived th
 EXIT_FAILURE: Final = 1
 
 log = structlog.get_logger("core")
-
-
-class ListenError(Exception):
-    """An address of sip.listen cannot be listened on. The text is for a person."""
 
 
 class Core:
@@ -138,7 +136,7 @@ class Core:
         try:
             self.listeners = await self.driver.listen(wanted)
         except OSError as problem:
-            raise ListenError(problem.strerror) from problem
+            raise ListenError(problem) from problem
         dice = SystemDice()
         self.ring_tests = RingTests(dice)
         first = self.listeners[0]
@@ -163,7 +161,7 @@ class Core:
             wall_offset=time.time() - time.monotonic(),
             is_watched=self.webhooks.is_wanted,
         )
-        self.relay = RelayLink(config.media, self.switchboard, self.driver.pump, self.control.publish)
+        self.relay = RelayLink(config.media, self.switchboard, self.driver.pump_soon, self.control.publish)
         self.relay.start()
         self._opened.callback(self.relay.close)
         self.outlets = Outlets(
@@ -172,7 +170,7 @@ class Core:
         )  # fmt: skip
         self.heartbeat = Heartbeat(
             self.driver, self.switchboard, self.directory, self.control, self.webhooks, self.relay.live_media,
-            self.notifier,
+            self.notifier, Talking(self.store),
         )  # fmt: skip
 
     async def _serve_metrics(self, host: str, port: int) -> None:
@@ -184,7 +182,8 @@ class Core:
         try:
             await self.metrics.server.start(host, port)
         except OSError as problem:
-            raise ListenError(f"service.metrics: {problem.strerror}") from problem
+            problem.filename = problem.filename or f"{host}:{port}"
+            raise ListenError(problem, "service.metrics") from problem
         self._opened.push_async_callback(self.metrics.server.close)
 
     def _sources(self, relay: Measures | None) -> Sources:
@@ -273,8 +272,7 @@ class Core:
     async def close(self) -> None:
         """Let go of everything, in an order that loses nothing."""
         self.heartbeat.stop()
-        for call_id in list(self.switchboard.calls):
-            self.switchboard.hang_up(call_id, time.monotonic())
+        self.switchboard.shut_down(time.monotonic())
         self.driver.pump()
         await self._wait_for_farewells()
         self.driver.pump()
@@ -318,7 +316,7 @@ async def _run(config: Config) -> int:
     except (ListenError, StoreError, ControlError) as problem:
         log.error("cannot start", problem=str(problem))
         await core.abandon()
-        return EX_CONFIG if isinstance(problem, ListenError) else EXIT_FAILURE
+        return EXIT_FAILURE if isinstance(problem, StoreError | ServiceRunning) else EX_CONFIG
     await core.run_until_stopped()
     await core.close()
     return 0

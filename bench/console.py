@@ -1,7 +1,9 @@
-"""How long the console's answers take with many calls in the log: `python -m bench.console [--calls N]`.
+"""How long the console takes with many calls in the log: `python -m bench.console [--calls N] [--rounds N]`.
 
-The database is filled through the store that the core writes with; requests go through the whole application, in
-this process, so that what is measured is the console and not a network.
+The database is filled through the store that the core writes with. First the answers of the API: requests go
+through the whole application, in this process, so that what is measured is the console and not a network. Then every
+page in a browser, and what an open wallboard costs; see bench/console_pages.py. All that docs/performance.md says of
+the console is from here.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from b2bua.console.database import open_database
 from b2bua.console.desk import Desk
 from b2bua.console.people import Role
 from b2bua.store import Store
+from bench import console_pages
 
 DAYS: Final = 80
 ROUNDS: Final = 7
@@ -68,10 +71,14 @@ REQUESTS: Final = (
     ("of one caller", "/api/calls?caller=%2B15557001234"),
     ("a text, found at once", "/api/calls?q=Ana"),
     ("a text, found nowhere", "/api/calls?q=nowhere+at+all"),
+    ("missed, a text, found nowhere", "/api/calls?outcome=missed&q=nowhere+at+all"),
+    ("one number, a text found late", "/api/calls?number=Support&q=00000005"),
+    ("answered by one, a text", "/api/calls?answered_by=Emil&q=Acme"),
     ("one call", "/api/calls/last"),
     ("today", "/api/summary"),
     ("numbers", "/api/numbers"),
     ("statistics of 30 days, as known", "/api/statistics"),
+    ("statistics of one number", "/api/statistics?number=Support"),
 )
 
 
@@ -141,8 +148,8 @@ async def measure(directory: Path, calls: int) -> None:
         f"{calls} calls written in {time.monotonic() - began:.1f} s; milliseconds, median and longest of {ROUNDS}:"
     )
     desk = Desk(config, await open_database(config.records.database))
-    await desk.people.add("ana", Role.OWNER, "bench bench bench", "bench")
-    token, _ = await desk.people.add_token("bench", Role.OWNER, "ana", None)
+    await desk.people.add("bench", Role.OWNER, "bench bench bench", "bench")
+    token, _ = await desk.people.add_token("bench", Role.OWNER, "bench", None)
     transport = httpx.ASGITransport(application(desk))
     headers = {"Authorization": f"Bearer {token}"}
     async with httpx.AsyncClient(transport=transport, base_url="http://console", headers=headers) as client:
@@ -168,12 +175,23 @@ async def _measure_export(client: httpx.AsyncClient) -> None:
     print(f"{'export as CSV':32} {(time.perf_counter() - began) * 1000:8.1f}          ({lines - 1} calls)")
 
 
+async def run(directory: Path, arguments: argparse.Namespace) -> None:
+    await measure(directory, arguments.calls)
+    if not console_pages.is_possible():
+        print(f"there is no {console_pages.CHROMIUM}: pages are not measured")
+        return
+    console_pages.forget_sums(directory / "calls.sqlite")
+    await console_pages.measure(directory, arguments.rounds)
+    await console_pages.wallboard(directory)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--calls", type=int, default=100_000)
+    parser.add_argument("--calls", type=int, default=100_000, help="in the log")
+    parser.add_argument("--rounds", type=int, default=console_pages.ROUNDS, help="loads of each page")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
-        asyncio.run(measure(Path(directory), arguments.calls))
+        asyncio.run(run(Path(directory), arguments))
 
 
 if __name__ == "__main__":

@@ -33,13 +33,19 @@ class Port(Protocol):
     """One open UDP port of a form.
 
     Whoever holds the port sets `receive`; a packet is valid only until that returns. waits: the port was an earlier
-    relay's, and nothing is read from it until a call has taken it up (`attend`), or nobody will (`renounce`).
+    relay's, and nothing is read from it until a call has taken it up (`attend`), or nobody will (`renounce`). far: this
+    very object as an address may be left out, by `send_on`; None for no such address.
     """
 
     host: str
     number: int
     receive: Receive
     waits: bool
+    far: Address | None
+
+    @property
+    def send_on(self) -> Callable[[Packet], object]:
+        """Send one packet to `far`; may raise OSError. There is none while `far` is None."""
 
     @property
     def send(self) -> Callable[[Packet, Address], object]:

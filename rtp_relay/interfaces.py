@@ -73,10 +73,7 @@ class Interfaces:
     @property
     def wants_growth(self) -> bool:
         """Few ports are free, and there are more to open."""
-        for pool in self._pools.values():  # asked after every packet of commands: no generator
-            if pool.wants_growth:
-                return True
-        return False
+        return True in [pool.wants_growth for pool in self._pools.values()]
 
     def grow(self) -> None:
         """Open some ports more, so few that media does not wait for it."""

@@ -67,6 +67,7 @@ class ClientTransaction:
 
     __slots__ = (
         "_acknowledgement",
+        "_gives_up_at",
         "_interval",
         "_rows",
         "_timers",
@@ -91,6 +92,7 @@ class ClientTransaction:
         self.reliable = flow.transport != "UDP"
         self.cause = "timeout"
         self._acknowledgement: bytes | None = None
+        self._gives_up_at: float | None = None  # Timer B or F, as long as it is not set
         self._interval = layer.intervals.t1
         self._timers: list[Timer] = []  # two at the most
         is_invite = request.method == "INVITE"
@@ -103,12 +105,22 @@ class ClientTransaction:
         return self.request.branch, self.request.method
 
     def start(self, now: float) -> None:
+        """Send the request. Where it will be repeated, Timer B or F is set with the first repetition: most are
+        answered before that, and a timer that is only taken back costs as much as one that is kept.
+        """
         layer = self.layer
         is_invite = self.state is State.CALLING
-        self.set_timer(Input.TIMER_B if is_invite else Input.TIMER_F, now + layer.intervals.timeout)
-        if not self.reliable:
+        self._gives_up_at = now + layer.intervals.timeout
+        if self.reliable:
+            self._set_end(is_invite)
+        else:
             self.set_timer(Input.TIMER_A if is_invite else Input.TIMER_E, now + self._interval)
         layer.send(self.flow, self.request.data, self.trace, now)
+
+    def _set_end(self, is_invite: bool) -> None:
+        if self._gives_up_at is not None:
+            self.set_timer(Input.TIMER_B if is_invite else Input.TIMER_F, self._gives_up_at)
+            self._gives_up_at = None
 
     def handle_response(self, response: Response, now: float) -> None:
         status = response.status
@@ -156,6 +168,7 @@ class ClientTransaction:
     # What the rows ask for, in the RFC's words.
 
     def resend(self, timer: Input, limit: float, now: float) -> None:
+        self._set_end(timer is Input.TIMER_A)
         self.layer.send(self.flow, self.request.data, self.trace, now)
         self._interval = min(self._interval * 2, limit)
         self.set_timer(timer, now + self._interval)

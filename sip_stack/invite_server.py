@@ -191,10 +191,6 @@ class InviteServer:
         return self.state is not State.PROCEEDING
 
     @property
-    def is_acknowledged(self) -> bool:
-        return self.state is State.CONFIRMED
-
-    @property
     def is_awaiting_acknowledgement(self) -> bool:
         """Our 2xx is out, and no ACK has come yet."""
         return self.state is State.ANSWERED

@@ -1,4 +1,4 @@
-"""Messages as we write them: the responses to a request from a template, and requests of any kind."""
+"""Responses as we write them, from a template for each request (RFC 3261 §8.2.6), and where they go (§18.2.2)."""
 
 from __future__ import annotations
 
@@ -67,48 +67,24 @@ class ReplyTemplate:
             copied = self._record_route if status < 300 else ""
         else:
             tag, copied = "", self._timestamp
-        start = f"SIP/2.0 {status} {reason or REASONS.get(status, '')}\r\n{self._before_tag}{tag}"
-        return _join(start, f"{self._after_tag}{copied}", fields, body, content_type, reason + tag)
+        added = "".join([f"{name}: {value}\r\n" for name, value in fields])
+        count = len(fields)
+        if body:
+            added += f"Content-Type: {content_type}\r\n"
+            count += 1
+        # What was copied is from a parsed message, so it is clean; what is given is not to be trusted.
+        if added.count("\n") != count or added.count("\r") != count or "\0" in added or _is_unsafe(reason + tag):
+            raise LocalError("CR, LF or NUL in a header value")
+        start = f"SIP/2.0 {status} {reason or REASONS.get(status, '')}\r\n{self._before_tag}{tag}{self._after_tag}"
+        head = f"{start}{copied}{added}Content-Length: {len(body)}\r\n\r\n"
+        try:
+            return head.encode("utf-8", "surrogateescape") + body
+        except UnicodeEncodeError as error:
+            raise LocalError(f"text that has no UTF-8: {error.reason}") from None
 
 
 def _lines(name: str, values: Iterable[str]) -> str:
     return "".join([f"{name}: {value}\r\n" for value in values])
-
-
-def build_request(
-    method: str,
-    uri: str,
-    fields: Sequence[tuple[str, str]],
-    body: bytes = b"",
-    content_type: str = "application/sdp",
-) -> bytes:
-    """A request with these fields in this order, named as they should appear; Content-Length is put last.
-
-    Raises LocalError for a value with CR, LF or NUL in it (PAR-9: header injection).
-    """
-    return _join(f"{method} {uri} SIP/2.0", "\r\n", fields, body, content_type, method + uri)
-
-
-def _join(
-    start: str,
-    copied: str,
-    fields: Sequence[tuple[str, str]],
-    body: bytes,
-    content_type: str,
-    given: str,
-) -> bytes:
-    """`copied` is from a parsed message, so it is clean; `given` and `fields` are not to be trusted."""
-    added = "".join([f"{name}: {value}\r\n" for name, value in fields])
-    if body:
-        added += f"Content-Type: {content_type}\r\n"
-    count = len(fields) + (1 if body else 0)
-    if added.count("\n") != count or added.count("\r") != count or "\0" in added or _is_unsafe(given):
-        raise LocalError("CR, LF or NUL in a header value")
-    try:
-        head = f"{start}{copied}{added}Content-Length: {len(body)}\r\n\r\n".encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError as error:
-        raise LocalError(f"text that has no UTF-8: {error.reason}") from None
-    return head + body
 
 
 def _is_unsafe(text: str) -> bool:

@@ -118,11 +118,6 @@ class Media:
         return Direction.of(direction.sends, receives=False)
 
     @property
-    def is_held(self) -> bool:
-        """Whether the describing side does not want to receive."""
-        return not self.effective_direction.receives
-
-    @property
     def is_rejected(self) -> bool:
         return self.port == 0
 

@@ -73,10 +73,6 @@ class Uri:
                 return unquote(value or "")
         return ""
 
-    def has_parameter(self, name: str) -> bool:
-        """Is the parameter `name` (lower case) there, with or without a value?"""
-        return any(key.lower() == name for key, _ in self.parameters)
-
     @property
     def transport(self) -> str:
         """The transport parameter in lower case; "" if there is none."""

@@ -1,20 +1,18 @@
-"""A failing test that ran worlds prints the ladder of each; tests with real processes run in two rows."""
+"""A failing test that ran worlds prints the ladder of each; tests with real processes run in rows."""
 
 from __future__ import annotations
 
 from collections.abc import Generator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
+from tests.rows import pytest_collection_modifyitems, pytest_xdist_make_scheduler  # noqa: F401
 from tests.world import world as worlds
 
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests with SIPp run one after the other, beside those with phones: a row for each core of a small machine."""
-    for item in items:
-        if item.get_closest_marker("sipp") is not None and item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group("sipp"))
+# How long an example takes says more of the machine than of us.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 
 @pytest.hookimpl(hookwrapper=True)

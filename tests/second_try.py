@@ -23,6 +23,8 @@ from typing import NamedTuple
 
 import pytest
 
+from tests.rows import name_in_row
+
 MOST = 20  # failed tests that a busy machine may account for
 REASON = (
     "Each is tried once more, alone: a machine that is busy with other things can fail a test that waits for them,\n"
@@ -73,7 +75,8 @@ class Record:
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
         if self._only is None:
             return
-        self._names = {item.nodeid: name for item in items for name in names_of(item) if name in self._only}
+        names = ((item.nodeid, name) for item in items for name in (item.nodeid, name_in_row(item)))
+        self._names = {ours: name for ours, name in names if name in self._only}
         config.hook.pytest_deselected(items=[item for item in items if item.nodeid not in self._names])
         items[:] = [item for item in items if item.nodeid in self._names]
 
@@ -94,12 +97,6 @@ class Record:
             "is_whole": not self._is_broken and len(self._seen) == session.testscollected,
         }  # fmt: skip
         self._file.write_text(json.dumps(written))
-
-
-def names_of(item: pytest.Item) -> tuple[str, str]:
-    """As it is, and as xdist has it with --dist loadgroup."""
-    groups = {str(mark.args[0]) for mark in item.iter_markers("xdist_group")}
-    return item.nodeid, f"{item.nodeid}@{'_'.join(sorted(groups))}"
 
 
 # Two runs.

@@ -336,7 +336,12 @@ class Call:
         self.ending.end(outcome, now, by=by, reason=reason, fields=fields)
 
     def hang_up(self, now: float) -> None:
-        self.ending.by_operator(now)
+        """Somebody who sees to the service wants it ended."""
+        self.ending.from_within("ended by the operator", reasons.HUNG_UP, now)
+
+    def shut_down(self, now: float) -> None:
+        """The service ends, and the call has outlived the drain."""
+        self.ending.from_within("the service was stopped", reasons.SHUTDOWN, now)
 
     def close_if_quiet(self, now: float) -> None:
         """Close the record, if nothing more is to be told."""

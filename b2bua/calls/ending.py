@@ -74,15 +74,15 @@ class Ending:
     def media_lost(self, detail: str, now: float) -> None:
         self._fail(f"the media was lost: {detail}", reasons.FAILED, now)
 
-    def by_operator(self, now: float) -> None:
-        """From our side, whatever it is doing."""
-        call, reason = self._call, "ended by the operator"
+    def from_within(self, reason: str, fields: str, now: float) -> None:
+        """From our side, whatever it is doing. reason: for the record. fields: Reason lines of the BYEs."""
+        call = self._call
         if not call.is_told_so:
             call.answering.take_back()
             self.refuse(480, now, detail=reason)
         else:
             outcome = CallOutcome.REFUSED if call.record.answered_by is None else CallOutcome.ANSWERED
-            call.end(outcome, now, by="service", reason=reason, fields=reasons.HUNG_UP)
+            call.end(outcome, now, by="service", reason=reason, fields=fields)
 
     def refuse(
         self,

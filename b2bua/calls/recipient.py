@@ -59,6 +59,15 @@ class HeaderRecipe:
     display_prefix: str = ""
     pass_headers: tuple[str, ...] = ()
     add: tuple[tuple[str, str], ...] = ()
+    _hash: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        said = (self.from_user, self.from_host, self.display_prefix, self.pass_headers, self.add)
+        object.__setattr__(self, "_hash", hash(said))
+
+    def __hash__(self) -> int:
+        """Reckoned once: every call looks its recipients' recipes up, several times."""
+        return self._hash
 
 
 @dataclass(frozen=True, slots=True)

@@ -170,6 +170,10 @@ class Switchboard:
         self.stack.dispatch_events()
         return True
 
+    def shut_down(self, now: float) -> None:
+        """End every call that runs, as the service ends."""
+        self._each_call(_shut_down, now)
+
     # Out.
 
     def take_datagrams(self) -> list[tuple[Flow, bytes]]:
@@ -359,7 +363,7 @@ class Switchboard:
         for farewell in call.farewells(event):
             try:
                 farewell(now)
-            except Exception as another:
+            except Exception as another:  # the edge still: whoever else is there is told all the same
                 self._note_failure(call.id, another)
 
     def _note_failure(self, call: str, error: Exception) -> None:
@@ -386,6 +390,10 @@ def _located(branch: Branch, targets: Sequence[Flow], now: float) -> None:
 
 def _hang_up(call: Call, _: None, now: float) -> None:
     call.hang_up(now)
+
+
+def _shut_down(call: Call, _: None, now: float) -> None:
+    call.shut_down(now)
 
 
 def _relay_lost(call: Call, _: None, now: float) -> None:

@@ -14,7 +14,8 @@ from typing import Final
 
 from b2bua.calls.flow import Flow
 from b2bua.commands import Failure, Subparsers
-from b2bua.commands.finding import add_option, configuration, put_to_use
+from b2bua.commands.actions import add_action
+from b2bua.commands.finding import configuration, put_to_use
 from b2bua.config import Config
 from b2bua.config.flow_facts import facts_of, unplayable_in
 from b2bua.config.loading import flows_in
@@ -45,13 +46,14 @@ def add(subparsers: Subparsers) -> None:
         "the configuration file, where this command can look at them and not change them.",
         epilog="docs/flows.md has an example from beginning to end.",
     )
+    parser.set_defaults(run=run)
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
-    _action(actions, "list", _list, "all flows")
-    show = _action(actions, "show", _show, "what a flow, or a number, does, and its versions", "name")
-    check = _action(
-        actions, "lint", _lint, "what is wrong with a flow, or a number's; exit status 1 for errors", "name"
+    add_action(actions, "list", "all flows", work=_list)
+    show = add_action(actions, "show", "what a flow, or a number, does, and its versions", "name", work=_show)
+    check = add_action(
+        actions, "lint", "what is wrong with a flow, or a number's; exit status 1 for errors", "name", work=_lint
     )
-    export = _action(actions, "export", _export, "print a flow as TOML", "name")
+    export = add_action(actions, "export", "print a flow as TOML", "name", work=_export)
     for each in (show, check, export):
         each.add_argument(
             "--version",
@@ -59,29 +61,18 @@ def add(subparsers: Subparsers) -> None:
             metavar="N",
             help='a number or "draft"; else the draft, or the last one',
         )
-    importing = _action(actions, "import", _import, "read flows from a file, as drafts")
+    importing = add_action(actions, "import", "read flows from a file, as drafts", work=_import)
     importing.add_argument("file", metavar="FILE", help='a file with [flows.NAME] tables, or "-"')
-    publish = _action(actions, "publish", _publish, "make the draft the next version", "name")
+    publish = add_action(actions, "publish", "make the draft the next version", "name", work=_publish)
     for each in (importing, publish):
         each.add_argument(
             "--note", default="", metavar="TEXT", help="what has changed, for the list of versions"
         )
-    restore = _action(actions, "restore", _restore, "publish an old version again", "name")
+    restore = add_action(actions, "restore", "publish an old version again", "name", work=_restore)
     restore.add_argument("version", type=_version, metavar="VERSION")
-    diff = _action(actions, "diff", _diff, "what has changed, in words", "name")
+    diff = add_action(actions, "diff", "what has changed, in words", "name", work=_diff)
     diff.add_argument("old", nargs="?", type=_version, metavar="OLD", help="else what is published")
     diff.add_argument("new", nargs="?", type=_version, metavar="NEW", help="else the draft")
-
-
-def _action(
-    actions: Subparsers, name: str, work: Work, words: str, *arguments: str
-) -> argparse.ArgumentParser:
-    parser = actions.add_parser(name, help=words, description=f"{words[0].upper()}{words[1:]}.")
-    for argument in arguments:
-        parser.add_argument(argument, metavar=argument.upper())
-    add_option(parser)
-    parser.set_defaults(run=run, work=work)
-    return parser
 
 
 def _version(text: str) -> int:

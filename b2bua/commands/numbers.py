@@ -10,7 +10,8 @@ from dataclasses import replace
 from typing import Any, Final
 
 from b2bua.commands import Failure, Subparsers
-from b2bua.commands.finding import add_option, configuration, put_to_use
+from b2bua.commands.actions import add_action
+from b2bua.commands.finding import configuration, put_to_use
 from b2bua.config import Config, DialledNumber
 from b2bua.flows.number_checks import digits
 from b2bua.flows.number_editing import NumberEditing
@@ -31,11 +32,12 @@ def add(subparsers: Subparsers) -> None:
         description="Numbers live in the database, where the console changes them as well; or in the "
         "configuration file, which counts before it, and which this command does not change.",
     )
-    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
-    _action(actions, "list", "all numbers, those of the file too")
-    adding = _action(actions, "add", "a new number", "number")
+    parser.set_defaults(run=run)
+    actions = parser.add_subparsers(title="actions", metavar="ACTION", dest="action", required=True)
+    add_action(actions, "list", "all numbers, those of the file too")
+    adding = add_action(actions, "add", "a new number", "number")
     adding.add_argument("--flow", required=True, metavar="NAME", help="that its calls go through")
-    changing = _action(actions, "change", "what is given, and nothing else", "number")
+    changing = add_action(actions, "change", "what is given, and nothing else", "number")
     changing.add_argument("--flow", metavar="NAME", help="that its calls go through")
     changing.add_argument("--on", dest="is_on", action="store_true", default=None, help="calls to it are taken")
     for each in (adding, changing):
@@ -47,16 +49,7 @@ def add(subparsers: Subparsers) -> None:
         each.add_argument(
             "--off", dest="is_on", action="store_false", default=None, help="calls to it are refused"
         )
-    _action(actions, "remove", "it is not there any more; calls to it are refused", "number")
-
-
-def _action(actions: Subparsers, name: str, words: str, *arguments: str) -> argparse.ArgumentParser:
-    parser = actions.add_parser(name, help=words, description=f"{words[0].upper()}{words[1:]}.")
-    for argument in arguments:
-        parser.add_argument(argument, metavar=argument.upper())
-    add_option(parser)
-    parser.set_defaults(run=run, action=name)
-    return parser
+    add_action(actions, "remove", "it is not there any more; calls to it are refused", "number")
 
 
 def run(arguments: argparse.Namespace) -> int:

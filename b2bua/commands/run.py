@@ -9,7 +9,7 @@ import sys
 from b2bua import logs, supervisor
 from b2bua.commands import Failure, Subparsers, relay
 from b2bua.config import EX_CONFIG, ConfigError, load
-from b2bua.control import ControlError, make_way
+from b2bua.control import ControlError, ServiceRunning, make_way
 
 
 def add(subparsers: Subparsers) -> None:
@@ -32,8 +32,11 @@ def run(arguments: argparse.Namespace) -> int:
         return EX_CONFIG
     try:
         make_way(config.service.control_socket)  # else a second service would be started again and again
-    except ControlError as problem:
+    except ServiceRunning as problem:
         raise Failure(f"Cannot start: {problem}") from problem
+    except ControlError as problem:
+        print(f"Cannot start: {problem}", file=sys.stderr)
+        return EX_CONFIG
     logs.set_up(config.service.log_level, config.service.mask_numbers)
     # The relay is configured as the file says now, even when it has to be started again later: the core, too,
     # takes up a change of [media] only at its own start.

@@ -9,7 +9,8 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 from b2bua.commands import Failure, Subparsers
-from b2bua.commands.finding import add_option, configuration
+from b2bua.commands.actions import add_action
+from b2bua.commands.finding import configuration
 from b2bua.config import Config
 from b2bua.records import moment, table
 from b2bua.store import StoreError
@@ -27,25 +28,17 @@ def add(subparsers: Subparsers) -> None:
         description="Lists, adds, changes and removes users of the console. A password is asked for on the "
         "terminal, or is the first line of standard input.",
     )
-    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
-    _action(actions, "list", "everybody who may log in")
-    adding = _action(actions, "add", "let somebody in", "name")
+    parser.set_defaults(run=run)
+    actions = parser.add_subparsers(title="actions", metavar="ACTION", dest="action", required=True)
+    add_action(actions, "list", "everybody who may log in")
+    adding = add_action(actions, "add", "let somebody in", "name")
     adding.add_argument("--role", choices=ROLES, default="viewer", help="default %(default)s")
-    changing = _action(actions, "change", "another role, off or on; ends his sessions", "name")
+    changing = add_action(actions, "change", "another role, off or on; ends his sessions", "name")
     changing.add_argument("--role", choices=ROLES)
     changing.add_argument("--on", dest="is_on", action="store_true", default=None, help="may log in")
     changing.add_argument("--off", dest="is_on", action="store_false", help="may log in no more")
-    _action(actions, "password", "a new password; ends his sessions", "name")
-    _action(actions, "remove", "let somebody in no more; his tokens end, too", "name")
-
-
-def _action(actions: Subparsers, name: str, words: str, *arguments: str) -> argparse.ArgumentParser:
-    parser = actions.add_parser(name, help=words, description=f"{words[0].upper()}{words[1:]}.")
-    for argument in arguments:
-        parser.add_argument(argument, metavar=argument.upper())
-    add_option(parser)
-    parser.set_defaults(run=run, action=name)
-    return parser
+    add_action(actions, "password", "a new password; ends his sessions", "name")
+    add_action(actions, "remove", "let somebody in no more; his tokens end, too", "name")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -69,11 +69,6 @@ def speech_is_installed() -> bool:
     return shutil.which(SPEECH) is not None
 
 
-def prompt_file(config: Config, prompt: Prompt) -> Path:
-    """Where a file to play is: relative ones start from the directory of the configuration."""
-    return _file(config, prompt.content)
-
-
 def _file(config: Config, name: str) -> Path:
     return Path(config.path).absolute().parent / name
 

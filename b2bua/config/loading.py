@@ -163,6 +163,8 @@ def _syntax_error(problem: str, text: str, file: str) -> Finding:
     said = problem[: place.start()] if place else problem.replace(" (at end of document)", " before the end")
     column = f" at column {place[2]}" if place else ""
     remedy = "Check quotes, brackets and commas there; texts and +numbers stand in quotes."
+    if "twice" in said or "overwrite" in said:
+        remedy = "It is written above already: make one of the two."
     return Finding(Severity.ERROR, file, line, "", f"is not TOML: {said}{column}.", remedy)
 
 

@@ -46,7 +46,7 @@ def said_plainly(error: ErrorDetails) -> tuple[KeyPath, str, str]:
     if kind == "missing":
         return path, "is missing.", _missing(path)
     if kind in _KINDS:
-        return path, f"is {_shown(given)}, but must be {_KINDS[kind]}.", f"Write {_KINDS[kind]}."
+        return path, f"is {_shown(given)}, but must be {_KINDS[kind]}.", _written_rightly(path, kind, given)
     if kind in _BOUNDS:
         words, bound = _BOUNDS[kind]
         return path, f"is {_shown(given)}, out of bounds.", f"Write {words} {bounds[bound]:g}."
@@ -68,11 +68,24 @@ def said_plainly(error: ErrorDetails) -> tuple[KeyPath, str, str]:
     return path, f"is not valid ({error['msg']}).", "See docs/configuration.md."
 
 
+def _written_rightly(path: KeyPath, kind: str, given: object) -> str:
+    """What was given, as it must be written, where that can be told."""
+    if kind == "list_type" and isinstance(given, str):
+        return f'Write ["{given}"].'
+    if kind.startswith(("int", "float")) and isinstance(given, str) and given.isascii() and given.isdigit():
+        return f"Write {int(given)}, without quotes."
+    if kind == "dict_type" and isinstance(given, list) and path:
+        return f"Write [{path[-1]}.NAME], in one pair of brackets, with a name for each."
+    return f"Write {_KINDS[kind]}."
+
+
 def _shown(given: object) -> str:
     if isinstance(given, bool):
         return str(given).lower()
     if isinstance(given, dict):
         return "a table"
+    if isinstance(given, list) and given and all(isinstance(each, dict) for each in given):
+        return "a list of tables"
     text = f'"{given}"' if isinstance(given, str) else str(given)
     return text if len(text) <= 60 else text[:57] + "…"
 

@@ -36,7 +36,7 @@ from b2bua.console.routes import (
     simulation,
     statistics,
 )
-from b2bua.console.shelf import Shelf
+from b2bua.console.shelf import Shelf, Shelved
 from b2bua.control import ControlError
 from b2bua.flows.numbers import NumberError
 from b2bua.flows.versions import FlowError
@@ -93,7 +93,8 @@ def application(desk: Desk, shelf: Shelf | None = None) -> Gate:
         responses={status: {"model": Errors} for status in (401, 403, 404, 409, 422, 503)},
     )
     app.state.desk = desk
-    app.state.shelf = shelf or Shelf()
+    app.state.shelf = shelf = shelf or Shelf()
+    shelf.edition()  # reads all files, so that the first page need not wait for it
     for route in api_routes():
         _name_role(route)
     for each in ROUTERS:
@@ -103,7 +104,7 @@ def application(desk: Desk, shelf: Shelf | None = None) -> Gate:
     for kind, answer in _ANSWERS.items():
         app.add_exception_handler(kind, answer)
     console = desk.config.console
-    return Gate(app, is_secret=bool(console.certificate) or console.is_behind_proxy, knows=visitor_of)
+    return Gate(Shelved(app, shelf), is_secret=bool(console.certificate) or console.is_behind_proxy, knows=visitor_of)
 
 
 def api_routes() -> list[APIRoute]:

@@ -1,4 +1,6 @@
-"""What is looked at twice a second: how late the loop is, who watches, which strangers call; a sign of life."""
+"""What is looked at twice a second: how late the loop is, who watches and who talks, which strangers call. And a sign
+of life.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +13,7 @@ import structlog
 from b2bua.calls.switchboard import Switchboard
 from b2bua.control import ControlServer
 from b2bua.core.collector import IdleCollection
+from b2bua.core.talking import Talking
 from b2bua.directory import ConfiguredDirectory
 from b2bua.live_media import LiveMedia
 from b2bua.notify import Notifier
@@ -35,6 +38,7 @@ class Heartbeat:
         webhooks: Webhooks,
         live_media: LiveMedia,
         notifier: Notifier,
+        talking: Talking,
     ) -> None:
         self._driver = driver
         self._switchboard = switchboard
@@ -43,6 +47,7 @@ class Heartbeat:
         self._webhooks = webhooks
         self._live_media = live_media
         self._notifier = notifier
+        self._talking = talking
         self._collection = IdleCollection()
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
@@ -67,7 +72,10 @@ class Heartbeat:
         switchboard.is_watched = self._control.has_listeners or self._webhooks.is_wanted
         if self._control.has_listeners:
             self._live_media.ask(switchboard.calls.values(), now)
-        if not switchboard.calls:
+        if switchboard.calls:
+            moment = now + switchboard.wall_offset
+            self._talking.look((call.record for call in switchboard.calls.values()), now, moment)
+        else:
             self._collection.idle(now)
         if self._directory.strangers and now >= self._strangers_due:
             self._strangers_due = now + STRANGERS_INTERVAL

@@ -96,16 +96,16 @@ class Installation:
         with readiness.Listener(directory / "ready.sock") as listener:
             process = await _spawn(directory, listener.path)
             service = cls(directory, port, process)
-            try:
-                await listener.wait(process, START_INTERVAL)
-            except readiness.NotReady as error:
-                said = service.log_tail()
-                await service.stop()
-                service.remove()
-                raise InstallationError(f"the service {error}\n{said}") from error
-            except BaseException:
-                await service.stop()
-                raise
+            async with contextlib.AsyncExitStack() as undone:
+                undone.push_async_callback(service.stop)
+                try:
+                    await listener.wait(process, START_INTERVAL)
+                except readiness.NotReady as error:
+                    said = service.log_tail()
+                    await service.stop()
+                    service.remove()
+                    raise InstallationError(f"the service {error}\n{said}") from error
+                undone.pop_all()
         service.started_in = time.monotonic() - began
         return service
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from sqlalchemy import delete, insert, select, update
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from b2bua.store import StoreError, schema
-from b2bua.store.opening import open_engine, said
+from b2bua.store import schema
+from b2bua.store.opening import open_engine
+from b2bua.store.transaction import transaction
 
 
 class NumberError(Exception):
@@ -127,13 +128,8 @@ class NumberStore:
     def _now(self) -> int:
         return int(self._clock() * 1e6)
 
-    @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[AsyncConnection]:
-        try:
-            async with self._engine.begin() as connection:
-                yield connection
-        except SQLAlchemyError as problem:
-            raise StoreError(f"the numbers in {self._engine.url} cannot be used: {said(problem)}") from problem
+    def _connection(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        return transaction(self._engine, "the numbers")
 
 
 def _absent(dialled: str) -> NumberError:

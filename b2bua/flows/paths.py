@@ -118,7 +118,10 @@ def _may_end(step: Step, leaving: str) -> bool:
 
 
 def _known(flow: Flow) -> str:
-    return f"Name one of: {', '.join(flow.steps)}." if flow.steps else "Add a step."
+    if not flow.steps:
+        return "Add a step."
+    ends = any(isinstance(step, HangUp) for step in flow.steps.values())
+    return f"Name one of: {', '.join(flow.steps)}{'' if ends else '; or a new hang_up step'}."
 
 
 def _rings(flow: Flow, paths: dict[str, tuple[str, ...]]) -> Iterator[PathProblem]:

@@ -8,21 +8,21 @@ at the same time one finds that there is no draft any more.
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import delete, func, insert, literal, select, update
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from b2bua.calls.flow import Flow
 from b2bua.config import ConfigError
 from b2bua.config.loading import flows_in
 from b2bua.flows.writing import written
-from b2bua.store import StoreError, schema
-from b2bua.store.opening import open_engine, said
+from b2bua.store import schema
+from b2bua.store.opening import open_engine
+from b2bua.store.transaction import transaction
 
 DRAFT = 0
 
@@ -199,13 +199,8 @@ class FlowVersions:
     def _now(self) -> int:
         return int(self._clock() * 1e6)
 
-    @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[AsyncConnection]:
-        try:
-            async with self._engine.begin() as connection:
-                yield connection
-        except SQLAlchemyError as problem:
-            raise StoreError(f"the flows in {self._engine.url} cannot be used: {said(problem)}") from problem
+    def _connection(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        return transaction(self._engine, "the flows")
 
 
 def named(version: int) -> str:

@@ -91,11 +91,10 @@ class Phone:
             limit=_LINE_LIMIT,
         )
         phone = cls(name, process)
-        try:
+        async with contextlib.AsyncExitStack() as undone:
+            undone.push_async_callback(phone.stop)
             ready = await phone.event(messages.Ready, START_INTERVAL)
-        except BaseException:
-            await phone.stop()
-            raise
+            undone.pop_all()
         phone.port, phone.uri = ready.port, ready.uri
         return phone
 

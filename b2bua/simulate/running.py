@@ -41,6 +41,8 @@ LONGEST: Final = 4 * 3600.0  # seconds of a call, after which it is given up
 MOST_EVENTS: Final = 200_000
 
 _CALLER_HOST = {4: "198.51.100.100", 6: "2001:db8:51::100"}
+# By which the caller's trunk is told from the same trunk with a recipient behind it: most send from where they listen.
+_CALLER_PORT = 65060
 _PHONE_HOST = {4: "198.51.100.200", 6: "2001:db8:51::200"}
 
 
@@ -155,7 +157,7 @@ class _Run:
         )
         self.relay.on_play = self._played
         source = str(next(iter(trunk.sources)).network_address)
-        self._trunk_flow = Flow(listener.transport, listener.name, source, 5060)
+        self._trunk_flow = Flow(listener.transport, listener.name, source, _CALLER_PORT)
         gateway = Flow(listener.transport, "trunk", listener.advertised, listener.port)
         host = f"[{listener.advertised}]" if self._version == 6 else listener.advertised
         self.caller = SimulatedCaller(
@@ -246,9 +248,9 @@ class _Run:
         self._note()
 
     def _to_peer(self, flow: Flow, data: bytes) -> None:
-        host, transport = self._trunk_flow.host, flow.transport
+        transport = flow.transport
         listener = self.core.stack.listeners[flow.local]
-        is_trunk = flow.host == host or flow.host == _CALLER_HOST[self._version]
+        is_trunk = flow.port == _CALLER_PORT or flow.host == _CALLER_HOST[self._version]
         stack, name = (self.trunk, "trunk") if is_trunk else (self.far, "far")
         source = Flow(transport, name, listener.host, listener.port)
 

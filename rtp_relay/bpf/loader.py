@@ -16,6 +16,7 @@ import errno
 import hashlib
 import os
 import struct
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -51,24 +52,22 @@ class Loaded:
         wanted = Record(
             layout.VERSION, plan.hosts, plan.first_port, plan.ports, is_clock_handed_in, pins.namespace(), is_lasting
         )
-        try:
+        with ExitStack() as undone:
+            undone.callback(self._let_go_of_pins)
             before, is_ours = self._look_at_pins(wanted)
             self._before = before or wanted
             self._record = replace(before if before is not None and is_ours else wanted, is_lasting=(
                 is_lasting or (before is not None and before.is_lasting)
             ))  # fmt: skip
             self.tables = self._open_tables(plan, is_clock_handed_in, is_ours)
-        except BaseException:
-            self._let_go_of_pins()
-            raise
+            undone.pop_all()
         self.flows, self.next_hops = self.tables.flows, self.tables.next_hops
         self.legacies, self.clock = self.tables.legacies, self.tables.clock
-        try:
+        with ExitStack() as undone:
+            undone.callback(self.leave)
             self._attach_all(places)
             self._pin()
-        except BaseException:
-            self.leave()
-            raise
+            undone.pop_all()
 
     @property
     def is_adopted(self) -> bool:

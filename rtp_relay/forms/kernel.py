@@ -97,7 +97,7 @@ class News(UserPort):
     def __init__(self, form: KernelForm) -> None:
         self.host, self.number, self.waits = "", 0, False
         self.receive = drop
-        self.receive_into = form.take_news
+        self.receive_into, self.source = form.take_news, None
 
     def close(self) -> None:
         """The form closes what is behind it."""
@@ -111,7 +111,7 @@ class Copied(UserPort):
     def __init__(self, form: KernelForm) -> None:
         self.host, self.number, self.waits = "", 0, False
         self.receive = drop
-        self.receive_into = form.take_copies
+        self.receive_into, self.source = form.take_copies, None
 
     def close(self) -> None:
         """The tables close what is behind it."""

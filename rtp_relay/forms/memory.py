@@ -22,10 +22,14 @@ class MemoryPort:
         self.address = address_of(host, number)
         self.receive: Receive = drop
         self.waits = False
+        self.far: Address | None = None
         self._form = form
 
     def send(self, packet: Packet, destination: Address) -> None:
         self._form.carry(bytes(packet), self.address, destination)
+
+    def send_on(self, packet: Packet) -> None:
+        raise AssertionError("no address is known here")
 
     def close(self) -> None:
         del self._form.ports[self.address]

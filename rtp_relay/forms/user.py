@@ -4,20 +4,25 @@ One epoll of its own holds every port; the loop that runs it watches that one de
 one packet of each port that has some and asks again, so that no port is read in vain (a read that finds
 nothing costs as much as one that finds a packet) and no port can starve another. A turn ends after
 ROUNDS, so that media never starves the control socket.
+
+A far end that is confirmed gets a line: a socket of its own at the same port, see lines.py.
 """
 
 from __future__ import annotations
 
 import errno
+import itertools
+import resource
 import select
 import socket
 import time
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from rtp_relay.form import Flow, Inheritance, Port, Receive, drop
+from rtp_relay.form import Exit, Flow, Inheritance, Port, Receive, drop
+from rtp_relay.forms.lines import FIRST, Beside, connected, open_socket
 from rtp_relay.packet import Packet
-from rtp_relay.source import Address, address_of, is_version_6
+from rtp_relay.source import Address, address_of
 from rtp_relay.stream import Stream
 from rtp_relay.tally import Work
 
@@ -26,12 +31,21 @@ BUFFER: Final = 65536  # octets, above the largest UDP payload: nothing is ever 
 USUAL: Final = 1501  # octets, above what Ethernet carries: packets up to there are cut from the buffer beforehand
 ROUNDS: Final = 8  # of up to BATCH packets in one turn
 BATCH: Final = 128
+DRAWN: Final = 32  # lines at most in one turn: half a millisecond
+LINES: Final = 0.75  # of the descriptors that we may have: beyond, there are no more lines, lest ports get none
 
 
 class UserPort:
-    """A UDP socket of the relay."""
+    """A UDP socket of the relay.
 
-    __slots__ = ("_form", "_socket", "host", "number", "receive", "receive_into", "send", "waits")
+    source: where all that comes is from (then `read_into` reads it), or None (`receive_into`, with the source).
+    far: who the port has a line to.
+    """
+
+    __slots__ = (
+        "_first", "_form", "_line", "_socket", "far", "host", "number", "read_into", "receive", "receive_into", "send",
+        "send_on", "source", "waits",
+    )  # fmt: skip
 
     def __init__(self, host: str, number: int, opened: socket.socket, form: UserForm) -> None:
         self.host = host
@@ -40,11 +54,43 @@ class UserPort:
         self.waits = False
         self.receive_into: Callable[[bytearray], tuple[int, Address]] = opened.recvfrom_into
         self.send: Callable[[Packet, Address], object] = opened.sendto
+        self.source: Address | None = None
+        self.far: Address | None = None
+        self.read_into: Callable[[bytearray], int] = opened.recv_into
+        self.send_on: Callable[[Packet], object] = opened.send
+        self._line: socket.socket | None = None
+        self._first = 0  # packets that are still to be read with their source
         self._socket = opened
         self._form = form
 
     def fileno(self) -> int:
         return self._socket.fileno()
+
+    def join(self, line: socket.socket, far: Address) -> None:
+        """From now on a line is what is read and sent by; what comes to the port besides is read from a Beside."""
+        self._line, self._first, self.far = line, FIRST, far
+        self.read_into, self.send_on = line.recv_into, line.send
+        self.receive_into = self._receive_first
+
+    def _receive_first(self, buffer: bytearray) -> tuple[int, Address]:
+        assert self._line is not None
+        got = self._line.recvfrom_into(buffer)
+        self._first -= 1
+        if not self._first:
+            self.source = self.far
+        return got
+
+    def part(self) -> int | None:
+        """No line any more; the descriptor that it had. What waits in it is lost."""
+        line, self._line = self._line, None
+        if line is None:
+            return None
+        self.source = self.far = None
+        self.receive_into, self.read_into = self._socket.recvfrom_into, self._socket.recv_into
+        self.send_on = self._socket.send
+        descriptor = line.fileno()
+        line.close()
+        return descriptor
 
     def throw_away(self) -> None:
         """What waits in the socket is for nobody."""
@@ -56,7 +102,7 @@ class UserPort:
 
     def close(self) -> None:
         self.receive = drop
-        self._form.forget(self._socket.fileno())
+        self._form.forget(self)
         self._socket.close()  # which takes it out of the epoll
 
 
@@ -78,7 +124,10 @@ class UserForm:
         self._clock = clock
         self._traffic_class = dscp << 2
         self._epoll = select.epoll()
-        self._ports: dict[int, UserPort] = {}
+        self._ports: dict[int, UserPort | Beside] = {}
+        self._wanted: dict[UserPort, Address] = {}  # who is to get a line
+        self._lined: set[UserPort] = set()  # who has one
+        self._last_line = int(resource.getrlimit(resource.RLIMIT_NOFILE)[0] * LINES)  # the highest descriptor of one
         self._inherited: dict[tuple[str, int], socket.socket] = {}
         self.on_open: Callable[[int], object] = _say_nothing  # told of the descriptor of each socket that is new
         self._buffer = bytearray(BUFFER)
@@ -113,20 +162,12 @@ class UserForm:
         return port
 
     def _bound(self, host: str, number: int) -> socket.socket | None:
-        version_6 = is_version_6(host)
         try:
-            opened = socket.socket(
-                socket.AF_INET6 if version_6 else socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK
-            )
+            opened = open_socket(host, self._traffic_class)
         except OSError as error:
             self.trouble = str(error)  # out of descriptors, as a rule
             return None
         try:
-            if version_6:
-                opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-                opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, self._traffic_class)
-            else:
-                opened.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, self._traffic_class)
             opened.bind(address_of(host, number))
         except OSError as error:
             opened.close()
@@ -138,15 +179,74 @@ class UserForm:
     def _made(self, host: str, number: int, opened: socket.socket) -> UserPort:
         return UserPort(host, number, opened, self)
 
-    def forget(self, descriptor: int) -> None:
-        """The port of that descriptor is being closed."""
-        del self._ports[descriptor]
+    def forget(self, port: UserPort) -> None:
+        """The port is being closed."""
+        self._wanted.pop(port, None)
+        self._hang_up(port)
+        del self._ports[port.fileno()]
 
     def install(self, port: Port, flow: Flow) -> None:
-        """Nothing to keep: every packet asks its endpoint."""
+        """Every packet asks its endpoint. But a far end that is confirmed gets a line, when this turn is over."""
+        assert isinstance(port, UserPort)
+        if flow.strict and port.far != flow.source:
+            self._wanted[port] = flow.source
 
     def suspend(self, port: Port) -> None:
-        """Nothing was kept."""
+        """Nothing was kept. A line that there is may stay: who comes by it is judged as before."""
+        assert isinstance(port, UserPort)
+        self._wanted.pop(port, None)
+
+    def _draw_lines(self) -> None:
+        for port in tuple(itertools.islice(self._wanted, DRAWN)):
+            far = self._wanted.pop(port)
+            self._hang_up(port)
+            try:
+                line = connected(port._socket, port.host, port.number, far, self._traffic_class)
+            except OSError:
+                continue  # no descriptor, no route: the port does without
+            if line.fileno() > self._last_line:
+                line.close()
+                continue
+            own, aside = port.fileno(), Beside(port, port._socket)
+            self._empty(aside)
+            port.join(line, far)
+            self._lined.add(port)
+            self._ports[own], self._ports[line.fileno()] = aside, port
+            self._epoll.register(line.fileno(), select.EPOLLIN)
+
+    def _hang_up(self, port: UserPort) -> None:
+        descriptor = port.part()
+        if descriptor is not None:  # which has left the epoll by being closed
+            del self._ports[descriptor]
+            self._ports[port.fileno()] = port
+            self._lined.discard(port)
+
+    def _empty(self, aside: Beside) -> None:
+        """What came before there was a line is relayed before what comes by it."""
+        now = self._clock()
+        for _ in range(BATCH):
+            try:
+                size, source = aside.receive_into(self._buffer)
+            except OSError:
+                return
+            self.packets += 1
+            self.octets += size
+            packet = self._view[:size]
+            exit = aside.receive(packet, source, now)
+            if exit is not None and exit.address is not None and self._send_again(exit, packet, exit.address):
+                exit.packets += 1
+                exit.octets += size
+                self.sent += 1
+
+    def _send_again(self, exit: Exit, packet: Packet, destination: Address) -> bool:
+        """Without a line, which is told of an earlier packet's ICMP error in place of sending the next."""
+        try:
+            exit.port.send(packet, destination)
+        except OSError as error:
+            self.send_errors += 1
+            exit.fail(error)
+            return False
+        return True
 
     def collect(self, port: Port, stream: Stream) -> None:
         """Nothing is forwarded unasked."""
@@ -163,12 +263,14 @@ class UserForm:
 
     def renounce(self, port: Port) -> None:
         assert isinstance(port, UserPort)
+        self._wanted.pop(port, None)
+        self._hang_up(port)
         if port.waits:
             port.throw_away()
             self.attend(port)
 
     def end_inheritance(self) -> int:
-        waiting = [port for port in self._ports.values() if port.waits]
+        waiting = [port for port in self._ports.values() if isinstance(port, UserPort) and port.waits]
         for port in waiting:
             self.renounce(port)
         for one in self._inherited.values():
@@ -189,8 +291,12 @@ class UserForm:
             now = self._clock()
             for descriptor, _events in ready:
                 port = ports[descriptor]
+                source = port.source
                 try:
-                    size, source = port.receive_into(buffer)
+                    if source is None:
+                        size, source = port.receive_into(buffer)
+                    else:
+                        size = port.read_into(buffer)
                 except BlockingIOError:
                     continue  # dropped by the kernel for its checksum
                 except OSError:
@@ -205,15 +311,24 @@ class UserForm:
                 destination = exit.address
                 if destination is None:
                     continue
+                out = exit.port
                 try:
-                    exit.port.send(packet, destination)
+                    if destination is out.far:
+                        out.send_on(packet)
+                    else:
+                        out.send(packet, destination)
+                except ConnectionRefusedError:
+                    if not self._send_again(exit, packet, destination):
+                        continue
                 except OSError as error:
                     self.send_errors += 1
                     exit.fail(error)
-                else:
-                    exit.packets += 1
-                    exit.octets += size
-                    sent += 1
+                    continue
+                exit.packets += 1
+                exit.octets += size
+                sent += 1
+        if self._wanted:
+            self._draw_lines()
         self.packets += read
         self.octets += octets
         self.sent += sent
@@ -229,14 +344,19 @@ class UserForm:
 
     def leave(self) -> None:
         """End, and leave the ports to whoever holds them besides."""
+        for port in tuple(self._lined):
+            self._hang_up(port)
         self._epoll.close()
 
     def shut(self) -> None:
         """Close whatever is still open."""
-        for port in list(self._ports.values()):
-            port.close()
-        for one in self._inherited.values():
-            one.close()
+        for port in tuple(self._lined):
+            self._hang_up(port)
+        for one in tuple(self._ports.values()):
+            if isinstance(one, UserPort):
+                one.close()
+        for left in self._inherited.values():
+            left.close()
         self._epoll.close()
 
 

@@ -6,6 +6,7 @@ anything else all is asked anew.
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import Final, NamedTuple
 
 from rtp_relay.bpf import netlink
@@ -31,11 +32,10 @@ class Ways:
         self._table = table
         self._slots = slots
         self._asking = netlink.Asking()
-        try:
+        with ExitStack() as undone:
+            undone.callback(self._asking.close)
             self._links = self._asking.links()
-        except BaseException:
-            self._asking.close()
-            raise
+            undone.pop_all()
         self._ways: dict[tuple[str, str], Way | None] = {}
         self._local: dict[str, bool] = {}
         self._hops: dict[Key, int] = {}  # to number

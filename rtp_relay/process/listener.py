@@ -123,6 +123,7 @@ class Connection:
             self._end(str(error))
             return
         self._listener.deliver()
+        self._listener.look_ahead()
 
     def _write(self) -> None:
         unsent = self._unsent
@@ -186,6 +187,9 @@ class Listener:
             if type(command) is control.Hello and not control.OLDEST <= command.version <= control.VERSION:
                 self.deliver()
                 raise ControlError(f"version {command.version} is not ours, which is {control.VERSION}")
+
+    def look_ahead(self) -> None:
+        """After commands, when they have been answered: the relay's next deadline may have moved."""
         self._on_change()
 
     def deliver(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import time
@@ -130,11 +131,10 @@ async def serve(chosen: Options, parent: int) -> None:
     form = choose(
         chosen.form, hosts, ports.first_port, ports.last_port, chosen.dscp, chosen.pins, chosen.xdp
     )  # fmt: skip
-    try:
+    with contextlib.ExitStack() as undone:
+        undone.callback(lambda: form.leave() if form.has_left else form.shut())
         service, workshop = _begin(chosen, parent, form)
-    except BaseException:
-        form.leave() if form.has_left else form.shut()
-        raise
+        undone.pop_all()
     ended, left = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(_report)

@@ -1,7 +1,8 @@
 """Sockets, clock and one timer around a pure core: receive, pump, send, re-arm.
 
 Nothing is decided here. After each batch of datagrams, and whenever the deadline is due, everything that the
-core has to send is sent; then one timer is armed for its next deadline.
+core has to send is sent; then one timer is armed for its next deadline. On a busy service a short rest lets the next
+batch gather (see pace.py).
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
+from sip_stack.aio.pace import Pace
 from sip_stack.aio.tcp import TcpListener
-from sip_stack.aio.udp import UdpListener
+from sip_stack.aio.udp import BATCH, UdpListener
 from sip_stack.errors import RemoteError
 from sip_stack.flow import Flow
 from sip_stack.listeners import Listener
@@ -41,15 +43,26 @@ class Driver:
     """
 
     def __init__(
-        self, after: Callable[[], None], is_known: Callable[[str], bool] = lambda host: True
+        self,
+        after: Callable[[], None],
+        is_known: Callable[[str], bool] = lambda host: True,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """is_known: whether connections of a numeric address are expected; all others share a part of the places."""
+        """is_known: whether connections of a numeric address are expected; all others share a part of the places.
+
+        sleep: stops the thread for so many seconds, the loop with it: what would wake it meanwhile waits too.
+        """
         self.lag = 0.0
         self._core: Core | None = None
         self._is_pumping = False
         self._pumps_again = False
+        self._pumps_soon = False
         self._after = after
         self._is_known = is_known
+        self._sleep = sleep
+        self._pace = Pace()
+        self._heard = 0  # messages since the last batch ended
+        self._rest = 0.0  # seconds, at the beginning of the loop's next turn
         self._loop = asyncio.get_running_loop()
         self._udp: dict[str, UdpListener] = {}
         self._tcp: dict[str, TcpListener] = {}
@@ -60,14 +73,15 @@ class Driver:
     async def listen(self, listeners: Sequence[tuple[str, Listener]]) -> list[Listener]:
         """Bind (address, listener) pairs; returns the listeners with the ports that were bound (for port 0).
 
-        OSError names what could not be bound.
+        OSError says what could not be bound, and names the listener as its filename.
         """
         bound = []
         for host, listener in listeners:
             try:
                 port = await self._bind(host, listener)
             except OSError as error:
-                raise OSError(error.errno, f"cannot listen on {listener.name}: {error.strerror}") from error
+                said = f"cannot listen on {listener.name}: {error.strerror}"
+                raise OSError(error.errno, said, listener.name) from error
             bound.append(replace(listener, port=port))
         return bound
 
@@ -75,7 +89,7 @@ class Driver:
         if ":" in host:
             self._ipv6.add(listener.name)
         if listener.transport == "UDP":
-            udp = UdpListener(listener.name, host, listener.port, self._receive, self.pump, self._failed)
+            udp = UdpListener(listener.name, host, listener.port, self._receive, self._end_batch, self._failed)
             self._udp[listener.name] = udp
             return udp.port
         tcp = TcpListener(
@@ -121,6 +135,30 @@ class Driver:
             if deadline is not None and deadline < self._armed_for:
                 self._arm(deadline)
 
+    def pump_soon(self) -> None:
+        """Pump in the loop's next turn, or in the one that runs: once for all who have asked for it till then."""
+        if self._is_pumping:
+            self._pumps_again = True
+        elif not self._pumps_soon:
+            self._pumps_soon = True
+            self._loop.call_soon(self._pump_now)
+
+    def _pump_now(self) -> None:
+        self._pumps_soon = False
+        self.pump()
+
+    def _end_batch(self) -> None:
+        self.pump()
+        heard, self._heard = self._heard, 0
+        rest = self._pace.rest_after(heard, heard < BATCH, time.monotonic())
+        if rest and not self._rest:  # one for all listeners that have their turn now
+            self._loop.call_soon(self._take_rest)
+            self._rest = rest
+
+    def _take_rest(self) -> None:
+        rest, self._rest = self._rest, 0.0
+        self._sleep(rest)
+
     def _send(self, core: Core) -> None:
         for flow, data in core.take_datagrams():
             listeners: Mapping[str, UdpListener | TcpListener] = (
@@ -159,6 +197,7 @@ class Driver:
         self.lag += (min(max(0.0, seconds), LONGEST_SAMPLE) - self.lag) * LAG_WEIGHT
 
     def _receive(self, data: bytes, flow: Flow) -> None:
+        self._heard += 1
         if self._core is not None and not _is_keep_alive(data):
             self._core.receive(data, flow, time.monotonic())
 

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-LIMIT = 10.0  # seconds that anything may take
+LIMIT = 60.0  # seconds that anything may take
 
 
 class Told(NamedTuple):

@@ -15,7 +15,7 @@ import pytest
 
 from b2bua import control
 from b2bua.calls.record import CallRecord, RecipientOutcome, RecipientRecord
-from b2bua.control import ControlClient, ControlError, ControlServer, live_call
+from b2bua.control import ControlClient, ControlError, ControlServer, ServiceRunning, live_call
 
 
 def answer(command: dict[str, Any]) -> dict[str, Any]:
@@ -43,7 +43,7 @@ async def serving(path: Path) -> AsyncIterator[ControlServer]:
 
 def run(scenario: Callable[[Path], Coroutine[Any, Any, None]], path: Path) -> None:
     async def limited() -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await scenario(path)
 
     asyncio.run(limited())
@@ -132,7 +132,7 @@ def test_live_is_a_snapshot_and_then_events(tmp_path: Path) -> None:
                 assert await asyncio.to_thread(next, events) == {"event": "call.started", "call": "1"}
                 assert await asyncio.to_thread(next, events) == {"event": "call.ended", "call": "1"}
                 assert await asyncio.to_thread(next, listening.follow(tick=0.01)) is None
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(60):
                 while server.has_listeners:
                     await turn()
 
@@ -169,13 +169,13 @@ def test_listeners_end_with_the_service(tmp_path: Path) -> None:
 def test_a_second_service_is_refused_and_a_dead_ones_socket_is_taken(tmp_path: Path) -> None:
     async def scenario(path: Path) -> None:
         async with serving(path) as server:
-            with pytest.raises(ControlError, match="running already"):
+            with pytest.raises(ServiceRunning, match="running already"):
                 await ControlServer(server.path, answer).start()
             with await client(server) as asking:
                 assert await ask(asking, {"command": "echo"})
         with socket.socket(socket.AF_UNIX) as dead:
             dead.bind(server.path)
-        async with serving(path) as server, asyncio.timeout(5):
+        async with serving(path) as server, asyncio.timeout(60):
             with await client(server) as asking:
                 assert await ask(asking, {"command": "echo"})
 
@@ -189,8 +189,9 @@ def test_nobody_there(tmp_path: Path) -> None:
 
 def test_a_place_that_cannot_be_listened_on(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(ControlError, match="cannot be"):
+    with pytest.raises(ControlError, match=r"cannot be used: .*service\.control_socket") as caught:
         asyncio.run(ControlServer(str(tmp_path / "file" / "core.sock"), answer).start())
+    assert not isinstance(caught.value, ServiceRunning)
 
 
 def test_a_running_call_for_the_snapshot() -> None:

@@ -16,7 +16,7 @@ from b2bua.notify import Notifier
 def systemd(tmp_path: Path) -> Iterator[socket.socket]:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
         listening.bind(str(tmp_path / "notify"))
-        listening.settimeout(5)
+        listening.settimeout(60)
         yield listening
 
 
@@ -43,7 +43,7 @@ def test_the_abstract_namespace() -> None:
     name = f"multiring-test-{os.getpid()}"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
         listening.bind("\0" + name)
-        listening.settimeout(5)
+        listening.settimeout(60)
         notifier = Notifier({"NOTIFY_SOCKET": "@" + name})
         notifier.ready()
         assert listening.recv(999) == b"READY=1"
@@ -55,23 +55,9 @@ def test_without_systemd_nothing_happens(environment: dict[str, str]) -> None:
     notifier = Notifier(environment)
     notifier.ready()
     notifier.close()
-    assert notifier.watchdog_interval() == 0
 
 
 def test_a_systemd_that_is_gone_does_not_matter(tmp_path: Path) -> None:
     notifier = Notifier({"NOTIFY_SOCKET": str(tmp_path / "none")})
     notifier.watchdog()
     notifier.close()
-
-
-@pytest.mark.parametrize(
-    ("environment", "seconds"),
-    [
-        ({"WATCHDOG_USEC": "10000000"}, 10.0),
-        ({"WATCHDOG_USEC": "10000000", "WATCHDOG_PID": str(os.getpid())}, 10.0),
-        ({"WATCHDOG_USEC": "10000000", "WATCHDOG_PID": "1"}, 0.0),
-        ({"WATCHDOG_USEC": "soon"}, 0.0),
-    ],
-)
-def test_watchdog_interval(environment: dict[str, str], seconds: float) -> None:
-    assert Notifier(environment).watchdog_interval() == seconds

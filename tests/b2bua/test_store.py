@@ -178,7 +178,7 @@ def test_the_flusher_writes_by_itself(tmp_path: Path) -> None:
     async def scenario(path: Path) -> None:
         store = await opened(path, flush_interval=0.01)
         store.finish(answered(1))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while store.written == 0:
                 await asyncio.wait([asyncio.create_task(asyncio.to_thread(lambda: None))])
         assert store.waiting == 0
@@ -219,7 +219,7 @@ def test_a_locked_database_is_waited_for_and_nothing_is_lost(
         with capture_logs() as logs:
             for number in range(5):
                 store.finish(answered(number))
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while not logs:
                     await asyncio.wait([asyncio.create_task(asyncio.to_thread(lambda: None))])
             assert "trying on" in logs[0]["event"]
@@ -262,7 +262,7 @@ def test_a_full_disk_is_tried_again(tmp_path: Path) -> None:
             store.finish(answered(number))
         with capture_logs() as logs:
             writer = asyncio.create_task(store._flush())
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while not logs:
                     await asyncio.wait([asyncio.create_task(asyncio.to_thread(lambda: None))])
             assert "full" in logs[0]["reason"]

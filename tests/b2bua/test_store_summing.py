@@ -24,6 +24,7 @@ from tests.b2bua.test_store_statistics import SECOND, call, offered
 
 Event = tuple[str, Any]
 Question = tuple[tuple[int, int], str, str]
+UNCHECKED = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 FIRST_HOUR = 497_000  # since 1970
 NOW = (FIRST_HOUR + 80) * HOUR
 NUMBERS = (("100", "Sales"), ("101", "Sales"), ("102", ""))
@@ -158,7 +159,7 @@ def moment(hour: int, second: int = 0) -> int:
     return (FIRST_HOUR + hour) * HOUR + second * SECOND
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=UNCHECKED)
 @given(events=EVENTS, question=QUESTIONS)
 def test_sums_are_what_a_full_count_gives(
     tmp_path: Path, events: Sequence[Event], question: Question

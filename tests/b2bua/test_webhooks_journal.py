@@ -142,7 +142,7 @@ def test_a_database_that_is_locked_is_tried_until_it_is_not(
 
         monkeypatch.setattr(journal, "_complain", note)
         adding = asyncio.ensure_future(journal.add([entry("a", 1)], NOW))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await failed.wait()
             assert not adding.done()
             other.execute("ROLLBACK")

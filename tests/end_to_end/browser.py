@@ -27,7 +27,7 @@ ARGUMENTS: Final = [
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 SCREENSHOTS: Final = Path(os.environ.get("MULTIRING_SCREENSHOTS", "var/screenshots"))
-PATIENCE: Final = 20.0  # seconds that anything in a page may take on a busy machine
+PATIENCE: Final = 40.0  # seconds that anything in a page may take on a busy machine
 OWNER: Final = "olga"
 PASSWORD: Final = "correct horse battery"
 HEIGHTS: Final = {1280: 900, 390: 844}  # of a screen, by its width

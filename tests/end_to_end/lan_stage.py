@@ -28,8 +28,8 @@ from rtp_relay.tones import samples_of, steps_of
 from tests.end_to_end.lan import CALLEE, CALLER, SERVICE, STRANGER, Lan
 
 CALLERS, CALLEES, STRANGERS = 440, 710, 1130  # hertz: what each sends
-SOON = 20.0  # seconds: more than anything here should take on a busy machine
-START = 30.0
+SOON = 30.0  # seconds: more than anything here should take on a busy machine
+START = 60.0
 SIP_PORT, FIRST_PORT, LAST_PORT = 5060, 20000, 20031
 SAMPLES = 160  # of a packet: 20 ms
 INTERVAL = SAMPLES / 8000

@@ -47,7 +47,7 @@ def bodies(draw: st.DrawFn) -> bytes:
 def look_at_everything(session: Session) -> None:
     _ = session.name, session.origin, session.attributes, session.bandwidth
     for each in session.media:
-        _ = each.attributes, each.bandwidth, each.is_held, each.clock_rates, each.telephone_event
+        _ = each.attributes, each.bandwidth, each.effective_direction, each.clock_rates, each.telephone_event
         assert all(0 <= port < 65536 for port in (each.port, each.rtcp_port, each.separate_rtcp_port))
 
 

@@ -166,3 +166,59 @@ def test_any_order_loses_nothing_but_what_came_before_the_first(order: list[int]
         stream.receive(rtp(1000 + step, size=0), 0.0)
     assert stream.lost == -order[0] + 0
     assert stream.packets == 80
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(
+            st.sampled_from([1, 1, 1, 1, 0, 2, 50, 65500, 40000]),  # on from the sequence number before
+            st.sampled_from([160, 160, 160, 0, -160, 2**31, 2**32 - 5]),  # on from the timestamp before
+            st.sampled_from([7, 7, 7, 8]),  # SSRC
+            st.sampled_from([0, 0, 0, 8, 101]),  # payload type
+            st.booleans(),  # marker
+        ),
+        st.just("pause"),
+        st.just("another kind"),
+    ),
+    max_size=60,
+)
+
+
+@given(STEPS)
+def test_what_is_plain_is_counted_as_anything_else(steps: list[tuple[int, int, int, int, bool] | str]) -> None:
+    whole, quick = Stream(), Stream()
+    sequence, timestamp, now = 65000, 2**32 - 800, 1.0
+    for step in steps:
+        now += 0.021
+        if isinstance(step, str):
+            for stream in (whole, quick):
+                stream.pause() if step == "pause" else stream.look_closer()
+            continue
+        on, later, ssrc, kind, marker = step
+        sequence, timestamp = (sequence + on) % 65536, (timestamp + later) % 2**32
+        packet = rtp(sequence, ssrc=ssrc, payload_type=kind, timestamp=timestamp, marker=marker, size=on % 7)
+        whole.receive(packet, now)
+        if not quick.receive_plain(packet, now):
+            quick.receive(packet, now)
+        assert quick.keep() == whole.keep()
+        assert (quick.paused, quick.lost) == (whole.paused, whole.lost)
+
+
+def test_nearly_every_packet_is_plain() -> None:
+    stream = play(1, 2)
+    assert [stream.receive_plain(rtp(sequence), sequence * 0.02) for sequence in (3, 4, 5)] == [True] * 3
+    assert stream.packets == 5
+
+
+@pytest.mark.parametrize(
+    "packet",
+    [
+        rtp(3, marker=True), rtp(3, payload_type=8), rtp(3, ssrc=8), rtp(4000), rtp(3)[:11], b"",
+        b"\x90" + rtp(3)[1:], b"\xb0" + rtp(3)[1:], b"\x00" + rtp(3)[1:], rtp(3, payload_type=72),  # 200: a report
+    ],
+)  # fmt: skip
+def test_what_is_not_plain_is_not_counted_as_such(packet: bytes) -> None:
+    stream = play(1, 2)
+    before = stream.keep()
+    assert not stream.receive_plain(packet, 0.06)
+    assert stream.keep() == before

@@ -11,23 +11,20 @@ from hypothesis import strategies as st
 from sip_stack.events import Answered, Failed, LateAnswer, Progress
 from sip_stack.invite_client import ROWS, Input, InviteClient, State
 from sip_stack.message import Response, parse
+from tests.sip_stack.callee import RELIABLE, say
 from tests.sip_stack.rig import (
     LISTENERS,
     OFFER,
     PEER,
-    TCP_PEER,
     Rig,
     hang_up,
     invite,
-    request,
     response,
     rig,
-    within,
 )
 
 I, S = Input, State
 REASON = 'Reason: SIP;cause=200;text="Call completed elsewhere"\r\n'
-
 # What becomes of an INVITE, apart from the table: state, input -> state. The rest is ignored.
 FIGURE = {
     (S.CALLING, I.PROVISIONAL): S.PROCEEDING, (S.CALLING, I.SUCCESS): S.ANSWERED, (S.CALLING, I.FAILURE): S.OVER,
@@ -43,11 +40,6 @@ WAYS = {
 }  # fmt: skip
 STATUSES = {I.PROVISIONAL: 180, I.SUCCESS: 200, I.FAILURE: 486}
 _tags = itertools.count()
-
-
-def say(bench: Rig, status: int, **more: object) -> None:
-    sent = bench.last("INVITE")
-    bench.receive(response(sent.request, status, **more), sent.flow)  # type: ignore[arg-type]
 
 
 def give(bench: Rig, client: InviteClient, what: Input) -> None:
@@ -237,224 +229,6 @@ def test_the_loser_of_two_answers_is_refused_with_ack_and_bye() -> None:
     bye = bench.last("BYE").request
     assert bye.get("reason") == 'SIP;cause=200;text="Call completed elsewhere"'
     bench.receive(response(bye, 200))
-    bench.finish()
-
-
-# CANCEL.
-
-
-def test_a_cancel_waits_for_the_first_provisional_and_keeps_its_reason() -> None:
-    """§9.1; FRK-2: the INVITE goes on being repeated meanwhile."""
-    bench = rig()
-    client = invite(bench)
-    start = bench.now
-    bench.run(0.2)
-    client.cancel(REASON, bench.now)
-    client.cancel("Reason: SIP;cause=999\r\n", bench.now)
-    bench.run(2.0)
-    assert bench.names() == ["INVITE", "INVITE", "INVITE"]
-    assert client.cancelled_at is None
-    say(bench, 100)
-    (cancel,) = bench.news()
-    assert client.cancelled_at == bench.now == pytest.approx(start + 2.2)
-    original = bench.last("INVITE").request
-    assert (cancel.name, cancel.flow) == ("CANCEL", bench.last("INVITE").flow)
-    assert cancel.request.via_value == original.via_value
-    assert (cancel.request.cseq, cancel.request.to_tag, cancel.request.uri) == (1, "", original.uri)
-    assert cancel.request.get("reason") == 'SIP;cause=200;text="Call completed elsewhere"'
-    bench.receive(response(cancel.request, 200))
-    assert bench.owner.all_of(Answered) == []
-    say(bench, 487)
-    failed = bench.owner.the(Failed)
-    assert failed.response is not None and failed.response.status == 487
-    assert bench.names() == ["ACK"]
-    bench.finish()
-
-
-def test_a_silent_peer_that_is_wanted_back_is_given_up_with_its_transaction() -> None:
-    bench = rig()
-    client = invite(bench)
-    client.cancel(REASON, bench.now)
-    bench.run(40.0)
-    assert bench.owner.the(Failed) == Failed(client, None, "timeout")
-    assert "CANCEL" not in [sent.name for sent in bench.sent]
-    bench.finish()
-
-
-def test_a_cancel_is_repeated_as_a_non_invite_request_until_it_is_answered() -> None:
-    bench = rig()
-    client = invite(bench)
-    say(bench, 180)
-    start = bench.now
-    client.cancel("", bench.now)
-    bench.run(5.0)
-    assert bench.times_of("CANCEL", start) == [0, 0.5, 1.5, 3.5]
-    bench.receive(response(bench.last("CANCEL").request, 200))
-    say(bench, 487)
-    bench.finish()
-
-
-def test_no_final_response_within_64_t1_of_the_cancel_destroys_the_transaction() -> None:
-    """§9.1; FRK-3."""
-    bench = rig()
-    client = invite(bench)
-    say(bench, 180)
-    client.cancel("", bench.now)
-    bench.take()
-    bench.receive(response(bench.last("CANCEL").request, 200))
-    bench.run(31.9)
-    assert bench.owner.all_of(Failed) == []
-    bench.run(0.2)
-    assert bench.owner.the(Failed) == Failed(client, None, "no final response to CANCEL")
-    bench.finish()
-
-
-@pytest.mark.parametrize("said_before", [(), (180,)])
-def test_an_answer_that_crosses_the_cancel_gets_ack_then_bye_by_one_flow(
-    said_before: tuple[int, ...],
-) -> None:
-    """FRK-4: "in that order, in one call from one socket"."""
-    bench = rig()
-    client = invite(bench)
-    for status in said_before:
-        say(bench, status)
-    client.cancel(REASON, bench.now)
-    bench.news()
-    say(bench, 200, contact="<sip:bob@192.0.2.10:5070>")
-    ack, bye = bench.news()
-    assert (ack.name, bye.name) == ("ACK", "BYE")
-    assert ack.flow == bye.flow and ack.at == bye.at
-    assert (ack.request.cseq, bye.request.cseq) == (1, 2)
-    assert ack.request.uri == bye.request.uri == "sip:bob@192.0.2.10:5070"
-    assert bye.request.get("reason") == 'SIP;cause=200;text="Call completed elsewhere"'
-    kinds = [type(event) for event in bench.owner.told if not isinstance(event, Progress)]
-    assert kinds == [LateAnswer, Failed]
-    bench.receive(response(bye.request, 200), bye.flow)
-    say(bench, 200)
-    assert bench.names() == ["ACK"]
-    bench.finish()
-
-
-def test_a_late_answer_that_carries_an_offer_has_it_refused_in_the_ack() -> None:
-    """FRK-4: all ports 0."""
-    bench = rig()
-    client = invite(bench, body=b"")
-    say(bench, 180)
-    client.cancel("", bench.now)
-    say(bench, 200, body=OFFER)
-    ack = bench.last("ACK").request
-    assert b"m=audio 0 RTP/AVP 0\r\n" in ack.body
-    bench.receive(response(bench.last("BYE").request, 200))
-    bench.finish()
-
-
-def test_a_late_answer_is_not_told_twice() -> None:
-    bench = rig()
-    client = invite(bench)
-    say(bench, 180)
-    client.cancel("", bench.now)
-    say(bench, 200)
-    say(bench, 200)
-    assert len(bench.owner.all_of(LateAnswer)) == 1
-    bench.receive(response(bench.last("BYE").request, 200))
-    bench.finish()
-
-
-def test_a_provisional_after_the_cancel_changes_nothing() -> None:
-    bench = rig()
-    client = invite(bench)
-    say(bench, 180)
-    client.cancel("", bench.now)
-    bench.news()
-    say(bench, 183)
-    assert bench.names() == []
-    assert [each.response.status for each in bench.owner.all_of(Progress)] == [180]
-    say(bench, 487)
-    bench.finish()
-
-
-def test_over_tcp_the_cancel_takes_the_connection_of_the_invite() -> None:
-    bench = rig()
-    client = invite(bench, flow=TCP_PEER)
-    say(bench, 180)
-    client.cancel("", bench.now)
-    bench.take()
-    assert bench.last("CANCEL").flow == TCP_PEER
-    bench.receive(response(bench.last("CANCEL").request, 200), TCP_PEER)
-    say(bench, 487)
-    bench.finish()
-
-
-# Reliable provisionals.
-
-RELIABLE = [("Require", "100rel"), ("RSeq", "5")]
-
-
-def test_a_reliable_provisional_makes_an_early_dialog_and_gets_its_prack() -> None:
-    """RFC 3262 §4."""
-    bench = rig()
-    invite(bench)
-    say(bench, 183, fields=RELIABLE)
-    prack = bench.last("PRACK").request
-    assert prack.get("rack") == "5 1 INVITE"
-    assert (prack.cseq, prack.to_tag, prack.uri) == (2, "bob1", "sip:bob@192.0.2.9:5060")
-    session = bench.owner.the(Progress).session
-    assert session is not None and not session.is_confirmed
-    bench.receive(response(prack, 200))
-    say(bench, 200)
-    assert bench.owner.the(Answered).session is session
-    hang_up(bench, session)
-
-
-def test_a_repeated_one_is_neither_told_nor_acknowledged_again_and_one_out_of_order_not_at_all() -> None:
-    """RFC 3262 §4: "the response MUST NOT be acknowledged with a PRACK" if its RSeq is not one higher."""
-    bench = rig()
-    invite(bench)
-    for rseq in ("5", "5", "7", "4", "6", "x", ""):
-        say(bench, 183, fields=[("Require", "100rel"), ("RSeq", rseq)])
-    pracks = [sent.request.get("rack") for sent in bench.sent if sent.name == "PRACK"]
-    assert pracks == ["5 1 INVITE", "6 1 INVITE"]
-    assert all(each.session is not None for each in bench.owner.all_of(Progress)[:2])
-    say(bench, 486)
-    bench.finish()
-
-
-def test_each_to_tag_counts_its_own_rseq() -> None:
-    """DLG-3."""
-    bench = rig()
-    invite(bench)
-    say(bench, 183, tag="bob1", fields=RELIABLE)
-    say(bench, 183, tag="bob2", fields=[("Require", "100rel"), ("RSeq", "900")])
-    pracks = [sent.request for sent in bench.sent if sent.name == "PRACK"]
-    assert [(prack.to_tag, prack.get("rack")) for prack in pracks] == [
-        ("bob1", "5 1 INVITE"),
-        ("bob2", "900 1 INVITE"),
-    ]
-    say(bench, 200, tag="bob2")
-    assert set(bench.stack.dialogs) == {("ours1", "us1", "bob2")}
-    hang_up(bench, bench.owner.the(Answered).session)
-
-
-def test_a_failure_leaves_no_early_dialog() -> None:
-    bench = rig()
-    invite(bench)
-    say(bench, 183, fields=RELIABLE)
-    say(bench, 486)
-    assert bench.stack.dialogs == {}
-    bench.receive(request("UPDATE", to_value="<sip:us@192.0.2.1>;tag=us1", from_value="<sip:b@x.y>;tag=bob1",
-                          call_id="ours1"))  # fmt: skip
-    assert bench.last("481").response.cseq_method == "UPDATE"
-    bench.finish()
-
-
-def test_the_callee_may_ask_within_the_early_dialog() -> None:
-    bench = rig()
-    invite(bench)
-    say(bench, 183, fields=RELIABLE)
-    session = bench.owner.the(Progress).session
-    bench.receive(within(bench, session, "OPTIONS", cseq=1))
-    assert bench.last("200").response.cseq_method == "OPTIONS"
-    say(bench, 486)
     bench.finish()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sip_stack.events import Asked, Failed
+from sip_stack.invite_server import State as InviteState
 from sip_stack.server_transaction import State
 from tests.sip_stack.rig import (
     OFFER,
@@ -55,7 +56,7 @@ def test_an_rfc_2543_ack_of_a_200_finds_its_dialog() -> None:
     server = invited(bench, old_style("INVITE"))
     server.answer(bench.now, body=OFFER)
     bench.receive(old_style("ACK", server.local_tag))
-    assert server.is_acknowledged
+    assert server.state is InviteState.CONFIRMED
     assert server.session is not None
     hang_up(bench, server.session)
 
@@ -66,7 +67,7 @@ def test_an_ack_of_a_200_with_the_branch_of_the_invite_finds_its_dialog_too() ->
     server = invited(bench)
     server.answer(bench.now, body=OFFER)
     bench.receive(request("ACK", to_value=f"<sip:100@192.0.2.1>;tag={server.local_tag}"))
-    assert server.is_acknowledged
+    assert server.state is InviteState.CONFIRMED
     assert server.session is not None
     hang_up(bench, server.session)
 

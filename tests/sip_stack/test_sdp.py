@@ -24,7 +24,7 @@ class TestParse:
         assert audio.formats == ("0", "8", "101")
         assert audio.attributes[3:] == (("fmtp", "101 0-16"), ("ptime", "20"))
         assert audio.connection == "192.0.2.101"
-        assert not audio.is_rejected and not audio.is_udptl and not audio.is_mux and not audio.is_held
+        assert not audio.is_rejected and not audio.is_udptl and not audio.is_mux
 
     @pytest.mark.parametrize("line_end", [b"\n", b"\r", b"\r\n\r\n", b" \r\n"])
     def test_other_line_ends(self, line_end: bytes) -> None:
@@ -153,11 +153,10 @@ class TestMedia:
         found = medium("m=audio 4000 RTP/AVP 0", f"c=IN {address}", f"a={written}")
         assert found.direction.value == written
         assert found.effective_direction.value == effective
-        assert found.is_held
 
     def test_hold_by_direction(self) -> None:
-        held = [medium("m=audio 4000 RTP/AVP 0", f"a={each.value}").is_held for each in Direction]
-        assert held == [False, True, False, True]  # sendrecv, sendonly, recvonly, inactive
+        found = [medium("m=audio 4000 RTP/AVP 0", f"a={each.value}").effective_direction for each in Direction]
+        assert [each.receives for each in found] == [True, False, True, False]  # sendrecv, sendonly, recvonly, inactive
 
     def test_directions_mirrored(self) -> None:
         assert [each.mirrored.value for each in Direction] == ["sendrecv", "recvonly", "sendonly", "inactive"]

@@ -42,7 +42,6 @@ def test_the_parts_of_a_sip_uri() -> None:
     )
     assert uri.transport == "tcp"
     assert uri.parameter("lr") == ""
-    assert uri.has_parameter("lr") and not uri.has_parameter("maddr")
 
 
 def test_an_ipv6_host_has_no_brackets_inside() -> None:

@@ -10,7 +10,7 @@ from typing import Final, Self
 HOST: Final = "127.0.0.1"
 FRAME: Final = 160  # octets of PCMU in 20 ms
 SOON: Final = 0.1  # seconds
-TRIES: Final = 50
+TRIES: Final = 400
 
 
 class Earpiece:

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Final
 
 from tests.sipp_scenarios import ports, script, wire
-from tests.sipp_scenarios.waiting import until
+from tests.sipp_scenarios.waiting import BUSY, until
 
 SIPP: Final = "sipp"
-PATIENCE: Final = 10  # seconds for a scenario; each has its own limit where it needs more
+PATIENCE: Final = 40  # seconds for a scenario; each has its own limit where it needs more
 READY: Final = 5.0  # seconds for SIPp to open its socket
 _SAID: Final = 3000  # characters of a log that are shown
 _MANY: Final = 10  # calls of one party, from which on they are counted and not written down
@@ -67,10 +67,10 @@ class Party:
                 raise
 
     def wait(self, within: float) -> int:
-        """The exit status. What does not end in time is killed, and counts as 255."""
+        """The exit status. What takes far longer than it should is killed, and counts as 255."""
         assert self.process is not None
         try:
-            return self.process.wait(within)
+            return self.process.wait(within * BUSY)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()

@@ -85,8 +85,8 @@ def test_an_answered_call_with_its_losers_is_played_again(stage: Stage) -> None:
     # The pauses too: Ana rang for 200 ms, and the two talked for 200 ms.
     for call in (first, second):
         assert call.answered_at and call.ended_at
-        assert 190_000 < call.answered_at - call.started_at < 900_000
-        assert 190_000 < call.ended_at - call.answered_at < 900_000
+        assert call.answered_at - call.started_at > 190_000
+        assert call.ended_at - call.answered_at > 190_000
 
 
 def test_a_call_that_is_held_within_its_dialog_is_played_again_over_tcp(stage: Stage) -> None:

@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 GLANCE = 0.01  # seconds between two looks at a condition that nothing tells of
+BUSY = 6  # so many times as long as it should take anything may take, on a machine that has other things to do too
 
 
 def until(
@@ -20,8 +21,11 @@ def until(
     *,
     alive: Sequence[subprocess.Popen[bytes]] = (),
 ) -> None:
-    """Return when the condition holds. TimeoutError, with `what`, after so many seconds or when one of `alive` ends."""
-    deadline = time.monotonic() + within
+    """Return when the condition holds. TimeoutError, with `what`, when one of `alive` ends, or it takes far too long.
+
+    within: seconds that it should take.
+    """
+    deadline = time.monotonic() + within * BUSY
     with ExitStack() as stack:
         watched = [_pidfd(process, stack) for process in alive]
         while not condition():
@@ -31,7 +35,7 @@ def until(
             if ended:
                 raise TimeoutError(f"a process ended before {what}")
             if time.monotonic() > deadline:
-                raise TimeoutError(f"{what}: not within {within:g} s")
+                raise TimeoutError(f"{what}: not within {within * BUSY:g} s")
 
 
 def has_ended(pid: int) -> bool:

@@ -60,20 +60,17 @@ class Exchange:
     ) -> None:
         self._form = form
         self._sequence = 0
-        self._stack = ExitStack()
-        try:
+        with ExitStack() as opened:
             with outside:
-                sockets = [self._stack.enter_context(udp_socket(far_host)) for _ in range(3)]
+                sockets = [opened.enter_context(udp_socket(far_host)) for _ in range(3)]
             self._one, self._other, self._stranger = sockets
             self._relay = Relay(form, [Interface("here", host, host)], Settings(first, first + CALL_PORTS - 1))
-            self._stack.callback(self._relay.close)
+            opened.callback(self._relay.close)
             self._port = self._set_up(far_host)
-        except BaseException:
-            self._stack.close()
-            raise
+            self._opened = opened.pop_all()
 
     def close(self) -> None:
-        self._stack.close()
+        self._opened.close()
 
     def run(self, to: str, packets: int) -> Count:
         """Send that many, and some of a stranger's, to the relay's address."""

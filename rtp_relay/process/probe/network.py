@@ -13,7 +13,7 @@ import select
 import socket
 import struct
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -67,7 +67,8 @@ class Network:
         self.far_ends = far_ends_for(hosts)
         self._home = os.open(OWN, os.O_RDONLY)
         self.there = self.here = -1
-        try:
+        with ExitStack() as undone:
+            undone.callback(self.close)
             self.there, self.here = self._new(), self._new()
             self._join()
             pairs = {host: far for host, far in self.far_ends.items() if host != far}
@@ -77,9 +78,7 @@ class Network:
                 ethtool.set_receive_offload(FAR_LINK, True)  # without NAPI a veth takes nothing that XDP sends
             for host, far in pairs.items():
                 self._wait(host, far)
-        except BaseException:
-            self.close()
-            raise
+            undone.pop_all()
 
     def close(self) -> None:
         for descriptor in (self.here, self.there, self._home):

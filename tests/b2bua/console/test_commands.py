@@ -14,6 +14,7 @@ from b2bua.console import database
 from b2bua.console.database import open_database
 from b2bua.store import Store, StoreError, schema
 from tests.b2bua.console.stage import CONFIGURATION, PASSWORD
+from tests.rtp_relay.loop import turn
 
 
 @pytest.fixture
@@ -110,7 +111,7 @@ def test_the_console_waits_for_the_core_to_make_the_tables(tmp_path: Path) -> No
 
     async def played() -> None:
         opening = asyncio.create_task(open_database(path, patience=30.0))
-        await asyncio.sleep(0)
+        await turn()
         assert not (tmp_path / "calls.sqlite").exists()
         await (await Store.open(path)).close()
         await (await opening).dispose()

@@ -13,7 +13,7 @@ from uvicorn.server import ServerState
 from b2bua.console import patience
 from b2bua.console.patience import Fair, Patient
 
-LIMIT = 20.0  # seconds; the machine may be busy with other things
+LIMIT = 60.0  # seconds; the machine may be busy with other things
 Dial = Callable[[], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
 
 

@@ -16,7 +16,7 @@ from rtp_relay import control
 from rtp_relay.framing import commands_in, packets_of
 from tests.rtp_relay.loop import turn
 
-LIMIT = 10.0  # seconds that anything may take
+LIMIT = 30.0  # seconds that anything may take
 SDP = (
     "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
     "m=audio 40000 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n"

@@ -9,6 +9,7 @@ import pytest
 
 from b2bua import records, service
 from b2bua.config import load
+from b2bua.core.cannot_listen import ListenError
 from b2bua.store import Archive
 from tests.b2bua.core.stage import Stage, play
 from tests.b2bua.test_metrics import ask, samples
@@ -63,7 +64,7 @@ def test_an_address_that_is_taken_is_said_so(place: Path) -> None:
         config = load(str(stage.file))
         other = service.Core(config)
         other.relay = stage.core.relay
-        with pytest.raises(service.ListenError, match=r"service\.metrics: "):
+        with pytest.raises(ListenError, match=r"service\.metrics: "):
             await other._serve_metrics(*(config.service.metrics or ("", 0)))
 
     play(place, scene, service='metrics = "127.0.0.1:0"\n')

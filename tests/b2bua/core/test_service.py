@@ -94,13 +94,16 @@ def test_calls_that_outlive_the_drain_are_hung_up(place: Path, how: str) -> None
         await stage.core.run_until_stopped()
         assert stage.core.switchboard.calls
         closing = asyncio.create_task(stage.core.close())
-        stage.respond(await stage.phone.receive("BYE"), "200 OK")
+        bye = await stage.phone.receive("BYE")
+        assert "Q.850;cause=41" in header(bye, "Reason")
+        stage.respond(bye, "200 OK")
         stage.trunk.send(answer_to(await stage.trunk.receive("BYE")), stage.port)
         await closing
         assert not stage.core.switchboard.calls
 
     play(place, scene)
-    assert only_record(place).answered_by == "Ana"
+    record = only_record(place)
+    assert (record.answered_by, record.ended_by, record.reason) == ("Ana", "service", "the service was stopped")
 
 
 def test_after_its_end_nothing_is_left(place: Path) -> None:
@@ -134,9 +137,17 @@ def test_a_port_in_use_is_no_reason_to_try_again(place: Path, transport: str) ->
         ended = start_core(place)
     assert ended.returncode == 78
     assert f"cannot listen on {transport}:127.0.0.1:{port}: " in ended.stderr
-    assert "address already in use" in ended.stderr.lower()
+    assert "address already in use" in ended.stderr.lower() and f"'sport = :{port}'" in ended.stderr
     assert "Traceback" not in ended.stderr
     assert not (place / "core.sock").exists(), "and nothing is left behind"
+
+
+def test_a_socket_that_cannot_be_made_is_no_reason_to_try_again(place: Path) -> None:
+    (place / "multiring.toml").write_text(configuration(9).replace("core.sock", "calls.sqlite/core.sock"))
+    (place / "calls.sqlite").write_text("")
+    ended = start_core(place)
+    assert ended.returncode == 78
+    assert "calls.sqlite/core.sock cannot be used: " in ended.stderr and "service.control_socket" in ended.stderr
 
 
 def test_an_address_that_is_not_ours(place: Path) -> None:

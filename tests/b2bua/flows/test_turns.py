@@ -21,7 +21,7 @@ def run(scenario: Callable[[str], Coroutine[Any, Any, None]], tmp_path: Path) ->
 
 
 async def until(is_so: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not is_so():
             await asyncio.to_thread(lambda: None)
 

@@ -13,7 +13,7 @@ def found(answer: bytes | None) -> tuple[Verdict, str]:
     """What is said of somebody who answers so once: None, as rtpengine does."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as serving:
         serving.bind(("127.0.0.1", 0))
-        serving.settimeout(10.0)
+        serving.settimeout(60.0)
 
         def serve() -> None:
             datagram, source = serving.recvfrom(65536)

@@ -19,6 +19,7 @@ from b2bua.calls.flow import (
     Play,
     Prompt,
     PromptKind,
+    RecipientType,
     Voicemail,
 )
 from b2bua.calls.record import CallOutcome
@@ -73,6 +74,16 @@ def test_the_race() -> None:
     )
     assert heard(made, "Ben")[-1] == (6.0, "no missed call")
     assert heard(made, "Carl")[-1][1] == "busy"
+
+
+def test_a_recipient_behind_the_trunk_that_the_caller_comes_by() -> None:
+    """Most trunks send from the address that they listen at."""
+    text = FILE.replace("198.51.100.0/24", "198.51.100.9").replace("address =", 'allowed_prefixes = ["+1"]\naddress =')
+    ben = DialRecipient("Ben", "+15550102", RecipientType.PHONE, "carrier")
+    flow = Flow("main", 3, "ring", {"ring": Dial((ben,))})
+    scene = Scene(recipients={"Ben": parse_behaviour("answers:6")}, moment=1.7e9)
+    made = simulate(flow, parse(text.encode(), Path("simulated.toml")), scene)
+    assert (made.record.outcome, made.record.answered_by) == (CallOutcome.ANSWERED, "Ben")
 
 
 def test_a_voicemail_steals_the_call_and_press_one_stops_it() -> None:

@@ -20,7 +20,7 @@ AGENT = hep.Agent(7, "secret")
 def server() -> Iterator[socket.socket]:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listening:
         listening.bind(("127.0.0.1", 0))
-        listening.settimeout(10)
+        listening.settimeout(60)
         yield listening
 
 

@@ -21,7 +21,7 @@ from tests.rtp_relay.pinned import bpf_file_system
 
 
 def shown(*command: str) -> str:
-    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=10).stdout
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
 
 
 def filters() -> str:
@@ -98,7 +98,7 @@ def test_what_a_killed_relay_has_left_is_taken_away_by_the_next(monkeypatch: pyt
     again.close()
     assert filters() == ""
     with the_wire().inside(the_wire().relay):
-        subprocess.run(("tc", "qdisc", "del", "dev", namespaces.RELAY_LINK, "clsact"), capture_output=True, timeout=10)
+        subprocess.run(("tc", "qdisc", "del", "dev", namespaces.RELAY_LINK, "clsact"), capture_output=True, timeout=60)
 
 
 @pytest.mark.usefixtures("old_kernel")

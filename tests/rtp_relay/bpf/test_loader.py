@@ -31,7 +31,7 @@ def load_with(form: str, *capabilities: str) -> str:
                f"--bounding-set={wanted}", f"--ambient-caps={wanted}"]  # fmt: skip
     command += [sys.executable, "-c", LOAD.format(form=form, host=namespaces.RELAY[False])]
     with the_wire().inside(the_wire().relay):
-        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     return done.stdout + done.stderr
 
 

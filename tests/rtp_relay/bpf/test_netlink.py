@@ -87,7 +87,7 @@ def test_a_neighbour_is_kept_fresh_and_let_go(asking: Asking) -> None:
 
 def shown(host: str) -> str:
     command = ("ip", "neigh", "show", host)
-    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=10).stdout
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
 
 
 def test_messages_of_something_else_tell_of_no_neighbour() -> None:

@@ -19,6 +19,7 @@ from rtp_relay.bpf.ringbuf import ROOMS, SIZE, Ring
 from rtp_relay.bpf.site import Site
 from tests.rtp_relay.packets import rtcp, rtp
 
+UNCHECKED = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 HOSTS = ("10.0.0.1", "2001:db8::1")
 FIRST = 20000
 PORTS = 100
@@ -154,7 +155,7 @@ def test_a_packet_is_rewritten_to_the_last_octet(bench: Bench, version: int, siz
 
 
 @both
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=UNCHECKED)
 @given(data=st.data())
 def test_checksums_are_right_for_any_addresses_ports_and_payload(
     bench: Bench, version: int, data: st.DataObject
@@ -376,7 +377,7 @@ def test_a_checksum_that_was_left_to_the_hardware_goes_up_at_xdp(bench: Bench, v
 
 
 @both
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, deadline=None, suppress_health_check=UNCHECKED)
 @given(octets=st.binary(min_size=54, max_size=200), places=st.lists(st.integers(0, 80), max_size=4))
 def test_rubbish_is_let_through_untouched(bench: Bench, version: int, octets: bytes, places: list[int]) -> None:
     """Whatever a wire brings: forwarded whole, dropped as a stranger's, or untouched; never anything else."""

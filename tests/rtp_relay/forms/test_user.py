@@ -14,12 +14,14 @@ from rtp_relay.form import Exit, drop
 from rtp_relay.forms.user import EXPEDITED_FORWARDING, ROUNDS, UserForm, UserPort
 from rtp_relay.packet import Packet
 from rtp_relay.source import Address
+from tests.rtp_relay.conformance.passage import over_loopback, pinned
 
 
 @pytest.fixture
 def form() -> Iterator[UserForm]:
     made = UserForm(clock=lambda: 5.0)
-    yield made
+    with pinned():
+        yield made
     made.shut()
 
 
@@ -29,6 +31,12 @@ def opened(form: UserForm, host: str = "127.0.0.1") -> UserPort:
     assert port is not None
     port.number = port._socket.getsockname()[1]
     return port
+
+
+def send(far: socket.socket, packet: bytes, port: UserPort) -> None:
+    """It has arrived when this returns."""
+    far.sendto(packet, ("127.0.0.1", port.number))
+    over_loopback().wait()
 
 
 class Kept:
@@ -48,8 +56,8 @@ def test_packets_are_shown_with_source_and_time(form: UserForm) -> None:
     kept = port.receive = Kept()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as far:
         far.bind(("127.0.0.1", 0))
-        far.sendto(b"one", ("127.0.0.1", port.number))
-        far.sendto(b"", ("127.0.0.1", port.number))
+        send(far, b"one", port)
+        send(far, b"", port)
         assert select.select([form], [], [], 0)[0] == [form]
         assert form.turn() == 2
         assert kept.packets == [(b"one", far.getsockname(), 5.0), (b"", far.getsockname(), 5.0)]
@@ -61,7 +69,7 @@ def test_a_turn_ends_though_packets_remain(form: UserForm) -> None:
     port = opened(form)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as far:
         for _ in range(3 * ROUNDS):
-            far.sendto(b"x", ("127.0.0.1", port.number))
+            send(far, b"x", port)
     assert [form.turn() for _ in range(4)] == [ROUNDS, ROUNDS, ROUNDS, 0]
 
 
@@ -69,7 +77,7 @@ def test_what_a_port_lent_to_nobody_gets_is_read_and_dropped(form: UserForm) -> 
     port = opened(form)
     assert port.receive is drop
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as far:
-        far.sendto(b"late", ("127.0.0.1", port.number))
+        send(far, b"late", port)
     assert form.turn() == 1
 
 
@@ -79,11 +87,11 @@ def test_sent_packets_are_counted_at_their_exit(form: UserForm) -> None:
     port.receive = Kept(exit)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as far:
         far.bind(("127.0.0.1", 0))
-        far.settimeout(5)
-        far.sendto(b"to nowhere yet", ("127.0.0.1", port.number))
+        far.settimeout(60)
+        send(far, b"to nowhere yet", port)
         form.turn()
         exit.address = far.getsockname()
-        far.sendto(b"abc", ("127.0.0.1", port.number))
+        send(far, b"abc", port)
         form.turn()
         assert far.recvfrom(99) == (b"abc", ("127.0.0.1", port.number))
     assert (exit.packets, exit.octets) == (1, 3)
@@ -95,7 +103,7 @@ def test_what_cannot_be_sent_is_counted_as_an_error(form: UserForm) -> None:
     exit.address = ("255.255.255.255", 4000)  # refused by the kernel without SO_BROADCAST
     port.receive = Kept(exit)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as far:
-        far.sendto(b"abc", ("127.0.0.1", port.number))
+        send(far, b"abc", port)
     form.turn()
     assert (exit.packets, form.send_errors) == (0, 1)
 
@@ -113,7 +121,7 @@ def test_errors_that_come_back_do_not_stop_the_turn(form: UserForm, monkeypatch:
 
     monkeypatch.setattr(port, "receive_into", receive_into)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as far:
-        far.sendto(b"abc", ("127.0.0.1", port.number))
+        send(far, b"abc", port)
     assert form.turn() == 1
     assert form.receive_errors == 1
     assert len(kept.packets) == 1

@@ -10,7 +10,7 @@ from rtp_relay.control import Bridge, Direct, LegRequest, Release, Released, Res
 from rtp_relay.ng.client import FarmClient
 from rtp_relay.ng.node import Address
 
-LIMIT = 15.0  # seconds that anything may take
+LIMIT = 30.0  # seconds that anything may take
 HOST = "127.0.0.1"
 
 

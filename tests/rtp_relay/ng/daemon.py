@@ -19,7 +19,7 @@ from rtp_relay.ng.node import Address
 HOST = "127.0.0.1"
 PORTS = 200  # for each daemon
 FIRST = range(10000, 30000, PORTS)
-LIMIT = 15.0  # seconds that it may take to start, or to end
+LIMIT = 60.0  # seconds that it may take to start, or to end
 
 
 def missing() -> str:

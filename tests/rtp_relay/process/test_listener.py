@@ -17,7 +17,7 @@ from rtp_relay.process.listener import Listener, listen
 from rtp_relay.relay import Relay, Settings
 from tests.rtp_relay.loop import turn
 
-LIMIT = 10.0
+LIMIT = 60.0
 
 
 class Core:
@@ -141,6 +141,47 @@ def test_a_version_that_is_not_ours_is_refused_and_hung_up_on(play: Callable[[Pl
         (event,) = await core.hear()
         assert isinstance(event, control.Refused)
         assert await core.hear() == []
+
+    play(script)
+
+
+def test_a_core_of_an_older_version_is_welcome(play: Callable[[Play], None]) -> None:
+    async def script(bench: Bench) -> None:
+        core = bench.core()
+        core.say(control.Hello(version=control.OLDEST))
+        (event,) = await core.hear()
+        assert isinstance(event, control.Welcome)
+        core.say(control.Inventory())
+        (event,) = await core.hear()
+        assert isinstance(event, control.Holdings)
+
+    play(script)
+
+
+def test_each_packet_is_answered_by_one(play: Callable[[Play], None]) -> None:
+    """However many wait: none of them is forgotten, and the order is theirs."""
+
+    async def script(bench: Bench) -> None:
+        core = await bench.greeted()
+        for number in range(20):
+            core.say(control.Query(f"a-{number}"), control.Query(f"b-{number}"))
+        for number in range(20):
+            answers = await core.hear()
+            assert [answer.call for answer in answers if isinstance(answer, control.Figures)] == [
+                f"a-{number}", f"b-{number}",
+            ]  # fmt: skip
+
+    play(script)
+
+
+def test_a_core_that_leaves_before_it_is_answered_is_no_error(play: Callable[[Play], None]) -> None:
+    async def script(bench: Bench) -> None:
+        core = await bench.greeted()
+        core.say(control.Reserve("a", (control.LegRequest(1),)))
+        core.socket.close()
+        while bench.relay.next_deadline() is None:
+            await turn()
+        assert bench.relay.next_deadline() == 30.0  # its call is an orphan
 
     play(script)
 

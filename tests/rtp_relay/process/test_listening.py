@@ -23,10 +23,9 @@ from rtp_relay.control import (
     Reserved,
     StopRecording,
 )
-from tests.rtp_relay.conformance.rig import the_wire
 from tests.rtp_relay.conformance.test_listening import numbered
 from tests.rtp_relay.packets import rtp
-from tests.rtp_relay.process.test_forms import HOST, Core, Start, folder, heard, start
+from tests.rtp_relay.process.test_forms import HOST, Core, Start, far_end, folder, heard, start
 from tests.rtp_relay.test_digits import press
 
 __all__ = ["folder", "start"]  # fixtures
@@ -42,22 +41,23 @@ def test_what_the_kernel_forwards_while_the_process_stands_still_is_heard_afterw
     (reserved,) = core.ask(Reserve("call", (LegRequest(0), LegRequest(1))))
     assert isinstance(reserved, Reserved)
     port = reserved.lent[0].port
-    with the_wire().inside(the_wire().far):
-        far = [namespaces.udp_socket(namespaces.FAR[False]) for _ in range(2)]
+    first, second = rtp(1, ssrc=1), rtp(2, ssrc=1)
+    speech = [rtp(sequence, ssrc=1) for sequence in range(3, 103)]
+    packets = numbered([*speech[:50], *press("4", 8320), *speech[50:]], 3)
+    far = [far_end(port, [first, second, *packets]), far_end(port, [])]
     directs = [
         Direct("call", leg, 0, namespaces.FAR[False], where := one.getsockname()[1], where + 1, latch=False)
         for leg, one in enumerate(far)
     ]
     core.ask(*directs, Bridge("call", 0, 1), Query("call"))
-    far[0].sendto(rtp(1, ssrc=1), (HOST, port))
-    assert heard(far[1]) == rtp(1, ssrc=1)
+    far[0].sendto(first, (HOST, port))
+    assert heard(far[1]) == first
     core.ask(Listen("call", 0, (101,)), Record("call", 0, str(folder / "call.wav")), Query("call"))
-    far[0].sendto(rtp(2, ssrc=1), (HOST, port))
-    assert heard(far[1]) == rtp(2, ssrc=1)
+    far[0].sendto(second, (HOST, port))
+    assert heard(far[1]) == second
     core.ask(Query("call"))  # whose answer comes after the turn in which the flow went to the kernel
     process.send_signal(signal.SIGSTOP)
-    speech = [rtp(sequence, ssrc=1) for sequence in range(3, 103)]
-    for packet in numbered([*speech[:50], *press("4", 8320), *speech[50:]], 3):
+    for packet in packets:
         far[0].sendto(packet, (HOST, port))
         assert heard(far[1]) == packet
     process.send_signal(signal.SIGCONT)

@@ -67,14 +67,12 @@ def test_ringback_and_a_file_in_real_time(start: Start, tmp_path: Path, phone: s
         await introduced(core, phone)
         asked = time.monotonic()
         core.client.send(Play("call", 0, 0, 1, CountryTone("ringback", "us"), repeat=0))
-        heard = await packets(phone, 1)
-        assert time.monotonic() - asked < 0.2
-        heard += await packets(phone, 19)
-        assert 0.35 < time.monotonic() - asked < 1.0
+        heard = await packets(phone, 50)
+        assert time.monotonic() - asked > 0.95, "a second of sound takes a second, less a packet"
         samples = [g711.of_mu_law(octet) for packet in heard for octet in packet[12:]]
         assert share(samples, 440) + share(samples, 480) > 0.99
         sequences = [HEADER.unpack_from(packet)[2] for packet in heard]
-        assert [(one - sequences[0]) & 0xFFFF for one in sequences] == list(range(20))
+        assert [(one - sequences[0]) & 0xFFFF for one in sequences] == list(range(50))
         core.client.send(StopPlaying("call", 0, 1))
         assert isinstance(stopped := await core.told.get(), Played)
         assert stopped.reason == "stopped"

@@ -37,7 +37,7 @@ from tests.rtp_relay.loop import turn
 from tests.rtp_relay.packets import rtp
 from tests.rtp_relay.process.readiness import wait_until_ready
 
-LIMIT = 20.0  # seconds that anything may take
+LIMIT = 60.0  # seconds that anything may take
 HOST = "127.0.0.1"
 Start = Callable[..., subprocess.Popen[bytes]]
 

@@ -20,7 +20,7 @@ from tests.rtp_relay.goertzel import share
 from tests.rtp_relay.packets import rtp
 from tests.rtp_relay.process.sounds import write_wav
 
-LIMIT = 20.0
+LIMIT = 60.0
 
 
 async def made(workshop: Workshop, what: What, codec: Codec) -> Sound | str:

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from sip_stack.aio import pace
 from sip_stack.aio.dice import SystemDice
 from sip_stack.aio.driver import Driver
 from sip_stack.errors import RemoteError
@@ -21,7 +22,7 @@ from sip_stack.stack import Stack
 from tests.sip_stack.rig import OFFER, request
 
 HOST = "127.0.0.1"
-SOON = 10.0
+SOON = 60.0
 UDP, TCP = Listener("udp", "UDP", HOST, 0), Listener("tcp", "TCP", HOST, 0)
 
 
@@ -261,6 +262,93 @@ def test_after_close_nothing_reaches_the_core_and_pump_does_nothing() -> None:
         assert scene.core.turns == turns
 
     asyncio.run(run())
+
+
+# Rests, and pumping for many at once.
+
+
+def rest_test(act: Callable[[Scene, asyncio.Queue[tuple[float, int]]], Awaitable[None]]) -> None:
+    """act is told of each rest that the driver would take, and of the turns that were before."""
+
+    async def run() -> None:
+        scene = Scene()
+        rests: asyncio.Queue[tuple[float, int]] = asyncio.Queue()
+        scene.driver = Driver(scene.core.after, sleep=lambda rest: rests.put_nowait((rest, scene.core.turns)))
+        await scene.open()
+        try:
+            async with asyncio.timeout(SOON):
+                await act(scene, rests)
+        finally:
+            await scene.driver.close()
+
+    asyncio.run(run())
+
+
+def test_a_busy_driver_has_sent_all_before_it_rests(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pace, "BUSY_RATE", 0)
+
+    async def act(scene: Scene, rests: asyncio.Queue[tuple[float, int]]) -> None:
+        with peer_socket() as peer:
+            turns = scene.core.turns
+            peer.sendto(b"question", (HOST, scene.ports["udp"]))
+            assert await rests.get() == (pace.REST, turns + 1)
+            await scene.core.heard.get()
+            peer.sendto(b"question", (HOST, scene.ports["udp"]))
+            assert await rests.get() == (pace.REST, turns + 2)
+
+    rest_test(act)
+
+
+def test_a_driver_with_little_to_do_takes_no_rest() -> None:
+    async def act(scene: Scene, rests: asyncio.Queue[tuple[float, int]]) -> None:
+        with peer_socket() as peer:
+            for _ in range(20):
+                peer.sendto(b"question", (HOST, scene.ports["udp"]))
+                await scene.core.heard.get()
+        assert rests.empty()
+
+    rest_test(act)
+
+
+async def turn_of_the_loop() -> None:
+    loop = asyncio.get_running_loop()
+    over = loop.create_future()
+    loop.call_soon(over.set_result, None)
+    await over
+
+
+def test_many_who_want_to_pump_soon_are_served_by_one_turn() -> None:
+    async def act(scene: Scene) -> None:
+        turns = scene.core.turns
+        for _ in range(5):
+            scene.driver.pump_soon()
+        assert scene.core.turns == turns
+        await turn_of_the_loop()
+        assert scene.core.turns == turns + 1
+        scene.driver.pump_soon()
+        await turn_of_the_loop()
+        assert scene.core.turns == turns + 2
+
+    play(act)
+
+
+def test_who_wants_to_pump_soon_within_a_turn_has_it_at_once() -> None:
+    async def act(scene: Scene) -> None:
+        flow = Flow("UDP", "udp", HOST, 9)
+        sent: list[int] = []
+
+        def after_turn() -> None:
+            if not sent:
+                sent.append(scene.core.turns)
+                scene.core.outgoing.append((flow, b"more"))
+                scene.driver.pump_soon()
+
+        scene.core.after_turn = after_turn
+        turns = scene.core.turns
+        scene.driver.pump()
+        assert scene.core.turns == turns + 2 and not scene.core.outgoing
+
+    play(act)
 
 
 # With the stack itself.

@@ -20,7 +20,7 @@ from sip_stack.errors import LocalError
 from sip_stack.flow import Flow
 
 HOST = "127.0.0.1"
-SOON = 10.0
+SOON = 60.0
 
 
 class Zone(asyncio.DatagramProtocol):

@@ -204,7 +204,7 @@ export function shell(user, go, title) {
       h(
         "a",
         { class: "brand", href: "/calls" },
-        h("img", { src: "/style/mark.svg", alt: "" }),
+        h("img", { src: new URL("../style/mark.svg", import.meta.url), alt: "" }),
         h("span", { class: "cut" }, title),
       ),
       h(

@@ -149,6 +149,12 @@ export function versionsDialog(editor) {
     }
   };
   const restore = async (version) => {
+    const yes = await confirm({
+      title: `Publish version ${version.version} again?`,
+      text: `New calls go through it at once, as version ${editor.versions.reduce((last, each) => Math.max(last, each.version), 0) + 1}. Calls that run keep what they began with.${editor.isDraft ? " The draft stays as it is." : ""}`,
+      yes: "Publish it again",
+    });
+    if (!yes) return;
     try {
       const { version: number, taken, reason } = await flows.restore(editor.name, version.version);
       box.shut();

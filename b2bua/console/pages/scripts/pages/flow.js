@@ -39,15 +39,11 @@ const STEPS = {
 };
 
 export async function show({ place: place_, parameters, query, user }) {
-  const words = await vocabulary();
-  const isNew =
-    query.new !== undefined && !(await flows.list()).flows.some((each) => each.name === parameters.name);
-  const kept = isNew
-    ? { ...fresh(parameters.name), numbers: await leadingTo(parameters.name) }
-    : await flows.one(parameters.name).catch((problem) => toBegin(parameters.name, user, problem));
+  const [words, kept] = await Promise.all([vocabulary(), begun(parameters.name, query.new !== undefined, user)]);
   const editor = new Editor(kept, words, user, place_);
   editor.draw();
-  editor.lint();
+  if (!kept.revision && !kept.published_version) editor.lint(); // what the server has is checked already
+  else editor.showRemarks();
   const narrow = matchMedia("(max-width: 900px)");
   const redraw = () => editor.drawMap();
   narrow.addEventListener("change", redraw);
@@ -62,6 +58,13 @@ export async function show({ place: place_, parameters, query, user }) {
     },
     mayLeave: () => editor.mayLeave(),
   };
+}
+
+/** The flow as it is kept, or one that begins now. */
+async function begun(name, mayBeNew, user) {
+  const isNew = mayBeNew && !(await flows.list()).flows.some((each) => each.name === name);
+  if (isNew) return { ...fresh(name), numbers: await leadingTo(name) };
+  return flows.one(name).catch((problem) => toBegin(name, user, problem));
 }
 
 const fresh = (name) => ({

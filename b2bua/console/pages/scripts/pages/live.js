@@ -10,7 +10,7 @@ import { button, head } from "../parts/page.js";
 import { STATUSES, clock, initials, interval, lampOf, percent, statusOf, timeOfDay } from "../words.js";
 
 const TICK = 500; // milliseconds; clocks only, lamps do not wait for it
-const SUMMARY_AFTER = 1500;
+const SUMMARY_AFTER = 500; // milliseconds after a call has ended: its record is written within 250
 const SHOWN = 60; // rows of a list; of more calls at once nobody could read the names
 
 export async function show({ place, user }) {

@@ -10,13 +10,28 @@ import { count, interval, percent } from "../words.js";
 
 const DAY = 86_400_000_000;
 
-export async function show({ place, query }) {
+const ASK_AGAIN = 400; // milliseconds, while the log is being counted
+
+export async function show({ place, query, isCurrent }) {
   let days = ["1", "7", "30", "90"].includes(query.days) ? query.days : "30";
   const body = h("div", { class: "stack wide" });
+  /** Figures of the days that are chosen; null when others are, or another page is on show, before they are there. */
+  const counted = async (chosen) => {
+    const mine = chosen();
+    for (;;) {
+      const figures = await service.statistics({ since: Math.floor(Date.now() * 1000 - Number(mine) * DAY) });
+      if (mine !== chosen() || !isCurrent()) return null;
+      if (!figures.counting) return figures;
+      fill(body, beingCounted(figures.counting));
+      await new Promise((resolve) => setTimeout(resolve, ASK_AGAIN));
+      if (mine !== chosen() || !isCurrent()) return null;
+    }
+  };
   const draw = async () => {
     fill(body, loading());
     try {
-      const figures = await service.statistics({ since: Math.floor(Date.now() * 1000 - Number(days) * DAY) });
+      const figures = await counted(() => days);
+      if (!figures) return;
       fill(
         body,
         figures.numbers.length
@@ -61,6 +76,18 @@ export async function show({ place, query }) {
     body,
   );
   await draw();
+}
+
+function beingCounted({ left, of }) {
+  return h(
+    "section",
+    { class: "card" },
+    empty({
+      picture: "statistics",
+      title: "The log is being counted",
+      text: `${(of - left).toLocaleString()} of ${of.toLocaleString()} calls so far. This is done once, after an update or a long absence; figures follow by themselves.`,
+    }),
+  );
 }
 
 function whole({ numbers, recipients }) {
@@ -122,7 +149,12 @@ function byHour(numbers) {
     const add = (key) => own.reduce((all, each) => all + each[key], 0);
     return [
       `${hour}:00`,
-      [add("answered"), add("calls") - add("answered") - add("abandoned"), add("abandoned")],
+      [
+        add("answered"),
+        add("voicemail"),
+        add("abandoned"),
+        add("calls") - add("answered") - add("abandoned") - add("voicemail"),
+      ],
     ];
   });
   return columns({
@@ -130,8 +162,9 @@ function byHour(numbers) {
     bars,
     layers: [
       ["Answered", "good"],
-      ["Missed or refused", "bad"],
+      ["Voicemail", "accent"],
       ["Abandoned", "wait"],
+      ["Missed and others", "bad"],
     ],
   });
 }
