@@ -13,7 +13,7 @@ help:
 	@echo "make run     starts the service with $(QUICK_START) and says what to dial"
 	@echo "make test    runs every test"
 	@echo "make bench   measures calls per second and the rest, and stores the figures in bench/results/"
-	@echo "make bench-relay  has the relay race with rtpengine, rtp.io and the system itself (root; some 14 minutes)"
+	@echo "make bench-relay  has the relay race with rtpengine, rtp.io and the system itself (root; some 17 minutes)"
 	@echo "make check   runs the linter and the type checker"
 	@echo "make clean   removes what these made"
 

@@ -19,7 +19,7 @@ from b2bua.calls.record import RING_TEST, CallRecord, RecipientRecord, TraceEntr
 from b2bua.config import Config
 from b2bua.config.loading import flows_in
 from b2bua.config.reaching import dial_step, reached
-from sip_stack.body import find_sdp
+from sip_stack.body import description_in
 from sip_stack.errors import MalformedMessage, RemoteError
 from sip_stack.events import Answered, Event, Failed
 from sip_stack.flow import Flow
@@ -27,7 +27,6 @@ from sip_stack.invite_client import Invitation, InviteClient
 from sip_stack.listeners import Listener
 from sip_stack.message import Request, Response, parse
 from sip_stack.outgoing import lines
-from sip_stack.sdp import parse as parse_description
 from sip_stack.sdp_narrowing import names_in, narrowed
 from sip_stack.sdp_rewriting import CODECS, End, Origin, offer_of
 from sip_stack.session import Session
@@ -283,8 +282,7 @@ def _codec(messages: Sequence[Request | Response]) -> str:
     for message in messages:
         if isinstance(message, Response) and 200 <= message.status < 300 and message.cseq_method == "INVITE":
             try:
-                body = find_sdp(message.get("content-type") or "", message.body)
-                description = parse_description(body) if body is not None else None
+                description = description_in(message)
             except RemoteError:
                 continue
             if description is not None:

@@ -79,6 +79,16 @@ class Sipp:
         return int(lines[-1].split(";")[lines[0].split(";").index(column)])
 
 
+def start_caller(
+    directory: Path, service: Service, calls: int, rate: int, hold_ms: int, *more: str
+) -> Sipp:
+    """So many calls, `rate` a second, each of them up for `hold_ms`; more: further arguments of SIPp."""
+    return Sipp(
+        directory, "caller", f"127.0.0.1:{service.port}", "-sf", str(SCENARIOS / "caller.xml"), "-s", "100",
+        "-p", str(free_ports(1)[0]), "-r", str(rate), "-m", str(calls), "-l", str(calls), "-d", str(hold_ms), *more,
+    )  # fmt: skip
+
+
 def run(recipients: int, rate: int, seconds: int, hold_ms: int = 1000, trace: str = "full") -> Load:
     """One load of `rate` calls a second for `seconds`."""
     calls = rate * seconds
@@ -101,27 +111,7 @@ def run(recipients: int, rate: int, seconds: int, hold_ms: int = 1000, trace: st
             for number, port in enumerate(service.phone_ports)
         ]
         before = service.cpu()
-        caller = Sipp(
-            directory,
-            "caller",
-            f"127.0.0.1:{service.port}",
-            "-sf",
-            str(SCENARIOS / "caller.xml"),
-            "-s",
-            "100",
-            "-p",
-            str(free_ports(1)[0]),
-            "-r",
-            str(rate),
-            "-m",
-            str(calls),
-            "-l",
-            str(calls),
-            "-d",
-            str(hold_ms),
-            "-timeout",
-            str(seconds + 30),
-        )
+        caller = start_caller(directory, service, calls, rate, hold_ms, "-timeout", str(seconds + 30))
         codes = [caller.wait(seconds + 60), *[phone.wait(45) for phone in phones]]
         after = service.cpu()
         failed = calls - caller.count("SuccessfulCall(C)")

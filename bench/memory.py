@@ -6,8 +6,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench.load import SCENARIOS, Sipp
-from bench.service import Service, free_ports
+from bench.load import SCENARIOS, Sipp, start_caller
+from bench.service import Service
 
 WARM_UP = 200  # calls that stand before the first look, so that pools and caches are filled
 
@@ -21,25 +21,7 @@ def measure(calls: int = 1000, rate: int = 100) -> dict[str, float]:
         phone = Sipp(
             directory, "phone", "-sf", str(SCENARIOS / "answers.xml"), "-p", str(service.phone_ports[0])
         )
-        caller = Sipp(
-            directory,
-            "caller",
-            f"127.0.0.1:{service.port}",
-            "-sf",
-            str(SCENARIOS / "caller.xml"),
-            "-s",
-            "100",
-            "-p",
-            str(free_ports(1)[0]),
-            "-r",
-            str(rate),
-            "-m",
-            str(total),
-            "-l",
-            str(total),
-            "-d",
-            str(hold),
-        )
+        caller = start_caller(directory, service, total, rate, hold)
         try:
             before = _standing(service, WARM_UP)
             after = _standing(service, total)

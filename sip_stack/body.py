@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from sip_stack.errors import RemoteError
+from sip_stack.message import Message
+from sip_stack.sdp import Session, parse
 
 
 class Part(NamedTuple):
@@ -27,6 +29,15 @@ _ACCEPT = (("Accept", "application/sdp, multipart/mixed, multipart/alternative")
 _MOST_PARTS = 32
 _MOST_NESTED = 3
 _PARAMETER = re.compile(r';\s*([^\s;="]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;"]*))')
+
+
+def description_in(message: Message) -> Session | None:
+    """The session description that a message carries; None for none.
+
+    Raises RemoteError as `find_sdp` does, and 400 for a description that cannot be read.
+    """
+    body = find_sdp(message.get("content-type") or "", message.body, message.get("content-disposition") or "")
+    return None if body is None else parse(body)
 
 
 def find_sdp(content_type_header: str, body: bytes, disposition: str = "") -> bytes | None:

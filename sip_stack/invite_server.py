@@ -3,8 +3,7 @@
 Theory. Above the server transaction stands a table of its own, since two things go end to end and not
 hop by hop: the 2xx, which is repeated at T1, doubling to T2, until the ACK comes or 64*T1 have passed
 (§13.3.1.4, over TCP as well), and the reliable provisional, repeated in the same way until its PRACK
-(RFC 3262 §3). Only one reliable provisional is out at a time; a final response that must not overtake
-one with SDP waits for its PRACK, and for our answer where that brings another offer.
+(provisionals.py).
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ from sip_stack.dialog import dialog_of_request
 from sip_stack.errors import LocalError
 from sip_stack.events import Acknowledged, Cancelled, NeverAcknowledged, NeverReceived, Received
 from sip_stack.message import Request
+from sip_stack.provisionals import Provisionals
 from sip_stack.server_transaction import ServerTransaction
 from sip_stack.session import Session
 from sip_stack.timers import Timer
@@ -56,15 +56,9 @@ class Input(enum.IntEnum):
 class _Timers(enum.IntEnum):
     RESEND = 0
     GIVE_UP = 1
-    RESEND_RELIABLE = 2
-    GIVE_UP_RELIABLE = 3
-    REPEAT_PROGRESS = 4
 
 
 Argument = _Final | Request | None
-
-# RFC 3262 §3: a proxy's 3 minutes start anew with each provisional; one that cannot be lost need not come every minute.
-_RELIABLE_MINUTES = 2.5
 
 
 class InviteServer:
@@ -72,22 +66,18 @@ class InviteServer:
 
     Tells its owner Cancelled, Acknowledged, NeverAcknowledged, Received, NeverReceived.
     local_tag is the tag of every response above 100, so that all of them belong to one dialog.
+    is_described: a description has left reliably in that dialog, in a provisional or the 200.
+    is_renegotiated: more was agreed upon in it than the INVITE's own offer, see renegotiated().
     """
 
     __slots__ = (
         "_answer",
         "_interval",
-        "_is_described",
-        "_is_renegotiated",
-        "_last_progress",
         "_left",
-        "_prack",
-        "_reliable",
-        "_reliable_interval",
-        "_rseq",
+        "_provisionals",
         "_timers",
-        "_waiting",
-        "_will_answer",
+        "is_described",
+        "is_renegotiated",
         "local_tag",
         "nat",
         "owner",
@@ -118,15 +108,9 @@ class InviteServer:
         self._answer = b""
         self._interval = stack.intervals.t1
         self._timers: dict[int, Timer] = {}
-        self._rseq = 0
-        self._reliable: tuple[int, bytes] | None = None  # RSeq and bytes of the one that is out
-        self._reliable_interval = stack.intervals.t1
-        self._waiting: list[Callable[[float], None]] = []
-        self._will_answer = False  # the 200 is among those that wait: nothing may be asked for after it
-        self._last_progress: tuple[Callable[[float], None], float] | None = None  # what to renew, and how often
-        self._prack: ServerTransaction | None = None  # one whose offer is yet to be answered
-        self._is_described = False
-        self._is_renegotiated = False
+        self._provisionals = Provisionals(self)
+        self.is_described = False
+        self.is_renegotiated = False
         self._left: Session | None = None  # an early dialog that is left, but for the PRACK that it owes
         transaction.user = self
 
@@ -143,26 +127,17 @@ class InviteServer:
         content_type: str = "application/sdp",
     ) -> None:
         """Send a 101-199, reliably where asked for. LocalError once the INVITE has its final response, or waits to."""
-        if self.state is not State.PROCEEDING or self._will_answer:
+        if self.state is not State.PROCEEDING or self._provisionals.is_closed:
             raise LocalError(f"{self!r} has its final response")
-        if reliable:
-            self._in_turn(lambda at: self._send_reliably(status, at, fields, body, content_type), now)
-            return
-        self._send_progress(status, now, fields, body, content_type)
-
-        def repeat(at: float) -> None:
-            self._send_progress(status, at, fields, body, content_type)
-
-        # §13.3.1.1: a UAS "MUST send a non-100 provisional response at every minute".
-        self._renew(repeat, self.stack.intervals.minute, now)
+        send = self._provisionals.send_reliably if reliable else self._provisionals.send
+        send(status, now, fields, body, content_type)
 
     def answer(
         self, now: float, *, fields: Fields = (), body: bytes = b"", content_type: str = "application/sdp"
     ) -> None:
         """Send 200, and again until its ACK. It waits for the PRACK of a reliable provisional (RFC 3262 §5)."""
         final = _Final(200, "", fields, body, content_type)
-        self._will_answer = True
-        self._in_turn(lambda at: self._handle(Input.ANSWER, at, final), now)
+        self._provisionals.close(lambda at: self._handle(Input.ANSWER, at, final), now)
 
     def reject(self, status: int, now: float, *, reason: str = "", fields: Fields = ()) -> None:
         """Send a 300-699. Nothing is done when a final response has been sent already."""
@@ -175,16 +150,7 @@ class InviteServer:
         RFC 3261 §13.2.1: what a response says once the offer has its answer, the caller is to ignore; one who does
         not would take what held before for what holds.
         """
-        self._is_renegotiated = True
-
-    @property
-    def is_described(self) -> bool:
-        """A description has left reliably in this dialog, in a provisional or the 200."""
-        return self._is_described
-
-    @property
-    def is_renegotiated(self) -> bool:
-        return self._is_renegotiated
+        self.is_renegotiated = True
 
     @property
     def is_over(self) -> bool:
@@ -198,7 +164,7 @@ class InviteServer:
     def forget_owner(self) -> None:
         """Tell nobody any more; what has been sent is still repeated until it is acknowledged."""
         self.owner = None
-        self._last_progress = None
+        self._provisionals.renew_no_more()
         for session in (self.session, self._left):
             if session is not None:
                 session.owner = None
@@ -216,24 +182,16 @@ class InviteServer:
         """RFC 3262 §3: "If a PRACK request is received ... that does not match any unacknowledged
         reliable provisional response, the UAS MUST respond to the PRACK with a 481".
         """
-        expected = f"{self._reliable[0]} {self.request.cseq} INVITE" if self._reliable else ""
-        if " ".join((request.get("rack") or "").split()) != expected:
+        if not self._provisionals.take_prack(request, transaction, now):
             transaction.respond(481, now)
             return
-        self._reliable = None
         self._forget_left()
-        self._cancel(_Timers.RESEND_RELIABLE, _Timers.GIVE_UP_RELIABLE)
-        if request.body:
-            self._prack = transaction
-        else:
-            transaction.respond(200, now)
         self.stack.emit(self.owner, Received(self, request))
         self.go_on(now)
 
     def go_on(self, now: float) -> None:
         """To be called when a PRACK with a description may have got its response: what has waited for that goes on."""
-        while self._waiting and not self._is_busy:
-            self._waiting.pop(0)(now)
+        self._provisionals.go_on(now)
 
     def handle_timer(self, name: int, now: float) -> None:
         self._timers.pop(name, None)
@@ -242,9 +200,8 @@ class InviteServer:
     def forget(self) -> None:
         """Nothing more is to be sent or told, such as when its call has been given up."""
         self._cancel(*list(self._timers))
+        self._provisionals.forget()
         self._forget_left()
-        self._waiting.clear()
-        self._prack = None
         self.owner = None
 
     def _handle(self, what: Input, now: float, argument: Argument) -> None:
@@ -253,9 +210,10 @@ class InviteServer:
             return
         actions, after = row
         if after is not self.state:
+            if self.state is State.PROCEEDING:
+                self._provisionals.stop()
             self.state = after
             self._cancel(*[name for name in self._timers if name not in _LISTENS[after]])
-            self._last_progress = None
         for action in actions:
             action(self, now, argument)
 
@@ -266,15 +224,8 @@ class InviteServer:
         session = self.early_session()
         session.confirm(self.request)
         session.unacknowledged[self.request.cseq] = self  # before the 200 leaves: its ACK may be quick
-        self._is_described |= bool(argument.body)
-        self._answer = self.transaction.respond(
-            200,
-            now,
-            to_tag=self.local_tag,
-            fields=[("Contact", session.dialog.contact), *argument.fields],
-            body=b"" if self._is_renegotiated else argument.body,
-            content_type=argument.content_type,
-        )
+        self.is_described |= bool(argument.body)
+        self._answer = self.respond_in_dialog(200, now, argument.fields, argument.body, argument.content_type)
         self._set(_Timers.RESEND, now + self._interval)
         self._set(_Timers.GIVE_UP, now + self.stack.intervals.timeout)
 
@@ -305,10 +256,28 @@ class InviteServer:
         self._acknowledged()
         self.stack.emit(self.owner, NeverAcknowledged(self))
 
+    def tell_never_received(self) -> None:
+        """For the provisionals: no PRACK came for the one that was out."""
+        self._forget_left()
+        self.stack.emit(self.owner, NeverReceived(self))
+
     def _acknowledged(self) -> None:
         if self.session is not None:
             self.session.unacknowledged.pop(self.request.cseq, None)
             self.session.invite_is_settled()
+
+    # Its dialog.
+
+    def respond_in_dialog(self, status: int, now: float, fields: Fields, body: bytes, content_type: str) -> bytes:
+        """Send a response of the dialog, with our Contact; gives its bytes, to be repeated."""
+        return self.transaction.respond(
+            status,
+            now,
+            to_tag=self.local_tag,
+            fields=[("Contact", self.early_session().dialog.contact), *fields],
+            body=b"" if self.is_renegotiated else body,
+            content_type=content_type,
+        )
 
     def early_session(self) -> Session:
         """The session of this INVITE, made with the first response that has a To-tag (§12.1.1)."""
@@ -327,11 +296,10 @@ class InviteServer:
         What still waits for its turn would have been said in the old dialog. The PRACK that is due will
         come in the old dialog too, which must know it: RFC 3262 §5 has the 200 wait for it.
         """
-        self._waiting.clear()
-        self._last_progress = None
-        self._is_described = self._is_renegotiated = False
+        self._provisionals.leave_dialog()
+        self.is_described = self.is_renegotiated = False
         if self.session is not None:
-            if self._reliable is not None and self._left is None:
+            if self._provisionals.is_out and self._left is None:
                 self._left = self.session
             else:
                 self.session.forget()
@@ -351,61 +319,6 @@ class InviteServer:
             if not session.is_confirmed and not self.request.to_tag:  # the INVITE that was to confirm it
                 session.forget()
 
-    def _send_progress(self, status: int, now: float, fields: Fields, body: bytes, content_type: str) -> None:
-        session = self.early_session()
-        self.transaction.respond(
-            status,
-            now,
-            to_tag=self.local_tag,
-            fields=[("Contact", session.dialog.contact), *fields],
-            body=b"" if self._is_renegotiated else body,
-            content_type=content_type,
-        )
-
-    def _send_reliably(self, status: int, now: float, fields: Fields, body: bytes, content_type: str) -> None:
-        self._rseq = self._rseq + 1 if self._rseq else self.stack.first_rseq()
-        session = self.early_session()
-        more = [
-            ("Contact", session.dialog.contact),
-            ("Require", "100rel"),
-            ("RSeq", str(self._rseq)),
-            *fields,
-        ]
-        data = self.transaction.respond(
-            status,
-            now,
-            to_tag=self.local_tag,
-            fields=more,
-            body=b"" if self._is_renegotiated else body,
-            content_type=content_type,
-        )
-        self._reliable = (self._rseq, data)
-        self._is_described |= bool(body)
-        self._reliable_interval = self.stack.intervals.t1
-        self._set(_Timers.RESEND_RELIABLE, now + self._reliable_interval)
-        self._set(_Timers.GIVE_UP_RELIABLE, now + self.stack.intervals.timeout)
-
-        def renew(at: float) -> None:
-            self._in_turn(lambda then: self._send_reliably(status, then, fields, b"", content_type), at)
-
-        self._renew(renew, self.stack.intervals.minute * _RELIABLE_MINUTES, now)
-
-    def _renew(self, send: Callable[[float], None], interval: float, now: float) -> None:
-        """Have a provisional sent again every so many seconds, in place of the one before it."""
-        self._last_progress = (send, interval)
-        self._set(_Timers.REPEAT_PROGRESS, now + interval)
-
-    @property
-    def _is_busy(self) -> bool:
-        """A reliable provisional waits for its PRACK, or a PRACK for the answer to its offer."""
-        return self._reliable is not None or (self._prack is not None and not self._prack.is_answered)
-
-    def _in_turn(self, send: Callable[[float], None], now: float) -> None:
-        if self._is_busy:
-            self._waiting.append(send)
-        else:
-            send(now)
-
     def _set(self, name: int, deadline: float) -> None:
         self._cancel(name)
         self._timers[name] = self.stack.wheel.set(self, name, deadline)
@@ -423,27 +336,6 @@ class InviteServer:
 
     def on_give_up(self, now: float) -> None:
         self._handle(Input.GIVE_UP, now, None)
-
-    def on_resend_reliable(self, now: float) -> None:
-        # RFC 3262 §3: repeated as a 2xx is, but the interval is not held at T2.
-        if self._reliable is not None:
-            self.transaction.repeat_success(self._reliable[1], now)
-            self._reliable_interval *= 2
-            self._set(_Timers.RESEND_RELIABLE, now + self._reliable_interval)
-
-    def on_give_up_reliable(self, now: float) -> None:
-        self._reliable = None
-        self._forget_left()
-        self._waiting.clear()
-        self._will_answer = False
-        self._cancel(_Timers.RESEND_RELIABLE)
-        self.stack.emit(self.owner, NeverReceived(self))
-
-    def on_repeat_progress(self, now: float) -> None:
-        if self._last_progress is not None and self.state is State.PROCEEDING and not self._will_answer:
-            send, interval = self._last_progress
-            self._set(_Timers.REPEAT_PROGRESS, now + interval)
-            send(now)
 
     def __repr__(self) -> str:
         return f"<invited by {self.request.from_value} {self.state.name.lower()}>"
@@ -468,7 +360,7 @@ ROWS: dict[State, dict[Input, tuple[tuple[Action, ...], State]]] = {
 }
 
 _LISTENS: dict[State, frozenset[int]] = {
-    _S.PROCEEDING: frozenset(_Timers),
+    _S.PROCEEDING: frozenset(),
     _S.ANSWERED: frozenset((_Timers.RESEND, _Timers.GIVE_UP)),
     _S.CONFIRMED: frozenset(),
     _S.REJECTED: frozenset(),
@@ -477,7 +369,4 @@ _LISTENS: dict[State, frozenset[int]] = {
 _ON_TIMER: dict[int, Callable[[InviteServer, float], None]] = {
     _Timers.RESEND: _s.on_resend,
     _Timers.GIVE_UP: _s.on_give_up,
-    _Timers.RESEND_RELIABLE: _s.on_resend_reliable,
-    _Timers.GIVE_UP_RELIABLE: _s.on_give_up_reliable,
-    _Timers.REPEAT_PROGRESS: _s.on_repeat_progress,
 }

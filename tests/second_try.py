@@ -4,8 +4,9 @@
 
 The arguments are pytest's and hold for the first try; the second is one process with nothing beside it. The reasons
 are in docs/decisions/a-second-try.md. There is a second try only if the first has run to its end, every test of it,
-and a few have failed: whatever else may be wrong (a file that cannot be collected, a run that was broken off) is no
-matter of a test that failed, and fails at once. And only a test that was run again, and passed, has passed.
+and a few have failed: whatever else may be wrong (a file that cannot be collected, a run that was broken off, a
+service of many tests in whose log there is a bug) is no matter of a test that failed, and fails at once. And only a
+test that was run again, and passed, has passed.
 
 It is a plugin of pytest too, which tells `main` what became of each test. `--last-failed` would not do: xdist writes
 the group of a test behind its name, and a process without xdist finds no test of that name and says nothing.
@@ -33,7 +34,7 @@ REASON = (
 
 
 class Outcome(NamedTuple):
-    """Of one run. status: pytest's. is_whole: whether every test that was collected came to an end of some kind."""
+    """Of one run. status: pytest's. is_whole: whether nothing went wrong but tests, each of which came to an end."""
 
     status: int
     failed: frozenset[str] = frozenset()
@@ -88,6 +89,7 @@ class Record:
         self._seen.add(name)
         if report.failed:
             self._failed.add(name)
+            self._is_broken |= report.when == "teardown"  # what ends then may be of all tests before it
         elif report.passed and report.when == "call":
             self._passed.add(name)
 

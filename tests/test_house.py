@@ -34,7 +34,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ),
     ("client_transaction", "server_transaction", "sdp_narrowing", "listeners"),
     ("dialog",),
-    ("events", "refresher", "orphan_answer"),
+    ("events", "refresher", "orphan_answer", "provisionals"),
     ("session",),
     ("invite_client", "invite_server"),
     ("stack",),

@@ -63,13 +63,13 @@ def test_all_that_pass_are_tried_once(tmp_path: Path) -> None:
 
 
 def test_whatever_way_a_test_fails_once_it_passes_in_the_end(tmp_path: Path) -> None:
-    """In a group or not, with an @ in its name, by a time-out, in a fixture, and with its process."""
+    """In a group or not, with an @ in its name, by a time-out, before it begins, and with its process."""
     status, output = tried(
         tmp_path,
         GOOD + GROUP + PARAMETERS + ONCE.replace("()", "(uri)", 1),
         "@pytest.mark.timeout(0.5)\n" + source("slow", 'if is_first_time("slow"): threading.Event().wait()'),
         GROUP + source("crash", 'is_first_time("crash") and os._exit(1)'),
-        '@pytest.fixture\ndef given():\n    yield\n    assert not is_first_time("given")\n'
+        '@pytest.fixture\ndef given():\n    assert not is_first_time("given")\n'
         + source("given", "pass").replace("()", "(given)"),
     )  # fmt: skip
     assert status == 0, output
@@ -94,6 +94,14 @@ def test_what_fails_twice_fails_the_run(tmp_path: Path, fault: str) -> None:
 def test_a_file_that_cannot_be_collected_has_no_second_try(tmp_path: Path) -> None:
     """Its tests have not run, and none of the others either."""
     status, output = tried(tmp_path, ONCE, "if is_first_time('file'):\n    raise ValueError\n" + GOOD)
+    assert status != 0
+    assert runs(output) == 1
+
+
+def test_what_fails_when_tests_are_over_has_no_second_try(tmp_path: Path) -> None:
+    """As a service that many tests have shared, and that tells of a bug when it is ended."""
+    shared = '@pytest.fixture(scope="module")\ndef service():\n    yield\n    assert not is_first_time("service")\n'
+    status, output = tried(tmp_path, shared + GOOD.replace("()", "(service)"))
     assert status != 0
     assert runs(output) == 1
 

@@ -11,12 +11,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from b2bua.calls import reasons
-from b2bua.calls.alone import Alone, description_in, renegotiated
+from b2bua.calls.alone import Alone, renegotiated
 from b2bua.calls.final_response import accept, refuse
 from b2bua.calls.leg import Leg
 from b2bua.calls.offering import Offering
 from b2bua.calls.passed import Passed
 from b2bua.calls.record import CallOutcome
+from sip_stack.body import description_in
 from sip_stack.errors import LocalError, RemoteError
 from sip_stack.events import Acknowledged
 from sip_stack.invite_server import InviteServer

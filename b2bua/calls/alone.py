@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 from b2bua.calls.final_response import accept
 from b2bua.calls.leg import Leg
-from sip_stack.body import find_sdp
+from sip_stack.body import description_in
 from sip_stack.errors import RemoteError
 from sip_stack.events import Acknowledged, Requested
 from sip_stack.invite_server import InviteServer
-from sip_stack.message import Message, Request, Response
+from sip_stack.message import Request, Response
 from sip_stack.sdp import Session as Description
 from sip_stack.sdp import parse
 from sip_stack.sdp_narrowing import answer_as_before
@@ -162,9 +162,3 @@ def renegotiated(call: Call) -> None:
     """Something new holds in the caller's dialog: no response to his INVITE describes what held before."""
     if not call.server.is_over:
         call.server.renegotiated()
-
-
-def description_in(message: Message) -> Description | None:
-    """The session description that a message carries, None for none. Raises RemoteError."""
-    body = find_sdp(message.get("content-type") or "", message.body, message.get("content-disposition") or "")
-    return None if body is None else parse(body)

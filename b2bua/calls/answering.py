@@ -15,12 +15,11 @@ from b2bua.calls import reasons
 from b2bua.calls.keys import key_in
 from b2bua.calls.record import CallOutcome, RecipientOutcome
 from b2bua.calls.state import State
-from sip_stack.body import find_sdp
+from sip_stack.body import description_in
 from sip_stack.errors import RemoteError
 from sip_stack.events import Acknowledged, Cancelled, NeverAcknowledged, NeverReceived, Received
 from sip_stack.message import Request
 from sip_stack.sdp import Session as Description
-from sip_stack.sdp import parse
 from sip_stack.session_timer import agree_as_server
 
 if TYPE_CHECKING:
@@ -38,14 +37,12 @@ class Answering:
     def read_offer(self) -> None:
         """Raises RemoteError for an offer that cannot be read, or that has nothing to be relayed."""
         call, request = self._call, self._call.server.request
-        body = find_sdp(
-            request.get("content-type") or "", request.body, request.get("content-disposition") or ""
-        )
-        if body is not None:
-            call.offer = call.first_offer = parse(body)
-            if all(medium.is_rejected for medium in call.offer.media):
+        offer = description_in(request)
+        if offer is not None:
+            call.offer = call.first_offer = offer
+            if all(medium.is_rejected for medium in offer.media):
                 raise RemoteError(488, "the offer has no medium that could be relayed")
-            call.caller.exchange.receive_offer(call.offer)
+            call.caller.exchange.receive_offer(offer)
 
     def answer(self, body: bytes, now: float) -> None:
         """Send the caller his 200."""
@@ -112,10 +109,9 @@ class Answering:
         if call.offer is not None or call.is_over:
             return
         try:
-            body = find_sdp(request.get("content-type") or "", request.body)
-            if body is None:
+            answer = description_in(request)
+            if answer is None:
                 raise RemoteError(400, "ACK without the answer that our offer is due")
-            answer = parse(body)
         except RemoteError as error:
             call.end(CallOutcome.FAILED, now, by="caller", reason=error.detail, fields=reasons.FAILED)
             return

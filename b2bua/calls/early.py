@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 from b2bua.calls.flow import Prompt, PromptKind
 from b2bua.calls.recipient import DialStep, EarlyMedia
-from sip_stack.body import find_sdp
+from sip_stack.body import description_in
 from sip_stack.errors import RemoteError
 from sip_stack.message import Response
 from sip_stack.offer_answer import OfferAnswer
@@ -126,7 +126,7 @@ class EarlyMediaPolicy:
             if self._ours is not None and response.status in (180, 181, 182, 183):
                 self._sound(now)
             return
-        description, before = self._description_in(branch, response, is_reliable), branch.early_answer
+        description, before = self._take_description(branch, response, is_reliable), branch.early_answer
         if description is not None:
             branch.early_answer = description
         may_lead = self.is_wanted and not branch.is_screened and self.leader in (None, branch)
@@ -236,7 +236,7 @@ class EarlyMediaPolicy:
             call.caller.exchange.send_answer(body, is_reliable=is_reliable)
         call.server.progress(status, now, body=body, reliable=is_reliable)
 
-    def _description_in(self, branch: Branch, response: Response, is_reliable: bool) -> Description | None:
+    def _take_description(self, branch: Branch, response: Response, is_reliable: bool) -> Description | None:
         """The description that a provisional brought, when it can be used; a bad one is as good as none.
 
         So is one in a dialog that has its answer (RFC 3261 §13.2.1): what holds there may be newer.
@@ -244,8 +244,7 @@ class EarlyMediaPolicy:
         if not response.body or self._call.offer is None:
             return None
         try:
-            body = find_sdp(response.get("content-type") or "", response.body)
-            description = parse(body) if body is not None else None
+            description = description_in(response)
             if description is not None:
                 branch.enter(response.to_tag)
                 if branch.leg.exchange.remote is not None:

@@ -29,7 +29,7 @@ from b2bua.calls.leg import Leg
 from b2bua.calls.recipient import DialStep, SixXX
 from b2bua.calls.record import RecipientOutcome, outcome_of
 from rtp_relay import control
-from sip_stack.body import find_sdp
+from sip_stack.body import description_in
 from sip_stack.errors import RemoteError
 from sip_stack.events import Ended
 from sip_stack.invite_client import InviteClient
@@ -379,10 +379,9 @@ def _usable_answer(branch: Branch, response: Response) -> Description | None:
         # subsequent responses to the initial INVITE".
         return exchange.remote
     try:
-        body = find_sdp(response.get("content-type") or "", response.body)
-        if body is None:
+        answer = description_in(response)
+        if answer is None:
             return None
-        answer = parse(body)
         # Our offer has the m-lines of the caller's; parsing our own words again is only for what we made up.
         offer = branch.call.offer or parse(exchange.offered_local or exchange.local or b"")
         fault = is_answer_to(offer, answer)

@@ -12,10 +12,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from b2bua.calls.alone import Alone, description_in
+from b2bua.calls.alone import Alone
 from b2bua.calls.final_response import accept, refuse
 from b2bua.calls.leg import Leg
 from b2bua.calls.passed import Passed, why_refused
+from sip_stack.body import description_in
 from sip_stack.errors import RemoteError
 from sip_stack.events import Requested
 from sip_stack.invite_server import InviteServer

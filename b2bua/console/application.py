@@ -14,6 +14,7 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse
+from starlette.types import Message
 
 from b2bua.config.mistakes import said_plainly
 from b2bua.console.access import COOKIE, desk_of, visitor_of
@@ -94,6 +95,7 @@ def application(desk: Desk, shelf: Shelf | None = None) -> Gate:
     )
     app.state.desk = desk
     app.state.shelf = shelf = shelf or Shelf()
+    app.add_middleware(Shelved, shelf=shelf)
     shelf.edition()  # reads all files, so that the first page need not wait for it
     for route in api_routes():
         _name_role(route)
@@ -104,7 +106,24 @@ def application(desk: Desk, shelf: Shelf | None = None) -> Gate:
     for kind, answer in _ANSWERS.items():
         app.add_exception_handler(kind, answer)
     console = desk.config.console
-    return Gate(Shelved(app, shelf), is_secret=bool(console.certificate) or console.is_behind_proxy, knows=visitor_of)
+    return Gate(app, is_secret=bool(console.certificate) or console.is_behind_proxy, knows=visitor_of)
+
+
+async def warm_up(app: Gate) -> None:
+    """Ask for what is not there: all routes are looked at, which FastAPI prepares when they first are (0.2 s)."""
+
+    async def nothing() -> Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def unheard(_: Message) -> None:
+        return None
+
+    scope: dict[str, object] = {
+        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET", "scheme": "http",
+        "path": "/nothing.txt", "raw_path": b"/nothing.txt", "root_path": "", "query_string": b"", "headers": [],
+        "client": None, "server": None,
+    }  # fmt: skip
+    await app(scope, nothing, unheard)
 
 
 def api_routes() -> list[APIRoute]:

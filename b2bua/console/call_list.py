@@ -24,7 +24,7 @@ from b2bua.store import schema
 from b2bua.store.rows import call_of, recipient_of
 
 SLICE: Final = 5_000  # calls that are looked through for a text at a time
-SEARCH_TIME: Final = 0.2  # seconds after which no further slice is begun
+SEARCH_TIME: Final = 0.15  # seconds after which no further slice is begun
 RUNNING: Final = "running"
 
 # Outcomes by the words of the log's chips; what a chip means when there is more than one outcome to it.

@@ -42,6 +42,13 @@ class Preferences(Settings):
     mask_for_viewers: bool = Field(
         default=True, description="Viewers see the last three digits of other people's numbers only."
     )
+    ring_time: int = Field(
+        default=30,
+        ge=5,
+        le=300,
+        description="Seconds that a new step rings for. Steps that are there keep theirs. Shorter than a mobile's own "
+        "voicemail takes to answer (20 to 29 s for most) keeps calls from ending there.",
+    )
     learn_days: int = Field(
         default=30,
         ge=1,

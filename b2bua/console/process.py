@@ -22,9 +22,11 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from b2bua import logs
 from b2bua.config import EX_CONFIG, Config, ConfigError, Console, load
-from b2bua.console.application import application
+from b2bua.console.application import application, warm_up
+from b2bua.console.call_list import Wanted, read_page
 from b2bua.console.database import open_database
 from b2bua.console.desk import Desk
+from b2bua.console.gate import Gate
 from b2bua.console.patience import Fair, Patient
 from b2bua.notify import Notifier
 from b2bua.store import StoreError
@@ -78,7 +80,10 @@ async def _run(config: Config) -> int:
 
 async def _serve(desk: Desk, listening: socket.socket) -> None:
     notifier = Notifier()
-    server = Server(desk, _settings(desk))
+    app = application(desk)
+    await warm_up(app)
+    await read_page(desk.engine, Wanted())  # as with the routes: whoever comes first need not wait for it
+    server = Server(desk, _settings(desk, app))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, server.end)
@@ -147,9 +152,9 @@ def _check_certificate(console: Console) -> None:
         raise ListenError(text) from problem
 
 
-def _settings(desk: Desk) -> uvicorn.Config:
+def _settings(desk: Desk, gate: Gate) -> uvicorn.Config:
     console = desk.config.console
-    app: Any = application(desk)  # Starlette and uvicorn have types of their own for the same thing
+    app: Any = gate  # Starlette and uvicorn have types of their own for the same thing
     if console.is_behind_proxy:
         app = ProxyHeadersMiddleware(app, list(console.trusted_proxies))
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)  # what it says of its start is said by us

@@ -16,6 +16,7 @@ import posixpath
 import re
 import time
 from collections.abc import Sequence
+from html import escape
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -45,8 +46,7 @@ _FOR_EVER: Final = "public, max-age=31536000, immutable"
 _SHEET: Final = re.compile(r'[ ]*<link rel="stylesheet" href="/([^"]+)">\n')
 _OWN: Final = re.compile(r'(href|src)="/((?:scripts|style)/[^"]+)"')
 _IMPORT: Final = re.compile(r'^(?:import|export|\}) [^;"]*?from "([^"]+)";', re.MULTILINE)
-_CONTENT: Final = '<script type="application/json" id="who">'
-_LESS: Final = "\\u003c"  # so that nothing in it ends the element
+_CONTENT: Final = '<meta name="who" content="">'
 _MODULE: Final = re.compile(r'<script type="module" src="/([^"]+)">')
 
 
@@ -112,7 +112,7 @@ class Shelf:
         if text is None:
             text = self._made[name, module] = self._with_paths(name, module, edition)
         if content:
-            text = text.replace(_CONTENT, f"{_CONTENT}{content.replace('<', _LESS)}", 1)
+            text = text.replace(_CONTENT, f'<meta name="who" content="{escape(content)}">', 1)
         return Response(
             text, 200, {"Cache-Control": "no-store" if content else _ASK_AGAIN}, _kind(Path(name))
         )

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from b2bua.calls.prompts import SPOKEN
 from b2bua.simulate.scene import Behaviour, Manner
-from sip_stack.body import find_sdp
+from sip_stack.body import description_in
 from sip_stack.errors import RemoteError
 from sip_stack.events import (
     Acknowledged,
@@ -27,7 +27,6 @@ from sip_stack.invite_client import Invitation, InviteClient
 from sip_stack.invite_server import InviteServer
 from sip_stack.message import Request, Response
 from sip_stack.outgoing import lines
-from sip_stack.sdp import parse
 from sip_stack.sdp_narrowing import narrowed
 from sip_stack.sdp_rewriting import CODECS, End, Origin, offer_of
 from sip_stack.session import Session
@@ -214,8 +213,7 @@ class SimulatedCaller:
 def _answer_to(request: Request, port: int) -> bytes:
     """An answer with the first codec offered that we speak; b"" where there is none."""
     try:
-        body = find_sdp(request.get("content-type") or "", request.body)
-        offer = parse(body) if body is not None else None
+        offer = description_in(request)
     except RemoteError:
         return b""
     chosen = narrowed(offer, SPOKEN, mirror=True) if offer is not None else None

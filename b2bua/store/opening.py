@@ -59,17 +59,23 @@ def _refuse_what_cannot_be_opened(
 ) -> None:
     """Before aiosqlite tries: it would say "unable to open database file" and not why, and its thread, which ends some
     time later, would call on a loop that may be closed by then, with a traceback.
+
+    The file is asked about and never opened here: closing it would let go of all locks that this process has on it
+    (sqlite.org/howtocorrupt.html §2.2), and another process would take away the log that we write to.
     """
     file = Path(str(arguments[0]))
     if arguments[0] == ":memory:" or str(file).startswith("file:"):
         return
     try:
-        file.open("rb").close()
-    except FileNotFoundError:
-        if not os.access(file.parent, os.W_OK | os.X_OK):
-            raise sqlite3.OperationalError(f"it cannot be made in {file.parent}") from None
-    except OSError as problem:
+        is_there, is_directory = file.exists(), file.is_dir()
+    except OSError as problem:  # the way to it is closed
         raise sqlite3.OperationalError(problem.strerror) from problem
+    if is_directory:
+        raise sqlite3.OperationalError("it is a directory")
+    if is_there and not os.access(file, os.R_OK):
+        raise sqlite3.OperationalError("permission denied")
+    if not is_there and not os.access(file.parent, os.W_OK | os.X_OK):
+        raise sqlite3.OperationalError(f"it cannot be made in {file.parent}")
 
 
 def _set_up_sqlite(connection: Any, _record: object) -> None:

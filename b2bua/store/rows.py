@@ -48,11 +48,10 @@ _ZLIB_MARK: Final = 0x78  # RFC 1950 §2.2: deflate, 32 KiB window; no msgpack a
 BUSY_BATCH: Final = 25
 
 _CALL_COLUMNS: Final = tuple(column.name for column in schema.call.columns if column.name != "number")
-# What a call's record says from its first moment on. Half of the indexes are of these: left alone at the call's end,
-# so are they.
+# What a call's record says from its first moment on. Most indexes are of these: left alone at the call's end, so are
+# they.
 _FROM_THE_START: Final = frozenset((
-    "id", "trunk", "source", "caller", "caller_name", "dialled", "number_name", "sip_call_id", "started_at",
-    "configuration", "flow", "flow_version",
+    "id", "trunk", "source", "caller", "caller_name", "dialled", "number_name", "started_at",
 ))  # fmt: skip
 _OUTCOME = _CALL_COLUMNS.index("outcome")
 _REASON = _CALL_COLUMNS.index("reason")

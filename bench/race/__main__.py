@@ -1,6 +1,6 @@
 """How our relay stands beside others: packets a second, CPU of a packet, delay, and setting calls up.
 
-    python -m bench.race [--quick] [--rounds 5] [--minutes 14] [--methods tc ip ...]         (as root)
+    python -m bench.race [--quick] [--rounds 5] [--minutes 20] [--methods tc ip ...]         (as root)
 
 Every method has its turn in every round: the speed of a shared machine changes by the minute, so that figures are
 compared within a round. A method is one of ours, somebody else's relay, the system's own forwarding, or the least that
@@ -8,14 +8,19 @@ can be done at that place (see methods.py; rig.py says what is on which core and
 second CPU and delay are compared; then the highest rate at which less than 0.1 % is lost is searched, and at last
 more is offered than can be carried. A full run keeps its figures in bench/results/, draws the charts in docs/figures/
 and puts both into docs/performance.md; --quick takes some two minutes and changes nothing but bench/results/.
+
+It ends with its figures however it ends: after so many rounds, when the time is up (in the middle of a round if it has
+to), by an interrupt or by SIGTERM. An unfinished round counts where both sides of a ratio were measured.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import platform
+import signal
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
@@ -37,7 +42,7 @@ WITH_MANY: Final = ("least tc", "least xdp", "ip", "tc", "xdp")
 ONCE_WITH_MANY: Final = ("user", "rtpengine")  # in the first round: they take long to set up, and have no goal there
 QUICK_WITH_MANY: Final = ("least tc", "least xdp", "tc", "xdp")
 SHOWN: Final = 0.1  # of the relay's core: what others had of it is said if it is more
-COURAGE: Final = 0.64  # of the last round's best rate, where the next search begins
+COURAGE: Final = 0.8  # of the last round's best rate, where the next search begins
 
 
 def main() -> None:
@@ -50,22 +55,29 @@ def main() -> None:
     missing = {method.title: method.missing for method in methods if method.missing}
     for title, reason in missing.items():
         _say(f"left out: {title}: {reason}")
-    race = Race(Rig(2 * MANY), [method for method in methods if not method.missing], given.quick)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     until = time.monotonic() + 60 * given.minutes
-    for number in range(1, (1 if given.quick else given.rounds) + 1):
-        began = time.monotonic()
-        race.run_round(number)
-        if time.monotonic() + (time.monotonic() - began) > until:
-            _say(f"the time is up after {number} rounds")
-            break
-    race.tell(missing | race.failed, is_full=not given.quick and not given.methods)
+    race = Race(Rig(2 * MANY), [method for method in methods if not method.missing], given.quick, until)
+    number = 0
+    try:
+        for number in range(1, (1 if given.quick else given.rounds) + 1):
+            race.run_round(number)
+    except Over as over:
+        _say(f"{over} in round {number}")
+    except KeyboardInterrupt:
+        _say(f"interrupted in round {number}")
+    race.tell(missing | race.failed, is_full=not given.quick and not given.methods and number > 1)
+
+
+class Over(Exception):
+    """The time is up."""
 
 
 class Race:
-    """The rounds, and what they came to."""
+    """The rounds, and what they came to. until: monotonic seconds; what has begun then is finished."""
 
-    def __init__(self, rig: Rig, methods: Sequence[Method], is_quick: bool) -> None:
-        self._rig, self._methods, self._is_quick = rig, methods, is_quick
+    def __init__(self, rig: Rig, methods: Sequence[Method], is_quick: bool, until: float = math.inf) -> None:
+        self._rig, self._methods, self._is_quick, self._until = rig, methods, is_quick, until
         self._results: list[Result] = []
         self._set_up: list[setting_up.SettingUp] = []
         self._best: dict[tuple[str, int], float] = {}
@@ -86,6 +98,7 @@ class Race:
         self._run_set_up(number, 100 if self._is_quick else 500)
 
     def _run(self, number: int, method: Method, calls: int, lengths: Lengths) -> None:
+        self._look_at_time()
         start = max(COURAGE * self._best.get((method.name, calls), 0.0), method.lowest)
         try:
             result = Bout(self._rig, method, calls, lengths).measure(number, start)
@@ -103,13 +116,22 @@ class Race:
             + (f"  others had {result.foreign:.0%}" if result.foreign > SHOWN else "")
         )  # fmt: skip
 
+    def _look_at_time(self) -> None:
+        if time.monotonic() > self._until:
+            raise Over("the time is up")
+
     def _run_set_up(self, number: int, calls: int) -> None:
+        self._look_at_time()
         names = {method.name for method in self._methods}
-        for name in ("user", "tc"):
-            if name in names:
-                self._set_up.append(setting_up.ours(self._rig, name, number, calls))
-        if "rtpengine" in names:
-            self._set_up.append(setting_up.theirs(self._rig, number, calls))
+        try:
+            for name in ("user", "tc"):
+                if name in names:
+                    self._set_up.append(setting_up.ours(self._rig, name, number, calls))
+            if "rtpengine" in names:
+                self._set_up.append(setting_up.theirs(self._rig, number, calls))
+        except (OSError, subprocess.SubprocessError) as problem:
+            self.failed["setting calls up"] = str(problem)
+            _say(f"round {number} setting calls up: {problem}")
 
     def tell(self, missing: dict[str, str], is_full: bool) -> None:
         """Tables and goals; a full run is kept, drawn and put into the page."""
@@ -144,6 +166,11 @@ class Race:
             "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             "machine": machine(),
             "quick": self._is_quick,
+            "medians": {
+                str(calls): {title: dict(zip(report.COLUMNS, row, strict=True)) for title, *row in rows}
+                for calls in (FEW, MANY)
+                if (rows := report.table(self._methods, self._results, calls))
+            },
             "results": [asdict(result) for result in self._results],
             "set_up": [asdict(one) for one in self._set_up],
             "goals": [{**asdict(one), "median": one.median, "reached": one.reached} for one in verdicts],
@@ -169,7 +196,7 @@ def _arguments() -> argparse.Namespace:
     made = argparse.ArgumentParser(prog="python -m bench.race", description=(__doc__ or "").splitlines()[0])
     made.add_argument("--quick", action="store_true", help="one short round, to see that all of it works")
     made.add_argument("--rounds", type=int, default=5, choices=range(1, 21), metavar="N")
-    made.add_argument("--minutes", type=float, default=14.0, help="no new round that would last longer (%(default)s)")
+    made.add_argument("--minutes", type=float, default=20.0, help="then it ends (%(default)s)")
     made.add_argument("--methods", nargs="*", help="some only, by name: tc ip rtpengine ...")
     return made.parse_args()
 

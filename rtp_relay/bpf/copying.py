@@ -7,11 +7,9 @@ way for the length of the payload meanwhile, and is kept on the stack.
 from __future__ import annotations
 
 from rtp_relay.bpf import layout
-from rtp_relay.bpf.asm import R0, R1, R2, R3, R4, R6, R8, R9, R10, Assembly
+from rtp_relay.bpf.asm import R0, R1, R2, R3, R4, R6, R7, R8, R9, R10, Assembly
 from rtp_relay.bpf.ringbuf import HEAD, ROOMS
 from rtp_relay.bpf.site import (
-    ETHERNET,
-    LENGTH,
     NEXT_HOP,
     RECORD,
     RING_DISCARD,
@@ -38,8 +36,9 @@ def copy(a: Assembly, site: Site, ip: Layer) -> None:
     a.load(4, R1, R8, layout.PAYLOAD_TYPE)
     a.jump_if(R1, "<", layout.COPY, f"uncopied{version}")
     a.store(8, R10, NEXT_HOP, R9)
-    a.load(8, R9, R10, LENGTH)
-    a.calc(R9, "-=", ip.header + UDP_HEADER - ETHERNET)
+    a.load(2, R9, R7, ip.header + 4)
+    a.swap(R9, 16)
+    a.calc(R9, "-=", UDP_HEADER)
     a.jump_if(R9, "<", HEADER_SIZE, f"lost{version}")  # which cannot be; the verifier wants it said
     for room in ROOMS:
         a.jump_if(R9, ">", room - HEAD.size, f"above{room}.{version}")
@@ -69,7 +68,7 @@ def _copy_into(a: Assembly, site: Site, ip: Layer, room: int) -> None:
     a.load(8, R1, R8, layout.LAST)
     a.store(8, R0, 8, R1)
     a.calc(R1, "=", R6)
-    a.calc(R2, "=", ip.header + UDP_HEADER)
+    a.calc(R2, "=", ip.rtp)
     a.calc(R3, "=", R0)
     a.calc(R3, "+=", HEAD.size)
     a.calc(R4, "=", R9)

@@ -40,7 +40,7 @@ _decoder = msgspec.msgpack.Decoder(Legacy)
 
 
 class LegacyTable:
-    """One entry for each port of each media address, beside its flow. `number` counts entries."""
+    """One entry for each even port of each media address, beside its flow. `number` counts entries."""
 
     def __init__(self, entries: int, descriptor: int | None = None) -> None:
         self.descriptor = descriptor if descriptor is not None else syscall.create_map(

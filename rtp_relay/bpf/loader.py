@@ -23,7 +23,7 @@ from typing import Final
 
 from rtp_relay.bpf import layout, pins, syscall
 from rtp_relay.bpf.clsact import Filter
-from rtp_relay.bpf.maps import Clock, FlowTable
+from rtp_relay.bpf.maps import Clock, FlowTable, pairs_of
 from rtp_relay.bpf.pins import Pins, Record
 from rtp_relay.bpf.programs import program
 from rtp_relay.bpf.site import Site
@@ -219,12 +219,13 @@ class Loaded:
 
     def _site(self, place: Place) -> Site:
         plan, numbers = self._plan, {host: number for number, host in enumerate(self._plan.hosts)}
+        first_port, pairs = pairs_of(plan.first_port, plan.ports)
         return Site(
             place.kind, place.is_loopback, tuple((numbers[host], host) for host in place.hosts),
-            plan.first_port, plan.ports, plan.traffic_class,
+            first_port, pairs, plan.traffic_class,
             self.flows.descriptor, self.next_hops.descriptor, self.tables.devices,
             self.clock.descriptor if self.clock else None, self.tables.ring.descriptor,
-            self.tables.until.descriptor,
+            self.tables.until.descriptor, None if self.clock else self.tables.paces,
         )  # fmt: skip
 
     # Filters, where there are no links.
@@ -259,7 +260,8 @@ class Loaded:
 def digest(site: Site) -> str:
     """What tells one program from another, whatever its maps' descriptors are."""
     clock = None if site.clock is None else 0
-    made = program(replace(site, flows=0, next_hops=0, devices=0, clock=clock, events=0, until=0))
+    paces = None if site.paces is None else 0
+    made = program(replace(site, flows=0, next_hops=0, devices=0, clock=clock, events=0, until=0, paces=paces))
     return hashlib.sha256(made).hexdigest()[:16]
 
 

@@ -17,15 +17,15 @@ from rtp_relay.bpf import layout, syscall
 from rtp_relay.source import is_version_6
 
 NANOSECONDS: Final = 1_000_000_000
-NEXT_HOPS: Final = 1024
 DEVICES: Final = 64
 WORD: Final = 4
 LONG: Final = 8
-EXPECTATION: Final = struct.Struct("<I4sH2x4s4sHHI4sII")  # from layout.NEXT_HOP to SIZE_LIMIT
+EXPECTATION: Final = struct.Struct("<I4sHH4s4sHHI4sIIIIIII")  # from layout.NEXT_HOP to PORT_CHANGE
 FIGURES: Final = struct.Struct("<IIQQQ")  # from layout.HIGHEST to LONGEST_GAP
-OTHER: Final = struct.Struct("<II")  # layout.OTHER_TYPE and OTHER_TICK
 ADDRESSES_6: Final = struct.Struct("16s16s16s")
-NEXT_HOP: Final = struct.Struct("<III6s6sII16s")
+NEXT_HOP: Final = struct.Struct("<IIII6s6sI16s")
+ONES: Final = 0xFFFF
+PROTOCOL: Final = 17 << 8  # UDP in a pseudo header, as the host reads it
 
 
 class Target(NamedTuple):
@@ -62,15 +62,15 @@ class Counters(NamedTuple):
 
 
 class FlowTable:
-    """One entry for each port of each media address."""
+    """One entry for each even port of each media address."""
 
     def __init__(
         self, hosts: tuple[str, ...], first_port: int, ports: int, descriptor: int | None = None
     ) -> None:
         self._hosts = {host: number for number, host in enumerate(hosts)}
-        self._first_port = first_port
-        self._ports = ports
-        entries = len(hosts) * ports
+        self._sums = [_summed(host)[1] for host in hosts]
+        self._first_port, self._pairs = pairs_of(first_port, ports)
+        entries = len(hosts) * self._pairs
         self.descriptor = descriptor if descriptor is not None else syscall.create_map(
             syscall.MapKind.ARRAY, 4, layout.FLOW_SIZE, entries, syscall.MMAPABLE, "rtp_flows"
         )  # fmt: skip
@@ -86,10 +86,10 @@ class FlowTable:
 
     def entry_of(self, host: str, port: int) -> int | None:
         """Where the entry begins; None where there is none."""
-        number = self._hosts.get(host)
-        if number is None or not 0 <= port - self._first_port < self._ports:
+        number, above = self._hosts.get(host), port - self._first_port
+        if number is None or above & 1 or not 0 <= above < 2 * self._pairs:
             return None
-        return (number * self._ports + port - self._first_port) * layout.FLOW_SIZE
+        return (number * self._pairs + above // 2) * layout.FLOW_SIZE
 
     def active(self) -> list[int]:
         """The entries of all flows that the kernel forwards."""
@@ -105,28 +105,32 @@ class FlowTable:
 
     def activate(self, entry: int, target: Target, standing: Standing) -> None:
         """Forward what is expected from now on. The entry must not be active."""
-        memory = self._memory
-        source, new, to = _packed(target.source[0]), _packed(target.new_source[0]), _packed(target.destination[0])
+        memory, number = self._memory, entry // layout.FLOW_SIZE
+        (source_host, source_port), (new_host, new_port), (to_host, to_port) = target[:3]
+        (source, came), (new, sent), (to, received) = _summed(source_host), _summed(new_host), _summed(to_host)
+        host, above = divmod(number, self._pairs)
+        came += self._sums[host]
+        port_change = new_port + to_port - source_port - self._first_port - 2 * above
         if len(source) == 16:
             ADDRESSES_6.pack_into(memory, entry + layout.SOURCE_6, source, new, to)
             source = new = to = bytes(4)
         EXPECTATION.pack_into(
-            memory, entry + layout.NEXT_HOP, target.next_hop, source, _swapped(target.source[1]), new, to,
-            _swapped(target.new_source[1]), _swapped(target.destination[1]), standing.tick,
-            standing.ssrc.to_bytes(4, "big"), standing.payload_type, target.size_limit,
+            memory, entry + layout.NEXT_HOP, target.next_hop, source, _swapped(source_port),
+            (came + PROTOCOL) % ONES, new, to, _swapped(new_port), _swapped(to_port),
+            standing.tick, standing.ssrc.to_bytes(4, "big"), standing.payload_type, target.size_limit,
+            number, standing.other_type, standing.other_tick,
+            (sent + received - came) % ONES, 256 * port_change % ONES,
         )  # fmt: skip
-        OTHER.pack_into(memory, entry + layout.OTHER_TYPE, standing.other_type, standing.other_tick)
         FIGURES.pack_into(
             memory, entry + layout.HIGHEST, standing.highest, standing.timestamp, standing.last, standing.jitter,
             standing.longest_gap,
         )  # fmt: skip
-        self._words[(entry + layout.NUMBER) // WORD] = entry // layout.FLOW_SIZE
         self._words[(entry + layout.FLAGS) // WORD] = target.flags | layout.ACTIVE
 
     def target(self, entry: int) -> Target:
         """What was written by `activate`, the flags without ACTIVE."""
-        next_hop, source, source_port, new, to, new_port, to_port, _, _, _, size_limit = EXPECTATION.unpack_from(
-            self._memory, entry + layout.NEXT_HOP
+        next_hop, source, source_port, _, new, to, new_port, to_port, _, _, _, size_limit, *_ = (
+            EXPECTATION.unpack_from(self._memory, entry + layout.NEXT_HOP)
         )
         if source == new == to == bytes(4):
             source, new, to = ADDRESSES_6.unpack_from(self._memory, entry + layout.SOURCE_6)
@@ -170,6 +174,19 @@ def _unpacked(octets: bytes) -> str:
     return str(ipaddress.ip_address(octets))
 
 
+@functools.lru_cache(maxsize=4096)
+def _summed(host: str) -> tuple[bytes, int]:
+    """The address, and the one's complement sum of its 16-bit words as the host reads them (2 to the 16th is 1)."""
+    packed = _packed(host)
+    return packed, int.from_bytes(packed, "little") % ONES
+
+
+def pairs_of(first_port: int, ports: int) -> tuple[int, int]:
+    """The first even port of a range, and how many there are that have the odd one above them."""
+    even = first_port + (first_port & 1)
+    return even, (first_port + ports - even) // 2
+
+
 def _swapped(port: int) -> int:
     """As it lies on the wire, for a little-endian host to write."""
     return port >> 8 | (port & 0xFF) << 8
@@ -194,14 +211,17 @@ class NextHop(NamedTuple):
     is_watched: bool = False
 
 
+HOPS_SIZE: Final = layout.NEXT_HOPS * layout.NEXT_HOP_SIZE
+
+
 class NextHopTable:
     """One write here repairs every flow that goes the same way."""
 
     def __init__(self, descriptor: int | None = None) -> None:
         self.descriptor = descriptor if descriptor is not None else syscall.create_map(
-            syscall.MapKind.ARRAY, 4, layout.NEXT_HOP_SIZE, NEXT_HOPS, syscall.MMAPABLE, "rtp_next_hops"
+            syscall.MapKind.ARRAY, 4, HOPS_SIZE, 1, syscall.MMAPABLE, "rtp_next_hops"
         )  # fmt: skip
-        self._memory = syscall.map_memory(self.descriptor, NEXT_HOPS * layout.NEXT_HOP_SIZE)
+        self._memory = syscall.map_memory(self.descriptor, HOPS_SIZE)
         self._words = memoryview(self._memory).cast("I")
 
     def close(self) -> None:
@@ -218,17 +238,17 @@ class NextHopTable:
         struct.pack_into("6s6s", self._memory, entry + layout.MACS, hop.destination_mac, hop.source_mac)
         packed = _packed(hop.host) if hop.host else b""
         known_by = {0: 0, 4: 4, 16: 6}[len(packed)]
-        struct.pack_into("<II16s", self._memory, entry + layout.KNOWN_BY, known_by, hop.is_watched, packed)
+        struct.pack_into("<I16s", self._memory, entry + layout.KNOWN_BY, known_by, packed)
+        self._words[(entry + layout.IS_WATCHED) // WORD] = hop.is_watched
         if hop.is_usable:
             self._words[usable] = layout.BY_TC | (layout.BY_XDP if hop.slot is not None else 0)
-
 
     def known(self) -> dict[int, NextHop]:
         """What was put here, by number."""
         found: dict[int, NextHop] = {}
-        for number in range(NEXT_HOPS):
+        for number in range(layout.NEXT_HOPS):
             entry = number * layout.NEXT_HOP_SIZE
-            interface, slot, usable, to, by, known_by, is_watched, host = NEXT_HOP.unpack_from(self._memory, entry)
+            interface, slot, usable, is_watched, to, by, known_by, host = NEXT_HOP.unpack_from(self._memory, entry)
             if interface:
                 name = _unpacked(host[: 16 if known_by == 6 else 4]) if known_by else ""
                 at = slot if usable & layout.BY_XDP else None

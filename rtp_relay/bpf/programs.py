@@ -4,9 +4,9 @@ Theory. A program is generated for one interface of this very host: the media ad
 range of ports, the code point. What it does to a packet, in this order:
 
     parse       UDP over IPv4 or IPv6 without options, fragments or tags, whole, to one of our addresses and ports
-    find        the flow of that address and port, ACTIVE, and the next hop, usable
+    find        the time (see counting), then the flow of that address and port, ACTIVE
     judge       the source (STRICT: a stranger is dropped here), RTP and not RTCP, SSRC, sequence, payload type: the
-                last one's, or that which takes turns with it
+                last one's, or that which takes turns with it; the next hop is usable
     count       packets, octets, gap, jitter, highest sequence number: what Stream.receive does, in integers
     copy        if somebody listens: into the ring, and if that is full, nowhere
     rewrite     addresses, ports, code point, hop limit, both checksums, MAC addresses
@@ -20,7 +20,13 @@ Checksums. At tc the helper does the UDP checksum: it alone knows whether the se
 (CHECKSUM_PARTIAL). At XDP nobody knows, but a checksum that was left holds the sum of the pseudo header, and such
 a packet goes up: one honest packet in 65536 takes the longer way, none is ever sent with a wrong checksum.
 
-Registers: r6 what the kernel gave us, r7 the packet, r8 the flow, r9 the next hop.
+Cost. It is less what is executed that takes time than what is waited for: the packet, which a card or another core has
+written, and the flow. A processor waits for those of several packets at once, unless it has to finish first what it has
+begun, as a locked instruction, a reading of the clock or a barrier asks, or there is too much to do between two waits.
+So there is as little as can be of all of them.
+
+Registers: r6 what the kernel gave us, r7 the packet, r8 the flow, r9 the time, and then the next hop, which until then
+is in r0; r5 how far ahead the sequence number is.
 """
 
 from __future__ import annotations
@@ -29,18 +35,16 @@ import ipaddress
 import struct
 
 from rtp_relay.bpf import layout
-from rtp_relay.bpf.asm import R0, R1, R2, R3, R4, R5, R6, R7, R8, R9, R10, Assembly, Register
+from rtp_relay.bpf.asm import R0, R1, R2, R3, R4, R5, R6, R7, R8, R9, R10, Assembly
 from rtp_relay.bpf.copying import copy
 from rtp_relay.bpf.counting import count, take_time
 from rtp_relay.bpf.rewriting import look_for_left_checksum, rewrite, send
 from rtp_relay.bpf.site import (
-    AHEAD,
     ETHERNET,
     ETHERTYPE,
     IP_4,
     IP_6,
     KEY,
-    LENGTH,
     LOOK_UP,
     SKB_DATA,
     SKB_DATA_END,
@@ -51,7 +55,6 @@ from rtp_relay.bpf.site import (
     SKB_TAG,
     TC_DROP,
     TC_NEXT,
-    TURNS,
     UDP,
     UDP_HEADER,
     XDP_DATA,
@@ -62,7 +65,7 @@ from rtp_relay.bpf.site import (
     Layer,
     Site,
 )  # fmt: skip
-from rtp_relay.packet import HIGHEST_RTCP, LOWEST_RTCP
+from rtp_relay.packet import HEADER_SIZE, HIGHEST_RTCP, LOWEST_RTCP
 from rtp_relay.stream import MAX_DROPOUT, MAX_MISORDER
 
 
@@ -109,7 +112,8 @@ class Writer:
         self._find_next_hop(ip)
         if not self.is_tc:
             look_for_left_checksum(self.code, ip)
-        count(self.code, self.site, ip)
+        count(self.code, ip)
+        self.code.calc(R9, "=", R0)
         copy(self.code, self.site, ip)
         rewrite(self.code, self.site, ip)
         send(self.code, self.site, ip)
@@ -168,22 +172,19 @@ class Writer:
             a.jump_if(R3, "==", 0, "up")  # RFC 8200 §8.1: without a checksum it is not valid
             length, beyond_udp = 18, 0
         # Both lengths agree and the packet has so much.
-        a.load(2, R3, R7, length)
-        a.swap(R3, 16)
+        a.load(2, R9, R7, length)
+        a.swap(R9, 16)
         a.load(2, R4, R7, ip.header + 4)
         a.swap(R4, 16)
         a.calc(R4, "+=", beyond_udp)
-        a.jump_if(R3, "!=", R4, "up")
-        a.calc(R3, "+=", ip.header - ETHERNET - beyond_udp)
-        a.store(8, R10, LENGTH, R3)
+        a.jump_if(R9, "!=", R4, "up")
+        a.calc(R9, "+=", ip.header - beyond_udp)
         if self.is_tc:
             a.load(4, R0, R6, SKB_LENGTH)
         else:
             a.calc(R1, "=", R6)
             a.call(XDP_LENGTH)  # to compute it from where the packet begins and ends takes CAP_PERFMON
-        a.load(8, R3, R10, LENGTH)
-        a.calc(R3, "+=", ETHERNET)
-        a.jump_if(R3, ">", R0, "up")
+        a.jump_if(R9, ">", R0, "up")
 
     def _expect(self, offset: int, mask: int, value: int) -> None:
         self.code.load(1, R3, R7, offset)
@@ -196,10 +197,12 @@ class Writer:
     def _find(self, ip: Layer) -> None:
         """r8: the flow's entry."""
         a, site = self.code, self.site
-        a.load(2, R5, R7, ip.header + 2)
-        a.swap(R5, 16)
-        a.calc(R5, "-=", site.first_port)
-        a.jump_if(R5, ">=", site.ports, "up")
+        a.load(2, R8, R7, ip.header + 2)
+        a.swap(R8, 16)
+        a.calc(R8, "-=", site.first_port)
+        a.jump_if(R8, ">=", 2 * site.pairs, "up")
+        a.jump_if(R8, "&", 1, "up")
+        a.calc(R8, ">>=", 1)
         ours = f"ours{ip.version}"
         for index, words in self._addresses(ip):
             following = f"not{index}"
@@ -207,48 +210,50 @@ class Writer:
                 a.load(4, R4, R7, ip.destination + 4 * number)
                 a.calc32(R3, "=", word)
                 a.jump_if(R4, "!=", R3, following)
-            a.calc(R5, "+=", index * site.ports)
+            a.calc(R8, "+=", index * site.pairs)
             a.jump(ours)
             a.label(following)
         a.jump("up")
         a.label(ours)
-        a.store(4, R10, KEY, R5)
-        take_time(a, site)
-        a.load(4, R5, R10, KEY)
-        self._look_up(site.flows, R5)
+        a.store(4, R10, KEY, R8)
+        take_time(a, site, ip)
+        self._look_up_flow()
         a.calc(R8, "=", R0)
-        a.load(4, R9, R8, layout.FLAGS)
+        a.load(4, R4, R8, layout.FLAGS)
         self._require(layout.ACTIVE, f"active{ip.version}")
         if site.is_loopback:
             self._require(layout.FROM_THIS_HOST, f"local{ip.version}")
         else:
-            a.jump_if(R9, "&", layout.FROM_THIS_HOST, "up")
+            a.jump_if(R4, "&", layout.FROM_THIS_HOST, "up")
 
     def _require(self, flag: int, label: str) -> None:
-        self.code.jump_if(R9, "&", flag, label)
+        self.code.jump_if(R4, "&", flag, label)
         self.code.jump("up")
         self.code.label(label)
 
-    def _look_up(self, descriptor: int, key: Register) -> None:
+    def _look_up_flow(self) -> None:
         """r0: the value; there always is one, but the verifier wants it proved."""
         a = self.code
-        a.store(4, R10, KEY, key)
-        a.load_map(R1, descriptor)
+        a.load_map(R1, self.site.flows)
         a.calc(R2, "=", R10)
         a.calc(R2, "+=", KEY)
         a.call(LOOK_UP)
         a.jump_if(R0, "==", 0, "up")
 
     def _find_next_hop(self, ip: Layer) -> None:
-        """r9: the next hop's entry, of one that takes this packet."""
+        """r0: the next hop's entry, of one that takes this packet."""
         a = self.code
-        a.load(8, R1, R10, LENGTH)
+        a.load(2, R1, R7, ip.header + 4)
+        a.swap(R1, 16)
+        a.calc(R1, "+=", ip.header - ETHERNET)
         a.load(4, R2, R8, layout.SIZE_LIMIT)
         a.jump_if(R1, ">", R2, "raise")
         a.load(4, R1, R8, layout.NEXT_HOP)
-        self._look_up(self.site.next_hops, R1)
-        a.calc(R9, "=", R0)
-        a.load(4, R1, R9, layout.USABLE)
+        a.jump_if(R1, ">=", layout.NEXT_HOPS, "raise")
+        a.calc(R1, "*=", layout.NEXT_HOP_SIZE)
+        a.load_map_value(R0, self.site.next_hops)
+        a.calc(R0, "+=", R1)
+        a.load(4, R1, R0, layout.USABLE)
         usable = f"usable{ip.version}"
         a.jump_if(R1, "&", layout.BY_TC if self.is_tc else layout.BY_XDP, usable)
         a.jump("raise")
@@ -258,22 +263,23 @@ class Writer:
 
     def _judge_source(self, ip: Layer) -> None:
         a = self.code
-        for word in range(0, 4 * ip.words, 4):
-            a.load(4, R1, R7, ip.source + word)
-            a.load(4, R2, R8, ip.expected + word)
+        octets = min(4 * ip.words, 8)
+        for octet in range(0, 4 * ip.words, octets):
+            a.load(octets, R1, R7, ip.source + octet)
+            a.load(octets, R2, R8, ip.expected + octet)
             a.jump_if(R1, "!=", R2, "stranger")
         a.load(2, R1, R7, ip.header)
         a.load(2, R2, R8, layout.SOURCE_PORT)
         a.jump_if(R1, "!=", R2, "stranger")
 
     def _judge_rtp(self, ip: Layer) -> None:
-        """RTP that goes on as it did before. On the stack: how far ahead its sequence number is."""
-        a, rtp, done = self.code, ip.header + UDP_HEADER, f"judged{ip.version}"
-        a.store(8, R10, TURNS, 0)
-        a.store(8, R10, AHEAD, 0)  # without CAP_PERFMON no path may read what it has not written
-        a.jump_if(R9, "&", layout.UNREAD, done)
-        a.load(8, R1, R10, LENGTH)
-        a.jump_if(R1, "<", ip.needed - ETHERNET, "raise")
+        """RTP that goes on as it did before. r5: how far ahead its sequence number is."""
+        a, rtp, done = self.code, ip.rtp, f"judged{ip.version}"
+        a.calc(R5, "=", 0)
+        a.jump_if(R4, "&", layout.UNREAD, done)
+        a.load(2, R1, R7, ip.header + 4)
+        a.swap(R1, 16)
+        a.jump_if(R1, "<", UDP_HEADER + HEADER_SIZE, "raise")
         a.load(1, R1, R7, rtp)
         a.calc(R1, "&=", 0xC0)
         a.jump_if(R1, "!=", 0x80, "raise")
@@ -288,26 +294,24 @@ class Writer:
         a.load(4, R2, R8, layout.OTHER_TYPE)
         a.calc(R2, "&=", layout.NO_TYPE)
         a.jump_if(R1, "!=", R2, "surrender")
-        a.store(8, R10, TURNS, 1)
         a.label(f"expected{ip.version}")
         a.load(4, R1, R7, rtp + 8)
         a.load(4, R2, R8, layout.SSRC)
         a.jump_if(R1, "!=", R2, "surrender")
-        a.load(2, R1, R7, rtp + 2)
-        a.swap(R1, 16)
+        a.load(2, R5, R7, rtp + 2)
+        a.swap(R5, 16)
         a.load(4, R2, R8, layout.HIGHEST)
-        a.calc32(R1, "-=", R2)
-        a.calc32(R1, "&=", 0xFFFF)
-        a.store(8, R10, AHEAD, R1)
-        a.jump_if(R1, "<", MAX_DROPOUT, done)
-        a.jump_if(R1, "<=", 0xFFFF - MAX_MISORDER, "surrender")
+        a.calc32(R5, "-=", R2)
+        a.calc32(R5, "&=", 0xFFFF)
+        a.jump_if(R5, "<", MAX_DROPOUT, done)
+        a.jump_if(R5, "<=", 0xFFFF - MAX_MISORDER, "surrender")
         a.label(done)
 
     def _write_ends(self) -> None:
         """Where packets go that are not sent on."""
         a = self.code
         a.label("stranger")
-        a.jump_if(R9, "&", layout.STRICT, "drop")
+        a.jump_if(R4, "&", layout.STRICT, "drop")
         a.jump("raise")
         a.label("drop")
         a.calc(R1, "=", 1)

@@ -13,6 +13,8 @@ LOOK_UP: Final = 1
 KTIME_GET_NS: Final = 5
 L4_CSUM_REPLACE: Final = 11
 REDIRECT: Final = 23
+PROCESSOR: Final = 8  # bpf_get_smp_processor_id
+JIFFIES: Final = 118  # bpf_jiffies64, Linux 5.6
 SKB_PULL_DATA: Final = 39
 REDIRECT_MAP: Final = 51
 SKB_LOAD_BYTES: Final = 26
@@ -40,9 +42,8 @@ UDP: Final = 17
 UDP_HEADER: Final = 8
 HOP_LIMIT: Final = 64
 
-# Places on the stack.
-KEY, ADDRESSES, PORTS, CHECKSUM, AHEAD = -8, -16, -24, -32, -40
-LENGTH, NEXT_HOP, RECORD, TURNS, TIME = -48, -56, -64, -72, -80
+# Places on the stack. Without CAP_PERFMON each costs a barrier where it is written first: few are used.
+KEY, NEXT_HOP, RECORD = -8, -16, -24
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +51,11 @@ class Site:
     """What one program is made for.
 
     addresses: index in the flow table and address, of those that packets may come to here.
-    ports: how many from first_port on have an entry. clock: an array of one u64, ns, that is read instead
-        of the kernel's monotonic clock; None for the clock.
+    pairs: how many even ports from first_port on, which is even, have an entry. clock: an array of one u64, ns, that
+        is read instead of the kernel's monotonic clock; None for the clock.
     until: an array of one u64, ns: the time after which nothing is forwarded, as nobody has given a sign of life;
         None for no such time.
+    paces: an array of one value, see layout; None if the clock is to be read for every packet.
     flows, next_hops, devices, events: descriptors of the maps; without events nothing is copied.
     """
 
@@ -61,7 +63,7 @@ class Site:
     is_loopback: bool
     addresses: tuple[tuple[int, str], ...]
     first_port: int
-    ports: int
+    pairs: int
     traffic_class: int
     flows: int
     next_hops: int
@@ -69,6 +71,7 @@ class Site:
     clock: int | None = None
     events: int | None = None
     until: int | None = None
+    paces: int | None = None
 
     @property
     def is_tc(self) -> bool:
@@ -88,6 +91,11 @@ class Layer:
     expected: int  # in the flow's entry
     new_source: int
     new_destination: int
+
+    @property
+    def rtp(self) -> int:
+        """Where RTP begins."""
+        return self.header + UDP_HEADER
 
     @property
     def needed(self) -> int:

@@ -6,9 +6,9 @@ import os
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from rtp_relay.bpf import syscall
+from rtp_relay.bpf import layout, syscall
 from rtp_relay.bpf.legacy import LegacyTable
-from rtp_relay.bpf.maps import DEVICES, Clock, FlowTable, NextHopTable
+from rtp_relay.bpf.maps import DEVICES, Clock, FlowTable, NextHopTable, pairs_of
 from rtp_relay.bpf.ringbuf import Ring
 
 FOREVER: Final = 9e9  # seconds on the monotonic clock, for who gives no signs of life
@@ -40,7 +40,7 @@ class Tables:
 
     def __init__(self, plan: Plan, has_clock: bool, pinned: dict[str, int] | None = None) -> None:
         there = dict(pinned or {})
-        entries = len(plan.hosts) * plan.ports
+        entries = len(plan.hosts) * pairs_of(plan.first_port, plan.ports)[1]
         self.is_adopted = bool(there)
         self.flows = FlowTable(plan.hosts, plan.first_port, plan.ports, there.pop("flows", None))
         self.next_hops = NextHopTable(there.pop("next_hops", None))
@@ -55,6 +55,9 @@ class Tables:
         self.devices = devices if devices is not None else syscall.create_map(
             syscall.MapKind.DEVMAP, 4, 4, DEVICES, name="rtp_devices"
         )  # fmt: skip
+        self.paces = syscall.create_map(
+            syscall.MapKind.ARRAY, 4, layout.PACES * layout.PACE_SIZE, 1, name="rtp_paces"
+        )  # nothing that a later relay would want: programs bring their own
         assert not there, there
 
     def pins(self) -> dict[str, int]:
@@ -70,6 +73,7 @@ class Tables:
         return named | ({"clock": self.clock.descriptor} if self.clock is not None else {})
 
     def close(self) -> None:
+        os.close(self.paces)
         os.close(self.devices)
         if self.clock is not None:
             self.clock.close()

@@ -10,7 +10,8 @@ from contextlib import ExitStack
 from typing import Final, NamedTuple
 
 from rtp_relay.bpf import netlink
-from rtp_relay.bpf.maps import NEXT_HOPS, NextHop, NextHopTable
+from rtp_relay.bpf.layout import NEXT_HOPS
+from rtp_relay.bpf.maps import NextHop, NextHopTable
 
 ROUTES_KEPT: Final = 16384
 

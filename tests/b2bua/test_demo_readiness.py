@@ -35,12 +35,12 @@ def wait(path: Path, program: str, within: float) -> None:
 
 
 def test_a_process_that_says_so_is_ready(tmp_path: Path) -> None:
-    wait(tmp_path / "socket", SAY.format(said=b"STATUS=up\nREADY=1\n") + READ, 10)
+    wait(tmp_path / "socket", SAY.format(said=b"STATUS=up\nREADY=1\n") + READ, 60)
 
 
 def test_one_that_ends_first_is_not(tmp_path: Path) -> None:
     with pytest.raises(NotReady, match="ended with exit status 3"):
-        wait(tmp_path / "socket", "raise SystemExit(3)", 10)
+        wait(tmp_path / "socket", "raise SystemExit(3)", 60)
 
 
 def test_one_that_says_something_else_is_not(tmp_path: Path) -> None:
@@ -53,4 +53,4 @@ def test_a_service_may_leave_it_to_a_child(tmp_path: Path) -> None:
     parent = (
         f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}, sys.argv[1]]); " + READ
     )
-    wait(tmp_path / "socket", parent, 10)
+    wait(tmp_path / "socket", parent, 60)

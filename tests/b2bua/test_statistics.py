@@ -102,7 +102,7 @@ def test_as_json() -> None:
     made = json.loads(json.dumps(statistics.as_json(FOUND)))
     (number,), (ana, ben) = made["numbers"], made["recipients"]
     assert (number["answer_rate"], number["missed"], number["outcomes"]["no answer"]) == (0.6, 2, 2)
-    assert number["hours"][9] == {"calls": 7, "answered": 5, "abandoned": 1}
+    assert number["hours"][9] == {"calls": 7, "answered": 5, "abandoned": 1, "voicemail": 0}
     assert ana["time_to_ring"] == {"of": 9, "median": 180_000, "p95": 900_000}
     assert ana["probably_voicemail"] is None
     assert ben["probably_voicemail"] == {"after": 22_400_000, "answers": 6, "of": 6}

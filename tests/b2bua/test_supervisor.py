@@ -69,7 +69,7 @@ class Family:
     def line(self) -> str:
         """What a child says next; "" when the supervisor and all children are gone."""
         while b"\n" not in self._said:
-            ready, _, _ = select.select([self._reading], [], [], 20)
+            ready, _, _ = select.select([self._reading], [], [], 60)
             assert ready, "nothing is said"
             data = os.read(self._reading, 4096)
             if not data:
@@ -105,14 +105,14 @@ def test_sigterm_ends_the_core_and_then_the_relay(family: Family) -> None:
     family.up()
     family.process.send_signal(signal.SIGTERM)
     assert [family.line() for _ in range(3)] == ["core SIGTERM", "relay SIGTERM", ""]
-    assert family.process.wait(20) == 0
+    assert family.process.wait(60) == 0
 
 
 def test_ctrl_c_does_the_same(family: Family) -> None:
     family.up()
     family.process.send_signal(signal.SIGINT)
     assert [family.line() for _ in range(3)] == ["core SIGTERM", "relay SIGTERM", ""]
-    assert family.process.wait(20) == 0
+    assert family.process.wait(60) == 0
 
 
 def test_sighup_goes_to_the_core(family: Family) -> None:
@@ -130,7 +130,7 @@ def test_a_child_that_is_killed_is_started_again(family: Family, name: str) -> N
     assert again == name
     assert pid != pids[name]
     family.process.send_signal(signal.SIGTERM)
-    assert family.process.wait(20) == 0
+    assert family.process.wait(60) == 0
 
 
 def test_kill_9_of_the_supervisor_leaves_no_child(family: Family) -> None:
@@ -142,7 +142,7 @@ def test_kill_9_of_the_supervisor_leaves_no_child(family: Family) -> None:
 def test_a_core_that_cannot_run_with_its_configuration_ends_all() -> None:
     family = Family(core="misconfigured")
     family.up()
-    assert family.process.wait(20) == EX_CONFIG
+    assert family.process.wait(60) == EX_CONFIG
     assert family.line() == ""
     family.close()
 
@@ -151,7 +151,7 @@ def test_a_core_that_does_not_end_well_is_told() -> None:
     family = Family(core="fails", relay="")
     family.one_up()
     family.process.send_signal(signal.SIGTERM)
-    assert family.process.wait(20) == 1
+    assert family.process.wait(60) == 1
     family.close()
 
 
@@ -181,7 +181,7 @@ def test_a_console_that_is_killed_is_started_again_and_nobody_else_is() -> None:
     ended = [family.line() for _ in range(3)]
     assert sorted(ended) == ["console SIGTERM", "core SIGTERM", "relay SIGTERM"]
     assert ended[-1] == "relay SIGTERM" or ended.index("core SIGTERM") < ended.index("relay SIGTERM")
-    assert family.process.wait(20) == 0
+    assert family.process.wait(60) == 0
     family.close()
 
 
@@ -210,7 +210,7 @@ def test_a_console_that_cannot_run_is_done_without() -> None:
     assert family.process.poll() is None
     family.process.send_signal(signal.SIGTERM)
     assert [family.line() for _ in range(3)] == ["core SIGTERM", "relay SIGTERM", ""]
-    assert family.process.wait(20) == 0
+    assert family.process.wait(60) == 0
     family.close()
 
 

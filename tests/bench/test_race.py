@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import struct
 import xml.etree.ElementTree as ElementTree
 from contextlib import nullcontext
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.race import charts, frames, goals, report
+from bench.race.__main__ import Over, Race
 from bench.race.frames import Flow
 from bench.race.goals import Goal
 from bench.race.measuring import LOSS, Result, highest, quantiles
@@ -183,3 +185,37 @@ def test_a_page_without_marks_is_not_touched(tmp_path: Path) -> None:
 def test_the_page_has_the_marks() -> None:
     page = (Path(__file__).parents[2] / "docs" / "performance.md").read_text(encoding="utf-8")
     assert page.count(report.BEGIN) == page.count(report.END) == 1
+
+
+# The end.
+
+
+class NoRig:
+    def warm_up(self) -> None:
+        """There is nothing to warm."""
+
+
+def some_methods() -> list[Method]:
+    return [Method(name, name, lambda rig, calls: nullcontext([]), 1, 2) for name in ("tc", "ip")]
+
+
+def test_when_the_time_is_up_no_method_begins() -> None:
+    race = Race(NoRig(), some_methods(), is_quick=True, until=0.0)  # type: ignore[arg-type]
+    with pytest.raises(Over):
+        race.run_round(1)
+
+
+def test_what_was_measured_until_then_is_kept_with_its_medians(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("bench.race.__main__.RESULTS", tmp_path / "results")
+    monkeypatch.setattr("bench.race.__main__.ROOT", tmp_path)
+    race = Race(NoRig(), some_methods(), is_quick=False)  # type: ignore[arg-type]
+    race._results += [result("tc", 1, 1e6), result("tc", 2, 3e6), result("tc", 3, 2e6), result("ip", 1, 5e5)]
+    race.tell({}, is_full=False)
+    (path,) = (tmp_path / "results").iterdir()
+    kept = json.loads(path.read_text(encoding="utf-8"))
+    assert kept["medians"]["1000"]["tc"]["saturated"] == "2,000k"
+    (over,) = [goal for goal in kept["goals"] if goal["text"] == "tc: of plain IP forwarding"]
+    assert over["ratios"] == [2.0]
+    assert "2,000k" in capsys.readouterr().out

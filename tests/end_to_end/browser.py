@@ -102,7 +102,9 @@ async def shoot(page: Page, name: str) -> Path:
     assert size is not None
     scheme = await page.evaluate("document.documentElement.dataset.scheme")
     height = await page.evaluate("document.documentElement.scrollHeight")
-    await page.set_viewport_size({"width": size["width"], "height": min(max(height, size["height"]), _TALLEST)})
+    await page.set_viewport_size(
+        {"width": size["width"], "height": min(max(height, size["height"]), _TALLEST)}
+    )
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     file = SCREENSHOTS / f"{name}-{size['width']}-{scheme}.png"
     await page.screenshot(path=file, animations="disabled")
@@ -110,11 +112,19 @@ async def shoot(page: Page, name: str) -> Path:
     return file
 
 
-def play(scene: Callable[[Stage], Awaitable[None]], *, phones: bool = False) -> None:
-    """Plays a scene. After it the service must end in peace, and the browser have complained of nothing."""
+def play(
+    scene: Callable[[Stage], Awaitable[None]],
+    *,
+    phones: bool = False,
+    tables: Callable[[Sequence[Phone]], str] = lambda phones: "",
+) -> None:
+    """Plays a scene. After it the service must end in peace, and the browser have complained of nothing.
+
+    tables: further tables of the configuration, for a caller and three recipients.
+    """
 
     async def run() -> None:
-        async with _stage(phones) as stage:
+        async with _stage(phones, tables) as stage:
             try:
                 await scene(stage)
             except BaseException as error:
@@ -130,7 +140,7 @@ def play(scene: Callable[[Stage], Awaitable[None]], *, phones: bool = False) -> 
 
 
 @contextlib.asynccontextmanager
-async def _stage(with_phones: bool) -> AsyncIterator[Stage]:
+async def _stage(with_phones: bool, tables: Callable[[Sequence[Phone]], str]) -> AsyncIterator[Stage]:
     async with contextlib.AsyncExitStack() as stack:
         phones = await _phones(stack) if with_phones else []
         port = free_ports(2)
@@ -139,7 +149,7 @@ async def _stage(with_phones: bool) -> AsyncIterator[Stage]:
             await Installation.start(
                 recipients or [Destination("Ana", "sip:ana@127.0.0.1:9")],
                 tables=f'[console]\nlisten = "127.0.0.1:{port}"\n'
-                f'[numbers."{FLOW_NUMBER}"]\nname = "Main line"\nflow = "main-line"\n',
+                f'[numbers."{FLOW_NUMBER}"]\nname = "Main line"\nflow = "main-line"\n' + tables(phones),
             )
         )
         await service.logged("the console is there", PATIENCE)

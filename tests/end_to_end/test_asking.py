@@ -88,10 +88,10 @@ def test_the_recipient_hears_the_whisper_and_then_the_caller(words: Path) -> Non
         await stage.ana.answer()
         answered = await stage.ana.event(m.Confirmed, SOON)
         began = await stage.ana.event(m.ToneHeard, SOON, lambda tone: tone.frequency == WORDS)
-        over = await stage.ana.event(m.ToneGone, SOON, lambda tone: tone.frequency == WORDS)
+        await stage.ana.event(m.ToneGone, SOON, lambda tone: tone.frequency == WORDS)
         connected = await stage.caller.event(m.Confirmed, SOON)
-        assert began.at - answered.at < 0.5, "200 ms, and the windows of 100 ms that the phone listens in"
-        assert connected.at > over.at - 0.4
+        assert began.at < connected.at, "nobody is connected before the words, which take two seconds, are over"
+        assert connected.at - answered.at > 1.0, "the same, if the ear was late; the phone may have told of it late too"
         await stage.hear_each_other(stage.ana)
         assert not heard_words(stage.caller)
         assert await ended(stage.ben, stage.carl) == [outcome.ANSWERED_ELSEWHERE] * 2

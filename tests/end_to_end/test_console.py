@@ -18,7 +18,8 @@ SOON = 30.0  # seconds: more than anything on the wire should take
 LAMP_DELAY = 200.0  # milliseconds from the core's event to the lamp
 # Notes when each lamp changes, and when the core says that what it shows happened; both in ms since 1970.
 WATCH_LAMPS = """async () => {
-  const { live } = await import("/scripts/live.js");
+  const places = [...document.querySelectorAll("link[rel=modulepreload]")].map((link) => link.href);
+  const { live } = await import(places.find((place) => place.endsWith("/scripts/live.js")));
   window.delays = [];
   const painted = () => performance.timeOrigin + performance.now();
   live.watch((_, event) => {
@@ -160,6 +161,8 @@ async def change_and_restore(stage: Stage) -> None:
     await expect(page.locator(".flow-state")).to_contain_text("Version 2 is live")
     await page.get_by_role("button", name="Versions").click()
     await page.get_by_role("button", name="Restore version 1").click()
+    await expect(page.get_by_role("dialog").last).to_contain_text("as version 3")
+    await page.get_by_role("button", name="Publish it again").click()
     await expect(page.locator(".flow-state")).to_contain_text("Version 3 is live")
     await expect(page.get_by_label("Ring for")).to_have_value("30")
     await stands(page)

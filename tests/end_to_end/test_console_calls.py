@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Sequence
 from typing import Final
 
 import pytest
 from playwright.async_api import expect
 
 from b2bua.phone import messages as m
+from b2bua.phone.client import Phone
 from tests.end_to_end.browser import FLOW_NUMBER, Stage, play, shoot
 
 pytestmark = [pytest.mark.phones, pytest.mark.xdist_group("phones"), pytest.mark.timeout(240)]
 
 SOON: Final = 30.0
-EIGHT_SECONDS: Final = re.compile(r"^(0:(0[89]|[1-5]\d)|[1-9]:\d\d)$")  # or more: nobody looks at every second
+EIGHT_SECONDS: Final = re.compile(
+    r"^(0:(0[89]|[1-5]\d)|[1-9]:\d\d)$"
+)  # or more: nobody looks at every second
 MAILBOX: Final = """\
 [flows.main-line]
 first = "mailbox"
@@ -66,6 +70,65 @@ def test_a_ring_test_tells_how_a_phone_behaves() -> None:
         await shoot(page, "ring-test")
 
     play(scene, phones=True)
+
+
+def carrier(phones: Sequence[Phone]) -> str:
+    """A trunk whose far end is the last phone: what a carrier gets, he gets."""
+    address = phones[-1].uri.partition("@")[2]
+    return f"""
+[trunks.carrier]
+sources = ["192.0.2.0/24"]
+address = "sip:{address}"
+allowed_prefixes = ["+1555"]
+caller_id = "+15550100"
+"""
+
+
+def test_a_phone_behind_a_trunk_is_rung_for_a_test() -> None:
+    """A recipient of type Phone: the number goes to the carrier, and what the carrier's phone does is told."""
+
+    async def scene(stage: Stage) -> None:
+        await stage.make_owner()
+        mobile = stage.recipients[-1]
+        page = await stage.open("/flows/main-line?new")
+        await page.get_by_label("Name of recipient 1").fill("Ben")
+        await page.get_by_label("Type of recipient 1").select_option("phone")
+        await page.get_by_label("Destination of recipient 1").fill("+1 555 010-2777")
+        await page.get_by_role("button", name="More about Ben").click()
+        await page.get_by_label("Trunk").first.select_option("carrier")
+        await page.get_by_role("button", name="Ring test").click()
+        rang = await mobile.event(m.Incoming, SOON)
+        sent_to = dict(rang.headers)["To"]
+        assert "+15550102777@" in sent_to, sent_to
+        await mobile.answer()
+        await mobile.event(m.Confirmed, SOON)
+        await mobile.event(m.MediaActive, SOON)
+        await mobile.tell(m.SendDigits("1"))
+        facts = page.get_by_role("dialog").locator(".facts")
+        for told in ("Rang", "Answered", "Pressed 1", "Codec", "Number shown", "RFC 4733"):
+            await expect(facts).to_contain_text(told)
+        await shoot(page, "ring-test-by-a-trunk")
+        await page.get_by_role("link", name="See the whole call").click()
+        await expect(page.locator(".recipient-row:not(.headings)")).to_contain_text("Ben")
+
+    play(scene, phones=True, tables=carrier)
+
+
+def test_a_phone_that_the_carrier_may_not_be_asked_for_is_not_rung() -> None:
+    """Outside the trunk's prefixes: the page says why, beside nothing that rings."""
+
+    async def scene(stage: Stage) -> None:
+        await stage.make_owner()
+        page = await stage.open("/flows/main-line?new")
+        await page.get_by_label("Name of recipient 1").fill("Ben")
+        await page.get_by_label("Type of recipient 1").select_option("phone")
+        await page.get_by_label("Destination of recipient 1").fill("+4930123456")
+        await page.get_by_role("button", name="More about Ben").click()
+        await page.get_by_label("Trunk").first.select_option("carrier")
+        await page.get_by_role("button", name="Ring test").click()
+        await expect(page.get_by_role("dialog").locator(".remark.error")).to_contain_text("+4930123456")
+
+    play(scene, phones=True, tables=carrier)
 
 
 def test_a_message_that_a_caller_has_left_is_played() -> None:

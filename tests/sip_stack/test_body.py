@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from sip_stack.body import find_sdp, parts_of
+from sip_stack.body import description_in, find_sdp, parts_of
 from sip_stack.errors import RemoteError
+from sip_stack.message import parse
 from tests.sip_stack.descriptions import AUDIO, sdp
 
 SDP = sdp(*AUDIO)
@@ -117,3 +118,23 @@ class TestFindSdp:
         with pytest.raises(RemoteError) as raised:
             find_sdp(content_type, body)
         assert raised.value.status == 400
+
+
+class TestDescriptionIn:
+    def describe(self, *fields: str, body: bytes = SDP) -> object:
+        head = "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP a;branch=z9hG4bK1\r\nFrom: <sip:a>;tag=1\r\nTo: <sip:b>;tag=2\r\n"
+        head += f"Call-ID: c\r\nCSeq: 1 INVITE\r\nContent-Length: {len(body)}\r\n"
+        return description_in(parse("\r\n".join([head + "\r\n".join(fields), "", ""]).encode() + body))
+
+    def test_what_a_message_carries(self) -> None:
+        assert self.describe("Content-Type: application/sdp") is not None
+        assert self.describe("Content-Type: application/sdp", "Content-Disposition: session") is not None
+
+    def test_no_body_and_a_body_for_something_else_describe_nothing(self) -> None:
+        """RFC 3959 §5: early-session is another one than the session."""
+        assert self.describe("Content-Type: application/sdp", body=b"") is None
+        assert self.describe("Content-Type: application/sdp", "Content-Disposition: early-session") is None
+
+    def test_a_broken_description_is_the_peers_fault(self) -> None:
+        with pytest.raises(RemoteError):
+            self.describe("Content-Type: application/sdp", body=b"nonsense")

@@ -8,8 +8,9 @@ from fastapi import APIRouter, Path, Query, Response
 from pydantic import Field, ValidationError
 
 from b2bua.console import shapes
-from b2bua.console.access import AtDesk, Owner, Viewer
+from b2bua.console.access import AtDesk, Editor, Owner, Viewer
 from b2bua.console.answers import NO_STORE, Json
+from b2bua.console.file_settings import file_settings
 from b2bua.console.people import ROLES
 from b2bua.console.preferences import Preferences, described
 from b2bua.console.refusal import Refusal, Wrong, dotted
@@ -127,6 +128,11 @@ async def audit(
 @router.get("/settings", summary="What of the console is set in the console")
 async def settings(visitor: Viewer, desk: AtDesk) -> Response:
     return Json({"settings": described(await desk.preferences.read())})
+
+
+@router.get("/settings/file", summary="What stands in the configuration file, without its secrets")
+async def settings_of_file(visitor: Editor, desk: AtDesk) -> Response:
+    return Json({"file": desk.config.path, "tables": file_settings(desk.config)})
 
 
 @router.put("/settings", summary="Change some of the settings")

@@ -56,6 +56,11 @@ class SceneAsked(Asked):
         default=10.0, description="Seconds of conversation after which the caller hangs up"
     )
     speaks: Seconds = Field(default=10.0, description="Seconds that a message of his lasts")
+    sticky_to: str = Field(
+        default="",
+        max_length=64,
+        description="Who has talked to this caller a minute before, for turns that remember",
+    )
 
 
 class Trial(FlowTable):
@@ -72,6 +77,8 @@ async def try_call(name: FlowName, asked: Trial, visitor: Viewer, desk: AtDesk) 
         raise Refusal(422, [each.as_wrong() for each in problem.mistakes]) from problem
     known = {each.name for step in flow.steps.values() if isinstance(step, Dial) for each in step.recipients}
     strangers = [name for name in asked.scene.recipients if name not in known]
+    if asked.scene.sticky_to and asked.scene.sticky_to not in known:
+        raise Refusal(422, [Wrong("scene.sticky_to", "is nobody whom this flow rings.")])
     if strangers:
         raise Refusal(
             422, [Wrong(f"scene.recipients.{name}", "is nobody whom this flow rings.") for name in strangers]

@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 
 from b2bua.calls import flow as flows
-from b2bua.calls.alone import Alone, description_in, renegotiated
+from b2bua.calls.alone import Alone, renegotiated
 from b2bua.calls.flow import Dial, Menu, Prompt, PromptKind
-from sip_stack.errors import RemoteError
 from sip_stack.events import Acknowledged
 from tests.world.description import Medium, ways
 from tests.world.world import World
@@ -39,14 +38,6 @@ def test_an_ack_that_nobody_waits_for_is_somebody_elses() -> None:
     assert not alone.acknowledged(Acknowledged(server(False), request))
     alone.forget()
     assert not alone.is_unsaid
-
-
-def test_a_message_with_another_body_describes_nothing() -> None:
-    message: Any = SimpleNamespace(get=lambda name: None, body=b"")
-    assert description_in(message) is None
-    broken: Any = SimpleNamespace(get={"content-type": "application/sdp"}.get, body=b"nonsense")
-    with pytest.raises(RemoteError):
-        description_in(broken)
 
 
 def in_a_menu() -> tuple[World, Any]:

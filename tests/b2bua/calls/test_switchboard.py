@@ -113,7 +113,7 @@ def test_what_leads_nowhere_is_answered_recorded_and_forgotten() -> None:
     assert (call.status, board(world).total, board(world).calls) == (404, 0, {})
     assert (record.outcome, record.status, record.dialled) == (CallOutcome.REFUSED, 404, "+15559999")
     assert record.trunk and record.ended_at == record.started_at
-    assert record.sentence.startswith("Refused: 404 '+15559999' is no number that trunk ")
+    assert record.sentence.startswith("Refused: 404 '+15559999' is no number that the trunk ")
     assert record.trace[0].data.startswith(b"INVITE") and record.trace[-1].data.startswith(b"SIP/2.0 404")
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from b2bua.console.application import application
 from b2bua.console.patience import Fair, Patient
 from b2bua.console.process import _settings
 from tests.b2bua.console.stage import PASSWORD, Stage, on_stage
@@ -25,7 +26,9 @@ BEHIND = 'behind_proxy = true\ntrusted_proxies = ["192.0.2.0/24"]\n'
 def test_only_a_trusted_proxy_says_who_asks(tmp_path: Path, more: str, proxy: str, seen: str) -> None:
     async def play(stage: Stage) -> None:
         await stage.logged_in("owner")
-        transport = httpx.ASGITransport(_settings(stage.desk).app, client=(proxy, 40000))  # type: ignore[arg-type]
+        transport = httpx.ASGITransport(
+            _settings(stage.desk, application(stage.desk)).app, client=(proxy, 40000)
+        )  # type: ignore[arg-type]
         headers = {"X-Forwarded-For": "198.51.100.1", "X-Forwarded-Proto": "https"}
         async with httpx.AsyncClient(
             transport=transport, base_url="http://console", headers=headers
@@ -44,7 +47,7 @@ def test_nobody_may_be_slow_and_addresses_are_counted_where_they_are_known(
     tmp_path: Path, more: str, kind: type[Patient]
 ) -> None:
     async def play(stage: Stage) -> None:
-        settings = _settings(stage.desk)
+        settings = _settings(stage.desk, application(stage.desk))
         assert settings.http is kind
         assert str(settings.ssl_ciphers).startswith("ECDHE")
 

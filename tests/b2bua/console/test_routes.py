@@ -62,6 +62,7 @@ ROLES: Final = {
     ("DELETE", "/api/tokens/{number}"): "owner",
     ("GET", "/api/audit"): "owner",
     ("GET", "/api/settings"): "viewer",
+    ("GET", "/api/settings/file"): "editor",
     ("PUT", "/api/settings"): "owner",
 }
 BODIES: Final[dict[tuple[str, str], Any]] = {

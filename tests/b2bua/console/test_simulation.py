@@ -48,6 +48,7 @@ def test_viewers_may_try_too_and_see_no_numbers(tmp_path: Path) -> None:
         ({"keys": [[1, "x"]]}, "scene.keys.0"),
         ({"hangs_up_after": 1e9}, "scene.hangs_up_after"),
         ({"anything": 1}, "scene.anything"),
+        ({"sticky_to": "Nobody"}, "scene.sticky_to"),
     ],
 )
 def test_a_scene_that_cannot_be_played_is_refused(tmp_path: Path, scene: dict[str, Any], field: str) -> None:
@@ -57,6 +58,23 @@ def test_a_scene_that_cannot_be_played_is_refused(tmp_path: Path, scene: dict[st
         assert answer.status_code == 422
         assert answer.json()["errors"][0]["field"] == field
         assert answer.json()["errors"][0]["reason"]
+
+    on_stage(tmp_path, play)
+
+
+def test_a_caller_who_was_here_before_is_put_to_the_same_person(tmp_path: Path) -> None:
+    """Of turns that remember: Ben is not first in the list, and first asked all the same."""
+
+    async def play(stage: Stage) -> None:
+        client = await stage.logged_in("viewer")
+        step = FLOW["dial"]["team"] | {"mode": "turns", "sticky": 30}
+        flow = FLOW | {"dial": {"team": step}}
+        for sticky_to, first in (("", "Ana"), ("Ben", "Ben")):
+            people = {"Ana": "answers:2", "Ben": "answers:2"}
+            scene = {"caller": "+15557001234", "recipients": people, "sticky_to": sticky_to}
+            answer = await client.post("/api/flows/main/simulate", json={"flow": flow, "scene": scene})
+            assert answer.status_code == 200, answer.text
+            assert answer.json()["record"]["answered_by"] == first
 
     on_stage(tmp_path, play)
 

@@ -19,7 +19,7 @@ def test_all_legs_of_a_call_are_told_under_its_id(trace: str) -> None:
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server,
     ):
         server.bind(("127.0.0.1", 0))
-        server.settimeout(10)
+        server.settimeout(60)
         ids: list[str] = []
 
         settings = [

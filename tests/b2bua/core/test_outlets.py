@@ -24,3 +24,16 @@ def test_a_bug_in_a_call_is_logged_whole(place: Path) -> None:
         assert stage.core.switchboard.failures == []
 
     play(place, scene)
+
+
+def test_a_trunk_that_is_left_alone_is_said_once(place: Path) -> None:
+    async def scene(stage: Stage) -> None:
+        noticed = stage.core.switchboard.breakers.noticed
+        noticed.append(("carrier", "503"))
+        with capture_logs() as lines:
+            stage.core.driver.pump()
+            stage.core.driver.pump()
+        assert [(line["trunk"], line["last"]) for line in lines] == [("carrier", "503")]
+        assert noticed == []
+
+    play(place, scene)

@@ -72,7 +72,7 @@ class Bench:
         self.devices = syscall.create_map(syscall.MapKind.DEVMAP, 4, 4, 4)
         syscall.update(self.devices, bytes(4), struct.pack("<I", 1))
         self.hops.put(0, NextHop(1, *MACS, 0, True))
-        made = Site(kind, False, tuple(enumerate(HOSTS)), FIRST, PORTS, 0xB8,
+        made = Site(kind, False, tuple(enumerate(HOSTS)), FIRST, PORTS // 2, 0xB8,
                     self.flows.descriptor, self.hops.descriptor, self.devices,
                     events=self.ring.descriptor)  # fmt: skip
         is_tc = kind == "tc"
@@ -327,6 +327,12 @@ def test_too_large_for_the_next_hop(bench: Bench, version: int) -> None:
     bench.activate(version, limit=header + 172)
     assert bench.run(frame(version, rtp(1), THEIRS[version], OURS[version])).result == SENT[bench.kind]
     assert bench.goes_up(frame(version, rtp(2, size=161), THEIRS[version], OURS[version]))
+
+
+@both
+def test_rtcp_has_no_entry_of_its_own(bench: Bench, version: int) -> None:
+    host, port = OURS[version]
+    assert bench.goes_up(frame(version, rtp(1), THEIRS[version], (host, port + 1)))
 
 
 @both

@@ -341,7 +341,7 @@ def test_a_neighbour_with_a_new_mac_address_is_followed(wired: Rig) -> None:
     wire = the_wire()
     with wire.inside(wire.far):
         namespaces.run("ip", "link", "set", namespaces.FAR_LINK, "address", "02:00:00:00:00:77")
-    for host in (namespaces.FAR[False], namespaces.ELSEWHERE[False]):
+    for host in (*namespaces.FAR.values(), *namespaces.ELSEWHERE.values()):  # tests that come later want them too
         namespaces.run("ip", "neigh", "replace", host, "lladdr", "02:00:00:00:00:77", "nud", "reachable",
                        "dev", namespaces.RELAY_LINK)  # fmt: skip
     wired.run()

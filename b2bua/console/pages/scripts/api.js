@@ -127,6 +127,7 @@ export const service = {
   trunks: () => get("/api/trunks"),
   health: () => get("/api/health"),
   settings: () => get("/api/settings"),
+  fileSettings: () => get("/api/settings/file"),
   saveSettings: (values) => put("/api/settings", values),
   reload: () => post("/api/reload"),
   ringTest: (recipient) => post("/api/ring-test", { recipient }),

@@ -113,7 +113,7 @@ let title = ""; // as the owner calls this console
 
 async function begin() {
   whenSignedOut(toLogIn);
-  const there = JSON.parse(document.getElementById("who").textContent);
+  const there = JSON.parse(document.querySelector("meta[name=who]").content);
   useToken(there.csrf);
   title = there.title;
   user = there.user;

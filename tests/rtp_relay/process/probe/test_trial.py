@@ -92,6 +92,7 @@ class Open(UserForm):
 
     def turn(self, wait: float = 0.0) -> int:
         for port in self._ports.values():
+            assert isinstance(port, UserPort)
             while True:
                 try:
                     size, source = port.receive_into(self._buffer)

@@ -27,7 +27,7 @@ export function rowOf(call) {
     : h("span", { class: `chip ${tone}`, title: meaning }, word);
   return h(
     "li",
-    { class: `log-row ${status}`, data: { at: call.started_at } },
+    { class: `log-row ${status}`, data: { at: call.started_at }, on: { click: open } },
     h(
       "span",
       { class: "log-when" },
@@ -65,6 +65,15 @@ export function rowOf(call) {
       call.answered_at && call.ended_at ? interval(call.ended_at - call.answered_at) : "–",
     ),
   );
+}
+
+/** A click anywhere in a row is one on its link; but who has selected a text wants to copy it. */
+function open(event) {
+  if (event.target.closest("a") || String(getSelection())) return;
+  const { ctrlKey, metaKey, shiftKey } = event;
+  event.currentTarget
+    .querySelector("a")
+    .dispatchEvent(new MouseEvent("click", { bubbles: true, cancelable: true, ctrlKey, metaKey, shiftKey }));
 }
 
 function lamps(call) {

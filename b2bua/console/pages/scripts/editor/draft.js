@@ -4,6 +4,15 @@ import { flows } from "../api.js";
 import { calmed, say } from "../dom.js";
 import { confirm, toast } from "../parts/dialog.js";
 
+/** A remark for who does not see beside which field it stands: "Recipient 2, destination: is empty." */
+function spoken({ field, text, remedy }) {
+  const parts = (field ?? "").split(".").slice(2);
+  const name = parts.at(-1)?.replaceAll("_", " ") ?? "";
+  const row = parts[0] === "recipients" && parts.length > 1 ? `Recipient ${Number(parts[1]) + 1}` : "";
+  const place = [row, Number.isNaN(Number(name)) ? name : ""].filter(Boolean).join(", ");
+  return `${place ? `${place}: ` : ""}${text} ${remedy}`;
+}
+
 const LINT_AFTER = 250; // milliseconds without a change
 const SAVE_AFTER = 700;
 
@@ -57,7 +66,7 @@ export class Draft {
       this.drawMap();
       this.showRemarks();
       if (before && !remarks.length) say("No remarks any more.");
-      else if (remarks.length > before) say(`${remarks.at(-1).text} ${remarks.at(-1).remedy}`);
+      else if (remarks.length > before) say(spoken(remarks.at(-1)));
     } catch (problem) {
       toast(problem.message, "bad");
     }

@@ -2,7 +2,7 @@
 
 import { flows } from "../api.js";
 import { fill, h } from "../dom.js";
-import { dialog, toast } from "../parts/dialog.js";
+import { confirm, dialog, toast } from "../parts/dialog.js";
 import { button, link } from "../parts/page.js";
 import { field, remark } from "../parts/field.js";
 import { count, moment } from "../words.js";

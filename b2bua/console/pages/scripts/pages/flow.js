@@ -40,10 +40,12 @@ const STEPS = {
 
 export async function show({ place: place_, parameters, query, user }) {
   const [words, kept] = await Promise.all([vocabulary(), begun(parameters.name, query.new !== undefined, user)]);
+  const isKept = kept.revision || kept.published_version || kept.in_file;
+  if (!isKept) rings(kept.flow, "ring", words);
   const editor = new Editor(kept, words, user, place_);
   editor.draw();
-  if (!kept.revision && !kept.published_version) editor.lint(); // what the server has is checked already
-  else editor.showRemarks();
+  if (isKept) editor.showRemarks(); // what the server has is checked already
+  else editor.lint();
   const narrow = matchMedia("(max-width: 900px)");
   const redraw = () => editor.drawMap();
   narrow.addEventListener("change", redraw);
@@ -65,6 +67,11 @@ async function begun(name, mayBeNew, user) {
   const isNew = mayBeNew && !(await flows.list()).flows.some((each) => each.name === name);
   if (isNew) return { ...fresh(name), numbers: await leadingTo(name) };
   return flows.one(name).catch((problem) => toBegin(name, user, problem));
+}
+
+/** A new dial step rings for as long as the owner of this console has set. */
+function rings(flow, name, { ring_time }) {
+  if (ring_time && ring_time !== 30) stepOf(flow, name).ring_time = ring_time;
 }
 
 const fresh = (name) => ({
@@ -386,7 +393,9 @@ class Editor extends Draft {
   }
 
   lead(exit, to, fresh) {
-    exit.lead(fresh ? add(this.flow, fresh, Intl.DateTimeFormat().resolvedOptions().timeZone ?? "UTC") : to);
+    const made = fresh && add(this.flow, fresh, Intl.DateTimeFormat().resolvedOptions().timeZone ?? "UTC");
+    if (fresh === "dial") rings(this.flow, made, this.words);
+    exit.lead(made || to);
     this.changed();
     this.drawMap();
     this.drawStep(`[data-exit="${CSS.escape(exit.exit)}"]`);

@@ -2,14 +2,27 @@
 
 import { service } from "../api.js";
 import { fill, h } from "../dom.js";
+import { icon } from "../icons.js";
 import { confirm, toast } from "../parts/dialog.js";
 import { field, toggle } from "../parts/field.js";
 import { button, card, head } from "../parts/page.js";
 
-const TITLES = { mask_for_viewers: "Mask numbers for viewers", learn_days: "Days to learn from" };
+const TITLES = {
+  mask_for_viewers: "Mask numbers for viewers",
+  learn_days: "Days to learn from",
+  ring_time: "Ring time of new steps",
+  title: "Name of this console",
+};
+const COUNTS = {
+  reload: "from the next reading of the file",
+  start: "from the next start",
+};
 
 export async function show({ place, user }) {
-  const { settings } = await service.settings();
+  const [{ settings }, file] = await Promise.all([
+    service.settings(),
+    user.may("editor") ? service.fileSettings() : null,
+  ]);
   const mayChange = user.may("owner");
   const values = Object.fromEntries(settings.map((each) => [each.name, each.value]));
   const problem = h("div", { class: "remarks" });
@@ -58,6 +71,47 @@ export async function show({ place, user }) {
           ),
         )
       : null,
+    file ? fileCard(file) : null,
+  );
+}
+
+/** What cannot be changed here, since a slip in it cuts somebody off: what it is, and from when on a change counts. */
+function fileCard({ file, tables }) {
+  return card(
+    "What stands in the file",
+    h(
+      "div",
+      { class: "card-body stack" },
+      h(
+        "p",
+        { class: "quiet" },
+        "To look at. A slip in one of these cuts callers off, or you from this page, so they are changed in ",
+        h("code", {}, file),
+        ", where ",
+        h("code", {}, "b2bua check"),
+        " tells mistakes before they count.",
+      ),
+      tables.map(({ table, title, settings }) =>
+        h(
+          "details",
+          { class: "more" },
+          h("summary", {}, icon("chevron"), `${title} `, h("span", { class: "faint small" }, `[${table}]`)),
+          h(
+            "dl",
+            { class: "file-settings" },
+            settings.map((each) =>
+              h(
+                "div",
+                {},
+                h("dt", {}, each.name),
+                h("dd", {}, h("strong", {}, each.value)),
+                h("dd", { class: "quiet small" }, `${each.explained} A change counts ${COUNTS[each.counts]}.`),
+              ),
+            ),
+          ),
+        ),
+      ),
+    ),
   );
 }
 
@@ -79,6 +133,7 @@ function row(setting, values) {
           hideLabel: true,
           type: setting.type === "number" ? "number" : "text",
           value: setting.value,
+          placeholder: setting.name === "time_zone" ? "The machine's" : "",
           onInput: (value) => {
             values[setting.name] = setting.type === "number" ? Number(value) : value;
           },

@@ -162,7 +162,7 @@ function byHour(numbers) {
     bars,
     layers: [
       ["Answered", "good"],
-      ["Voicemail", "accent"],
+      ["Voicemail", "violet"],
       ["Abandoned", "wait"],
       ["Missed and others", "bad"],
     ],
