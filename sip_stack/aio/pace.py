@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Final
 
 BUSY_RATE: Final = 1_000  # datagrams a second from which on there is a rest: below, it would gather one or two
-REST: Final = 0.003  # seconds
+REST: Final = 0.005  # seconds
 LOOK_INTERVAL: Final = 0.1  # seconds between two looks at the rate
 
 

@@ -95,7 +95,8 @@ def test_a_phone_behind_a_trunk_is_rung_for_a_test() -> None:
         await page.get_by_label("Type of recipient 1").select_option("phone")
         await page.get_by_label("Destination of recipient 1").fill("+1 555 010-2777")
         await page.get_by_role("button", name="More about Ben").click()
-        await page.get_by_label("Trunk").first.select_option("carrier")
+        await expect(page.get_by_label("Trunk").first).to_have_value("carrier")  # the one that takes calls
+        await expect(page.locator("[data-row='0'] .cell-notes")).to_contain_text("through carrier")
         await page.get_by_role("button", name="Ring test").click()
         rang = await mobile.event(m.Incoming, SOON)
         sent_to = dict(rang.headers)["To"]

@@ -12,6 +12,7 @@ from b2bua.calls.record import CallRecord
 from tests.sipp_scenarios import wire
 from tests.sipp_scenarios.parties import Party
 from tests.sipp_scenarios.service import Service
+from tests.sipp_scenarios.waiting import until
 
 NAMES = ("Ana", "Ben", "Carl")
 
@@ -56,6 +57,15 @@ class Stage:
         """End the call of this caller from the service's side, as `b2bua hangup` does."""
         begun = self.service.begun_record(caller.messages[0].call_id)
         self.service.ask({"command": "hangup", "call": begun.id})
+
+    def until_over(self, caller: Party, what: str) -> None:
+        """Returns when this caller, who hangs up, has had his 200."""
+        assert caller.process is not None
+        try:
+            until(lambda: caller.received("200 BYE"), 10.0, what, alive=[caller.process])
+        except TimeoutError as error:
+            error.add_note(self.report())
+            raise
 
     def play(self, *, repeats: Sequence[str] = (), within: float = 0.0) -> None:
         """Wait for all parties; every one must have seen its scenario and nothing else.

@@ -39,10 +39,15 @@ async def health(visitor: Viewer, desk: AtDesk) -> Response:
                 "configuration": config.version,
                 "configuration_problem": desk.configuration_problem,
             },
-            "listen": [f"{each.name}, as {each.advertised}" for each in config.sip.listeners],
+            "listen": [_place(each.name, str(each.advertised)) for each in config.sip.listeners],
             "warnings": [str(finding) for finding in config.findings] if visitor.sees_all else [],
         }
     )
+
+
+def _place(name: str, advertised: str) -> str:
+    """Where it listens, and what peers are told instead, if that is another address."""
+    return name if f":{advertised}:" in name or f":[{advertised}]:" in name else f"{name}, as {advertised}"
 
 
 def _relay(core: dict[str, Any], desk: Desk) -> dict[str, Any]:

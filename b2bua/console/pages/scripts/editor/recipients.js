@@ -45,9 +45,11 @@ export function recipientRows({ step, key, words, changed, user }) {
       data: { row: index },
     });
     const names = freshId("known");
+    const noted = h("div", { class: "recipient-notes" });
     const set = (setting, value, absent) => {
       if (value === absent) delete recipient[setting];
       else recipient[setting] = value;
+      fill(noted, notes(recipient, figures));
       changed();
     };
     const who = `recipient ${index + 1}`;
@@ -126,6 +128,7 @@ export function recipientRows({ step, key, words, changed, user }) {
     const figures = words.recipients.find(
       (each) => each.destination && each.destination === recipient.destination,
     )?.figures;
+    fill(noted, notes(recipient, figures));
     fill(
       element,
       h(
@@ -169,7 +172,7 @@ export function recipientRows({ step, key, words, changed, user }) {
           icon("bin"),
         ),
       ),
-      h("div", { class: "cell-notes" }, notes(recipient, figures), place(own)),
+      h("div", { class: "cell-notes" }, noted, place(own)),
       recipientMore({
         recipient,
         index,

@@ -59,7 +59,7 @@ function addressOf(wanted) {
 }
 
 function summaryTiles() {
-  const tiles = h("section", { class: "tiles", "aria-label": "Today" });
+  const tiles = h("section", { class: "tiles", "aria-label": "Today", "aria-busy": "true" });
   const draw = async () => {
     try {
       const today = await calls.summary();
@@ -77,11 +77,13 @@ function summaryTiles() {
         tile(
           "Time to answer",
           median ? interval(median.median) : "–",
-          median ? `95 of 100 within ${interval(median.p95)}` : "no call answered yet",
+          median ? `95 of 100 within ${interval(median.p95).replaceAll(" ", "\u00a0")}` : "no call answered yet",
         ),
       );
     } catch (problem) {
       fill(tiles, h("p", { class: "remark" }, problem.message));
+    } finally {
+      tiles.removeAttribute("aria-busy");
     }
   };
   draw();

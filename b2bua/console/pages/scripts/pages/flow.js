@@ -107,7 +107,8 @@ async function vocabulary() {
   ]);
   return {
     ...words,
-    trunks: words.trunks.map((each) => each.name),
+    // Those that take calls first: a phone is reached by one of them, and by the first if nothing is said.
+    trunks: words.trunks.toSorted((one, other) => other.takes_calls - one.takes_calls).map((each) => each.name),
     recipients: recipients.recipients,
     prompts: files.prompts,
   };

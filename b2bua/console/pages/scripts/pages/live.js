@@ -45,7 +45,7 @@ class Board {
     this.waiting = 0;
     this.soon = painted(() => this.drawRest());
     this.away = h("p", { class: "remark error", role: "alert", hidden: true });
-    this.figures = h("section", { class: "tiles", "aria-label": "Today" });
+    this.figures = h("section", { class: "tiles", "aria-label": "Today", "aria-busy": "true" });
     this.ringing = h("ul", { class: "board-rows" });
     this.talking = h("ul", { class: "board-rows" });
     this.ended = h("ul", { class: "board-rows" });
@@ -111,6 +111,8 @@ class Board {
       );
     } catch {
       /* The line above says that the console is away; figures follow when it is back. */
+    } finally {
+      this.figures.removeAttribute("aria-busy");
     }
   }
 

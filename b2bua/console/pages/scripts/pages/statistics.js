@@ -110,7 +110,7 @@ function whole({ numbers, recipients }) {
         "Time to answer",
         median === null ? "–" : interval(median),
         slowest.length
-          ? `95 of 100 within ${interval(Math.max(...slowest.map((spread) => spread.p95)))}`
+          ? `95 of 100 within ${interval(Math.max(...slowest.map((spread) => spread.p95))).replaceAll(" ", "\u00a0")}`
           : "",
       ),
       tile("Missed", sum("missed").toLocaleString(), percent(sum("missed"), calls)),
@@ -180,60 +180,61 @@ function share(recipients) {
 
 function recipientTable(recipients) {
   const number = (value) => (value ? value.toLocaleString() : "–");
-  return table(
-    "Recipients",
-    [
-      ["Recipient"],
-      ["Offered", "number"],
-      ["Answered", "number"],
-      ["Lost the race", "number"],
-      ["Declined", "number"],
-      ["Busy", "number"],
-      ["No answer", "number"],
-      ["Not reachable", "number"],
-      ["To answer", "number"],
-      ["Lost by", "number"],
-    ],
-    recipients.map((each) => {
-      const machine = each.probably_voicemail;
-      return [
+  const columns_ = [
+    ["Recipient"],
+    ["Offered", "number"],
+    ["Answered", "number"],
+    ["To answer", "number"],
+    ["Lost the race", "number"],
+    ["Lost by", "number"],
+    ["Declined", "number"],
+    ["Busy", "number"],
+    ["No answer", "number"],
+    ["Not reachable", "number"],
+  ];
+  const rows = recipients.map((each) => {
+    const machine = each.probably_voicemail;
+    return [
+      h(
+        "div",
+        {},
         h(
           "div",
-          {},
+          { class: "row tight" },
           h(
-            "div",
-            { class: "row tight" },
-            h(
-              "a",
-              { href: `/calls?answered_by=${encodeURIComponent(each.name)}` },
-              h("strong", {}, each.name),
-            ),
-            machine
-              ? h(
-                  "span",
-                  {
-                    class: "chip wait",
-                    title: `${machine.answers} of ${machine.of} answers came after the same interval: stop this recipient earlier, or ask for a key press.`,
-                  },
-                  icon("voicemail"),
-                  `probably voicemail (${machine.after < 1_500_000 ? "at once" : `${Math.round(machine.after / 1e6)} s`})`,
-                )
-              : null,
+            "a",
+            { href: `/calls?answered_by=${encodeURIComponent(each.name)}` },
+            h("strong", {}, each.name),
           ),
-          h("div", { class: "faint small" }, each.uri),
+          machine
+            ? h(
+                "span",
+                {
+                  class: "chip wait",
+                  title: `${machine.answers} of ${machine.of} answers came after the same interval: stop this recipient earlier, or ask for a key press.`,
+                },
+                icon("voicemail"),
+                `probably voicemail (${machine.after < 1_500_000 ? "at once" : `${Math.round(machine.after / 1e6)} s`})`,
+              )
+            : null,
         ),
-        number(each.offered),
-        `${number(each.answered)}`,
-        number(each.lost),
-        number(each.outcomes.declined),
-        number(each.outcomes.busy),
-        number(each.outcomes["no answer"]),
-        number(each.outcomes["not reachable"]),
-        each.time_to_answer ? interval(each.time_to_answer.median) : "–",
-        each.late_by ? interval(each.late_by.median) : "–",
-      ];
-    }),
-  );
+        h("div", { class: "faint small" }, each.uri),
+      ),
+      number(each.offered),
+      number(each.answered),
+      each.time_to_answer ? interval(each.time_to_answer.median) : "–",
+      number(each.lost),
+      each.late_by ? interval(each.late_by.median) : "–",
+      number(each.outcomes.declined),
+      number(each.outcomes.busy),
+      number(each.outcomes["no answer"]),
+      number(each.outcomes["not reachable"]),
+    ];
+  });
+  // What has happened to nobody takes no room.
+  const isUsed = columns_.map((_, index) => rows.some((row) => row[index] !== "–"));
+  const used = (list) => list.filter((_, index) => isUsed[index]);
+  return table("Recipients", used(columns_), rows.map(used));
 }
 
 function numberTable(numbers) {

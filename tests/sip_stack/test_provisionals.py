@@ -1,4 +1,4 @@
-"""Reliable provisionals of ours, and the PRACK of a caller (RFC 3262 §3)."""
+"""Provisional responses of ours: reliable ones, their turn, and the PRACK of a caller (RFC 3262 §3)."""
 
 from __future__ import annotations
 
