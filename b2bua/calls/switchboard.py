@@ -312,11 +312,8 @@ class Switchboard:
             if recipient.outcome is not None:
                 notice["outcome"] = recipient.outcome.value
         else:
-            notice["caller"], notice["dialled"], notice["number_name"] = (
-                record.caller,
-                record.dialled,
-                record.number_name,
-            )
+            notice["caller"], notice["caller_name"] = record.caller, record.caller_name
+            notice["dialled"], notice["number_name"] = record.dialled, record.number_name
             if record.outcome is not None:
                 notice["outcome"], notice["answered_by"] = record.outcome.value, record.answered_by
             notice["recipients"] = [each.name for each in record.recipients]

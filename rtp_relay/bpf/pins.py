@@ -1,6 +1,6 @@
 """A directory in the bpf file system: what is in it lives on when the process that made it does not.
 
-    flows, next_hops, legacies, devices, ring    the maps (see tables)
+    flows, next_hops, legacies, devices, paces, ring, until    the maps (see tables)
     link_tc_3, link_xdp_3                  where the programs are attached, by kind and interface
     record                                 a map of one value: what all this was made for, as JSON
 

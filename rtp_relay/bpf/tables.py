@@ -55,9 +55,10 @@ class Tables:
         self.devices = devices if devices is not None else syscall.create_map(
             syscall.MapKind.DEVMAP, 4, 4, DEVICES, name="rtp_devices"
         )  # fmt: skip
-        self.paces = syscall.create_map(
+        paces = there.pop("paces", None)
+        self.paces = paces if paces is not None else syscall.create_map(
             syscall.MapKind.ARRAY, 4, layout.PACES * layout.PACE_SIZE, 1, name="rtp_paces"
-        )  # nothing that a later relay would want: programs bring their own
+        )  # fmt: skip
         assert not there, there
 
     def pins(self) -> dict[str, int]:
@@ -69,6 +70,7 @@ class Tables:
             "devices": self.devices,
             "ring": self.ring.descriptor,
             "until": self.until.descriptor,
+            "paces": self.paces,
         }
         return named | ({"clock": self.clock.descriptor} if self.clock is not None else {})
 
@@ -86,4 +88,4 @@ class Tables:
 
 def names(has_clock: bool) -> tuple[str, ...]:
     """Of all maps, as they are pinned."""
-    return ("flows", "next_hops", "legacies", "devices", "ring", "until", *(("clock",) if has_clock else ()))
+    return ("flows", "next_hops", "legacies", "devices", "ring", "until", "paces", *(("clock",) if has_clock else ()))

@@ -6,8 +6,9 @@ moves is found. A packet from a line brings no address to be made, and one that 
 and no route to be looked up. A port without a line does the same, only slower: where a line cannot be had, there is
 none.
 
-Between bind and connect a line is open to everybody. What came then is at the head of its queue; so the first packets
-are read with their source, and only what comes after them is taken to be the far end's.
+Between bind and connect a line is open to everybody. What came then is read with its source before the line is used;
+the first packets after that are, too, as another processor may have been about to put one there. Only what comes after
+them is taken to be the far end's.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import Final, Protocol
 from rtp_relay.form import Receive
 from rtp_relay.source import Address, address_of, is_version_6
 
-FIRST: Final = 64  # packets that are read with their source: more than could come between bind and connect
+FIRST: Final = 64  # packets of a line in use that are still read with their source
 
 
 def open_socket(host: str, traffic_class: int) -> socket.socket:

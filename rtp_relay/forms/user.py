@@ -198,7 +198,9 @@ class UserForm:
 
     def _draw_lines(self) -> None:
         for port in tuple(itertools.islice(self._wanted, DRAWN)):
-            far = self._wanted.pop(port)
+            far = self._wanted.pop(port, None)
+            if far is None:
+                continue  # a packet that had waited at another port has changed it
             self._hang_up(port)
             try:
                 line = connected(port._socket, port.host, port.number, far, self._traffic_class)
@@ -209,6 +211,9 @@ class UserForm:
                 continue
             own, aside = port.fileno(), Beside(port, port._socket)
             self._empty(aside)
+            if not self._empty(Beside(port, line)):
+                line.close()  # somebody floods the port: what waits in there is not all told apart
+                continue
             port.join(line, far)
             self._lined.add(port)
             self._ports[own], self._ports[line.fileno()] = aside, port
@@ -221,14 +226,14 @@ class UserForm:
             self._ports[port.fileno()] = port
             self._lined.discard(port)
 
-    def _empty(self, aside: Beside) -> None:
-        """What came before there was a line is relayed before what comes by it."""
+    def _empty(self, aside: Beside) -> bool:
+        """What came before there was a line is relayed before what comes by it; whether that is all."""
         now = self._clock()
         for _ in range(BATCH):
             try:
                 size, source = aside.receive_into(self._buffer)
             except OSError:
-                return
+                return True
             self.packets += 1
             self.octets += size
             packet = self._view[:size]
@@ -237,6 +242,7 @@ class UserForm:
                 exit.packets += 1
                 exit.octets += size
                 self.sent += 1
+        return False
 
     def _send_again(self, exit: Exit, packet: Packet, destination: Address) -> bool:
         """Without a line, which is told of an earlier packet's ICMP error in place of sending the next."""
@@ -317,13 +323,13 @@ class UserForm:
                         out.send_on(packet)
                     else:
                         out.send(packet, destination)
-                except ConnectionRefusedError:
+                except OSError as error:
+                    if destination is not out.far:
+                        self.send_errors += 1
+                        exit.fail(error)
+                        continue
                     if not self._send_again(exit, packet, destination):
                         continue
-                except OSError as error:
-                    self.send_errors += 1
-                    exit.fail(error)
-                    continue
                 exit.packets += 1
                 exit.octets += size
                 sent += 1

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import text
+from sqlalchemy import ColumnElement, text
 
 from b2bua.calls.record import RING_TEST, CallOutcome, CallRecord, RecipientOutcome
 from b2bua.store import statistics, summing
@@ -297,7 +297,8 @@ def test_tallies_of_deleted_calls_are_let_go(tmp_path: Path) -> None:
         await advance(log.engine)
         await fold(log.engine, NOW)
         async with log.engine.connect() as connection:
-            rows = (await connection.exec_driver_sql("SELECT hours, first FROM tally ORDER BY first")).all()
+            answer = await connection.exec_driver_sql("SELECT hours, first FROM tally ORDER BY first")
+            rows: list[Any] = list(answer)
         assert all((first + hours) * HOUR > moment(50) for hours, first in rows)
         tested = {55}  # by a ring test, which is no call
         left = [FIRST_HOUR + hour for hour in range(50, 60) if hour not in tested]
@@ -310,11 +311,13 @@ def test_tallies_of_deleted_calls_are_let_go(tmp_path: Path) -> None:
 def test_calls_are_found_by_index(tmp_path: Path, query: str) -> None:
     """What is not asked for costs nothing, however much of it there is."""
 
+    which: ColumnElement[bool] = text(query)  # type: ignore[assignment]
+
     async def play(log: Log) -> None:
         async with log.engine.connect() as connection:
-            for statement in summing.statements_for(text(query)):
+            for statement in summing.statements_for(which):
                 compiled = statement.compile(log.engine, compile_kwargs={"literal_binds": True})
-                plan = (await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}")).all()
+                plan: list[Any] = list(await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}"))
                 assert all(row[3].startswith("SEARCH") for row in plan), plan
 
     played(tmp_path, play)

@@ -248,7 +248,7 @@ def test_the_fields_of_the_events() -> None:
     call = world.connect(ana)
     world.finish_after(call)
     identifier = world.records[0].id
-    whole = {"event", "call", "at", "caller", "dialled", "number_name", "recipients"}
+    whole = {"event", "call", "at", "caller", "caller_name", "dialled", "number_name", "recipients"}
     for _, notice in world.notices:
         assert notice["call"] == identifier and isinstance(notice["at"], int)
         if notice["event"].startswith("recipient."):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -26,9 +27,8 @@ BEHIND = 'behind_proxy = true\ntrusted_proxies = ["192.0.2.0/24"]\n'
 def test_only_a_trusted_proxy_says_who_asks(tmp_path: Path, more: str, proxy: str, seen: str) -> None:
     async def play(stage: Stage) -> None:
         await stage.logged_in("owner")
-        transport = httpx.ASGITransport(
-            _settings(stage.desk, application(stage.desk)).app, client=(proxy, 40000)
-        )  # type: ignore[arg-type]
+        served: Any = _settings(stage.desk, application(stage.desk)).app
+        transport = httpx.ASGITransport(served, client=(proxy, 40000))
         headers = {"X-Forwarded-For": "198.51.100.1", "X-Forwarded-Proto": "https"}
         async with httpx.AsyncClient(
             transport=transport, base_url="http://console", headers=headers

@@ -212,6 +212,76 @@ def test_where_nobody_listens_any_more_packets_are_sent_all_the_same(form: UserF
     assert (kept.exit.packets, kept.exit.unsent, form.send_errors) == (10, 0, 0)
 
 
+def test_after_any_icmp_error_packets_are_sent_all_the_same(form: UserForm, far: Far, stranger: Far) -> None:
+    """A firewall may say "administratively prohibited", which is EHOSTUNREACH."""
+    port, _ = opened(form)
+    other, kept = opened(form)
+    kept.exit = Exit(port)
+    kept.exit.address = confirm(form, port, far).source
+
+    def refuse(packet: Packet) -> None:
+        raise OSError(errno.EHOSTUNREACH, "no route to host")
+
+    port.send_on = refuse
+    stranger.send(b"speech", to=other)
+    turn(form, 1)
+    assert far.socket.recv(99) == b"speech"
+    assert (kept.exit.packets, kept.exit.unsent, form.send_errors) == (1, 0, 0)
+
+
+def test_a_packet_that_waited_may_take_another_ports_line_away(form: UserForm, far: Far, stranger: Far) -> None:
+    """As a digit does that ends what is played to the other side."""
+    port, _ = opened(form)
+    other, _ = opened(form)
+
+    def receive(packet: Packet, source: Address, now: float) -> None:
+        if packet == b"digit":
+            form.suspend(other)
+
+    port.receive = receive
+    form.install(port, flow(port, far.address))
+    far.send(b"first", b"digit", to=port)
+    # Until both have come the second port's wish is not there, and the first port's line is not drawn.
+    form.suspend(port)
+    while not _waits(port, 2):
+        pass
+    form.install(port, flow(port, far.address))
+    form.install(other, flow(other, stranger.address))
+    turn(form, 1)
+    assert port.far == far.address
+    assert other.far is None
+
+
+class Slow(socket.socket):
+    """Held up before it is connected, while others send."""
+
+    strangers: list[Callable[[], None]] = []
+
+    def connect(self, to: Address) -> None:
+        while Slow.strangers:
+            Slow.strangers.pop()()
+        super().connect(to)
+
+
+@pytest.mark.parametrize("packets", [3, FIRST + 20, 2 * FIRST + 60])
+def test_nobody_is_taken_for_the_far_end_however_long_it_takes_to_connect(
+    form: UserForm, far: Far, stranger: Far, packets: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port, kept = opened(form)
+    form.install(port, flow(port, far.address))
+    far.send(b"first", to=port)
+    monkeypatch.setattr(Slow, "strangers", [lambda: stranger.send(*[b"strange"] * packets, to=port)])
+    monkeypatch.setattr(lines.socket, "socket", Slow)
+    turn(form, 1)
+    monkeypatch.undo()
+    for number in range(2 * FIRST):
+        far.send(b"%d" % number, to=port)
+    while kept.packets[-1][0] != b"%d" % number:
+        turn(form, 1)
+    assert all((source == stranger.address) == (packet == b"strange") for packet, source in kept.packets)
+    assert port.far == (far.address if packets <= 128 else None)
+
+
 def test_without_descriptors_to_spare_there_are_no_lines(form: UserForm, far: Far) -> None:
     form._last_line = 0
     port, kept = opened(form)
