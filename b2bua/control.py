@@ -6,7 +6,7 @@ the answer is a snapshot, {"calls": [...]}, each as ``live_call`` makes it, and 
 object with "event", "call" (its id) and "at" (microseconds since 1970):
 
     call.started, call.answered, call.ended
-        caller, dialled, number_name, recipients (names; none before a dial step); outcome and answered_by once
+        caller, caller_name, dialled, number_name, recipients (names; none before a dial step); outcome and answered_by once
         there are any
     call.step, call.voicemail
         the same; step: the name of the step of its flow that begins (of flows with more than one)
@@ -20,6 +20,9 @@ object with "event", "call" (its id) and "at" (microseconds since 1970):
         once a second, of no call (""): form, reason, flows (that the kernel has), packets_in_kernel (forwarded there),
         packets_in_user_space (that came to sockets) and strangers_in_kernel (packets dropped there for their source)
 
+{"command": "records", "calls": [ids], "messages": true} gives {"records": {id: a CallRecord}} of those that run, with
+the messages so far if they are wanted; see ``up_to_date``.
+
 Whoever may open the socket may listen and end calls: it is for the service's own user (mode 0600).
 """
 
@@ -28,7 +31,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, cast
@@ -161,6 +164,18 @@ class _Connection(asyncio.Protocol):
         self.tell(_encode(said) + b"\n")
         if command.get("command") == "live" and "error" not in said and not self._transport.is_closing():
             self._server._listeners.add(self)
+
+
+def up_to_date(records: Iterable[CallRecord], answer: Said) -> list[CallRecord]:
+    """Records of a database, those of running calls as the answer to "records" has them.
+
+    ControlError for what is no such answer.
+    """
+    try:
+        running = msgspec.convert(answer.get("records", {}), dict[str, CallRecord])
+    except msgspec.ValidationError as problem:
+        raise ControlError(f"The core's answer is not understood: {problem}. Is it of this version?") from problem
+    return [record if record.outcome else running.get(record.id, record) for record in records]
 
 
 def live_call(record: CallRecord) -> Said:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import NamedTuple, Protocol
 
 from b2bua.calls.admission import Admission
@@ -331,6 +332,20 @@ class Switchboard:
             for figures in streams
             if figures.packets or figures.sent_packets or figures.strangers or figures.drops
         ]
+
+    def snapshot(self, call_id: str, with_messages: bool) -> CallRecord | None:
+        """A copy of a running call's record as it is now, with no outcome yet; None if no such call runs."""
+        call = self.calls.get(call_id)
+        if call is None:
+            return None
+        record = call.record
+        recipients = [
+            replace(each, reason=readable(each.reason), uri=readable(each.uri)) for each in record.recipients
+        ]
+        trace = list(NotedTrace(call.messages, call.wall_offset, self._places)) if with_messages else []
+        return replace(
+            record, outcome=None, reason=readable(record.reason), recipients=recipients, trace=trace
+        )
 
     def finished(self, call: Call) -> None:
         """The record of a call is complete; the call is forgotten."""

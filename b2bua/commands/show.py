@@ -12,6 +12,7 @@ from b2bua import records
 from b2bua.calls.record import CallRecord
 from b2bua.commands import Failure, Subparsers
 from b2bua.commands.finding import add_option, configuration
+from b2bua.control import ControlClient, ControlError, up_to_date
 from b2bua.store import Archive, StoreError
 from b2bua.traces import pcap, scenario
 
@@ -46,6 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise Failure(str(problem)) from problem
     if record is None:
         raise Failure("There is no call yet." if arguments.call == "last" else f"There is no call {arguments.call}.")
+    record = _as_it_is(record, config.service.control_socket)
     if arguments.json:
         print(json.dumps(records.as_json(record), indent=2))
     elif arguments.pcap:
@@ -57,6 +59,18 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.messages:
             print("\n" + records.messages(record))
     return 0
+
+
+def _as_it_is(record: CallRecord, control_socket: str) -> CallRecord:
+    """A running call as the service knows it: the database has its beginning only. That is all, if nobody answers."""
+    if record.outcome is not None:
+        return record
+    try:
+        with ControlClient(control_socket) as service:
+            answer = service.ask({"command": "records", "calls": [record.id], "messages": True})
+        return up_to_date([record], answer)[0]
+    except ControlError:
+        return record
 
 
 def _capture(record: CallRecord) -> bytes:

@@ -1,4 +1,5 @@
-"""What may be asked of a running core through its control socket: live, hangup, reload, ring_test, flows, status.
+"""What may be asked of a running core through its control socket: live, records, hangup, reload, ring_test, flows,
+status.
 
 A command is an object with its name under "command". What cannot be obeyed is an exception whose text is for a person:
 the socket's server gives it to who has asked.
@@ -21,6 +22,7 @@ from b2bua.store import Store
 from b2bua.webhooks import Webhooks
 
 Said = dict[str, Any]
+RECORDS_LIMIT = 1000  # calls in one answer
 
 
 class ControlCommands:
@@ -53,6 +55,8 @@ class ControlCommands:
         match command.get("command"):
             case "live":
                 return self._live()
+            case "records":
+                return self._records(command.get("calls"), bool(command.get("messages")))
             case "hangup":
                 return self._hang_up(str(command.get("call", "")))
             case "reload":
@@ -70,6 +74,13 @@ class ControlCommands:
         self._switchboard.is_watched = True
         calls = [live_call(call.record) for call in self._switchboard.calls.values()]
         return {"calls": calls, "relay": {"form": self._relay.form, "reason": self._relay.reason}}
+
+    def _records(self, calls: object, with_messages: bool) -> Said:
+        """Of those of the calls that run, by their ids: what the database will know of them when they have ended."""
+        if not isinstance(calls, list):
+            raise ValueError('"calls" is wanted: a list of ids')
+        found = {str(each): self._switchboard.snapshot(str(each), with_messages) for each in calls[:RECORDS_LIMIT]}
+        return {"records": {call_id: record for call_id, record in found.items() if record is not None}}
 
     def _hang_up(self, prefix: str) -> Said:
         found = [call_id for call_id in self._switchboard.calls if prefix and call_id.startswith(prefix)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,12 +19,14 @@ from b2bua.console.call_list import GROUPS, Cursor, Wanted, all_pages, read_page
 from b2bua.console.call_page import csv_heading, csv_lines, line, page
 from b2bua.console.desk import Desk
 from b2bua.console.refusal import Refusal, Wrong
+from b2bua.control import ControlError, up_to_date
 from b2bua.store import StoreError
 from b2bua.traces import pcap, scenario
 
 router = APIRouter(prefix="/api", tags=["calls"])
 
 EXPORT_PAGE = 200  # calls that an export reads at a time
+CORE_LIMIT = 2.0  # seconds that a page waits for what only the core knows
 _LATEST = 1 << 62  # microseconds
 
 
@@ -62,9 +64,10 @@ class PageQuery(CallQuery):
 async def calls(asked: Annotated[PageQuery, Query()], visitor: Viewer, desk: AtDesk) -> Response:
     wanted = _wanted(asked, visitor, asked.limit, asked.cursor)
     found = await read_page(desk.engine, wanted)
+    now = await _as_they_are(desk, found.calls)
     return Json(
         {
-            "calls": [line(record, visitor.mask) for record in found.calls],
+            "calls": [line(record, visitor.mask) for record in now],
             "next": None if found.next is None else str(found.next),
             "searched_back_to": found.searched_back_to,
         }
@@ -145,7 +148,22 @@ async def _call(desk: Desk, key: str) -> CallRecord:
         raise
     if record is None:
         raise Refusal(404, f"There is no call {key}.")
-    return record
+    return (await _as_they_are(desk, [record], with_messages=True))[0]
+
+
+async def _as_they_are(
+    desk: Desk, records: Sequence[CallRecord], with_messages: bool = False
+) -> Sequence[CallRecord]:
+    """The database has the beginnings of running calls: the core has the rest, while it is there."""
+    running = [record.id for record in records if record.outcome is None]
+    if not running:
+        return records
+    try:
+        async with asyncio.timeout(CORE_LIMIT):
+            answer = await desk.core.ask({"command": "records", "calls": running, "messages": with_messages})
+        return up_to_date(records, answer)
+    except (ControlError, TimeoutError):
+        return records
 
 
 def _downloads(record: CallRecord, visitor: Visitor) -> dict[str, Any]:

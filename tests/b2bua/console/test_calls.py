@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from b2bua.calls.record import CallOutcome
+from b2bua.calls.record import CallOutcome, TraceEntry
 from tests.b2bua.console.stage import Stage, call, on_stage
 
 _C = CallOutcome
@@ -71,6 +72,36 @@ def test_calls_that_run_are_found(tmp_path: Path) -> None:
         await stage.write([call(1), call(2, None, ended_at=None)])
         client = await stage.logged_in("viewer")
         assert await ids(client, "outcome=running") == [2]
+
+    on_stage(tmp_path, play)
+
+
+def test_what_is_known_of_a_running_call_is_the_cores(tmp_path: Path) -> None:
+    """The database has its beginning only. Without a core that is shown, and so is a call that has just ended."""
+    begun, over = call(1, None, ended_at=None, answered_by=None), call(2, None, ended_at=None, answered_by=None)
+    first = TraceEntry(5, 0, True, "udp", "a:1", "b:2", b"INVITE sip:x SIP/2.0")
+    now = replace(begun, answered_by="Ana", trace=[first])
+
+    async def play(stage: Stage) -> None:
+        await stage.write([begun, over])
+        client = await stage.logged_in("viewer")
+
+        async def sentences() -> list[str]:
+            listed = (await client.get("/api/calls")).json()["calls"]
+            pages = [(await client.get(f"/api/calls/{each['id']}")).json() for each in listed]
+            assert [each["sentence"] for each in listed] == [each["sentence"] for each in pages]
+            return [each["sentence"] for each in listed]
+
+        before = await sentences()
+        assert before == ["Just begun", "Just begun"]
+        stage.core_answers = {"records": {"records": {begun.id: now}}}
+        await stage.core()
+        assert await sentences() == ["Talking to Ana", before[1]]
+        assert stage.asked[0] == {"command": "records", "calls": [begun.id, over.id], "messages": False}
+        page = (await client.get(f"/api/calls/{begun.id}")).json()
+        assert [each["name"] for each in page["messages"]] == ["INVITE"]
+        stage.core_answers = {"records": {"records": {begun.id: {"id": 5}}}}  # a core of another version
+        assert await sentences() == before
 
     on_stage(tmp_path, play)
 

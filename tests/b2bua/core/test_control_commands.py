@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from b2bua.control import ControlClient, ControlError
+from b2bua.control import ControlClient, ControlError, up_to_date
 from tests.b2bua.core.stage import LIMIT, Stage, answer_to, header, only_record, play
 
 
@@ -49,6 +50,27 @@ def test_live_shows_what_is_and_then_what_happens(place: Path) -> None:
     play(place, scene)
 
 
+def test_a_running_calls_record_is_told_as_it_is(place: Path) -> None:
+    async def scene(stage: Stage) -> None:
+        to = await stage.connect()
+        (call,) = stage.core.switchboard.calls
+        answer = await stage.ask({"command": "records", "calls": [call, "nobody"], "messages": True})
+        begun = replace(stage.core.switchboard.calls[call].record, outcome=None, recipients=[])
+        (record,) = up_to_date([begun], answer)
+        assert (record.id, record.answered_by, record.outcome) == (call, "Ana", None)
+        assert [each.name for each in record.recipients] == ["Ana"]
+        assert [entry.data.split()[0] for entry in record.trace if entry.leg == 1 and not entry.received] == [
+            b"INVITE", b"ACK",
+        ]  # fmt: skip
+        brief = await stage.ask({"command": "records", "calls": [call]})
+        assert up_to_date([begun], brief)[0].trace == []
+        await stage.leave(to)
+        gone = await stage.ask({"command": "records", "calls": [call]})
+        assert up_to_date([begun], gone) == [begun]
+
+    play(place, scene)
+
+
 def test_hang_up_by_the_beginning_of_the_name(place: Path) -> None:
     async def scene(stage: Stage) -> None:
         await stage.connect()
@@ -68,6 +90,7 @@ def test_hang_up_by_the_beginning_of_the_name(place: Path) -> None:
     ("command", "problem"),
     [
         ({"command": "hangup", "call": "nobody"}, "no running call of that name"),
+        ({"command": "records"}, '"calls" is wanted: a list of ids'),
         ({"command": "hangup", "call": ""}, "no running call of that name"),
         ({"command": "hangup"}, "no running call of that name"),
         ({"command": "dance"}, "no such command: 'dance'"),

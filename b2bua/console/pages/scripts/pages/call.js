@@ -14,17 +14,30 @@ import { button, card, head, link } from "../parts/page.js";
 import { STATUSES, initials, interval, rangUntil, statusOf, wholeMoment } from "../words.js";
 
 export async function show({ place, parameters, user, isCurrent }) {
+  let call = null;
+  let isOver = false; // as its last event says, which may be told before its record is written
   const draw = async () => {
-    const call = await calls.one(parameters.id);
+    call = await calls.one(parameters.id);
+    if (!isCurrent() || call.outcome) stop();
     if (isCurrent()) fill(place, page(call, user));
-    return call;
+    else return;
+    if (isOver && !call.outcome) again();
   };
-  const call = await draw();
-  if (call.outcome) return {};
   const again = calmed(250, () => draw().catch((problem) => toast(problem.message, "bad")));
+  // Watched before it is asked for, so that nothing is missed in between. Without an event, all may be otherwise.
+  let isFirst = true;
   const stop = live.watch((_, event) => {
-    if (event?.call === call.id) again();
+    if (isFirst || (event && call && event.call !== call.id)) return;
+    isOver ||= event?.event === "call.ended" && event.call === (call?.id ?? parameters.id);
+    again();
   });
+  isFirst = false;
+  try {
+    await draw();
+  } catch (problem) {
+    stop();
+    throw problem;
+  }
   return { leave: stop };
 }
 
