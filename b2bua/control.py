@@ -6,8 +6,8 @@ the answer is a snapshot, {"calls": [...]}, each as ``live_call`` makes it, and 
 object with "event", "call" (its id) and "at" (microseconds since 1970):
 
     call.started, call.answered, call.ended
-        caller, caller_name, dialled, number_name, recipients (names; none before a dial step); outcome and answered_by once
-        there are any
+        caller, caller_name, dialled, number_name, recipients (names; none before a dial step); outcome and
+        answered_by once there are any
     call.step, call.voicemail
         the same; step: the name of the step of its flow that begins (of flows with more than one)
     recipient.invited, recipient.ringing, recipient.asked, recipient.answered, recipient.ended

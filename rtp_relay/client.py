@@ -24,6 +24,7 @@ from rtp_relay.leases import Leases
 
 FIRST_PAUSE: Final = 0.05  # seconds before the second attempt to connect; doubled after each
 LONGEST_PAUSE: Final = 2.0
+PACKETS_IN_A_TURN: Final = 16  # read before the loop's other work has its turn
 UNSENT_LIMIT: Final = 4096  # packets; a relay that reads none for so long is as good as gone
 RELEASE_PATIENCE: Final = 0.02  # seconds that a call which is over may keep its endpoints, for others to go with it
 LEASE_PATIENCE: Final = 0.25  # seconds that a relay which is there may take for its first leases
@@ -219,22 +220,23 @@ class RelayClient:
     # Receiving.
 
     def _read(self) -> None:
-        """One packet; if there is a second the loop comes again. To look for it costs as much as to read one."""
-        if self._socket is None:
-            return
-        try:
-            packet = self._socket.recv(control.PACKET_LIMIT)
-            events = events_in(packet) if packet else None
-        except BlockingIOError:
-            return
-        except (OSError, ControlError):
-            events = None
-        if events is None:
-            self._lose()
-            return
-        for event in events:
-            if self._loop is not None and self._socket is not None:
-                self._take(event, self._loop)
+        """All that there is, as a rule: on a busy service turns of the loop are few (sip_stack/aio/pace.py)."""
+        for _ in range(PACKETS_IN_A_TURN):
+            if self._socket is None:
+                return
+            try:
+                packet = self._socket.recv(control.PACKET_LIMIT)
+                events = events_in(packet) if packet else None
+            except BlockingIOError:
+                return
+            except (OSError, ControlError):
+                events = None
+            if events is None:
+                self._lose()
+                return
+            for event in events:
+                if self._loop is not None and self._socket is not None:
+                    self._take(event, self._loop)
 
     def _take(self, event: control.Event, loop: asyncio.AbstractEventLoop) -> None:
         is_greeted = self.is_ready or self._welcome is not None

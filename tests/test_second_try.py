@@ -114,6 +114,14 @@ def test_a_run_that_was_broken_off_has_no_second_try(tmp_path: Path, options: tu
     assert runs(output) == 1
 
 
+@pytest.mark.parametrize("options", [(), ("-n", "2")], ids=["alone", "workers"])
+def test_a_run_that_ends_well_and_early_has_not_passed(tmp_path: Path, options: tuple[str, ...]) -> None:
+    ends = source("ends", 'pytest.exit("enough", returncode=0)')
+    status, output = tried(tmp_path, GOOD + ends + BAD, options=options)
+    assert status != 0
+    assert runs(output) == 1
+
+
 def test_a_test_that_is_skipped_at_the_second_try_has_not_passed(tmp_path: Path) -> None:
     status, output = tried(tmp_path, source("odd", 'assert not is_first_time("odd"); pytest.skip("no")'))
     assert status != 0

@@ -202,12 +202,8 @@ class UserForm:
             if far is None:
                 continue  # a packet that had waited at another port has changed it
             self._hang_up(port)
-            try:
-                line = connected(port._socket, port.host, port.number, far, self._traffic_class)
-            except OSError:
-                continue  # no descriptor, no route: the port does without
-            if line.fileno() > self._last_line:
-                line.close()
+            line = self._watched_line(port, far)
+            if line is None:
                 continue
             own, aside = port.fileno(), Beside(port, port._socket)
             self._empty(aside)
@@ -217,7 +213,21 @@ class UserForm:
             port.join(line, far)
             self._lined.add(port)
             self._ports[own], self._ports[line.fileno()] = aside, port
-            self._epoll.register(line.fileno(), select.EPOLLIN)
+
+    def _watched_line(self, port: UserPort, far: Address) -> socket.socket | None:
+        """None where none can be had: no descriptor to spare, no route, no room in the epoll."""
+        try:
+            line = connected(port._socket, port.host, port.number, far, self._traffic_class)
+        except OSError:
+            return None
+        try:
+            if line.fileno() <= self._last_line:
+                self._epoll.register(line.fileno(), select.EPOLLIN)
+                return line
+        except OSError:
+            pass  # it is closed, as one descriptor too many is
+        line.close()
+        return None
 
     def _hang_up(self, port: UserPort) -> None:
         descriptor = port.part()

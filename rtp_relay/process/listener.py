@@ -24,6 +24,7 @@ from rtp_relay.framing import commands_in, packets_of
 from rtp_relay.relay import Relay
 
 BACKLOG: Final = 16
+PACKETS_IN_A_TURN: Final = 16  # read before media has its turn
 UNSENT_LIMIT: Final = 4096  # packets; who reads none for so long is hung up on
 
 log = structlog.get_logger("rtp_relay")
@@ -104,24 +105,25 @@ class Connection:
         self._unsent.clear()
 
     def _read(self) -> None:
-        """One packet. There seldom is a second, which costs as much to find out as to read one; if there is, the loop
-        comes again, and media has its turn before.
+        """All that there is, as a rule: with more media than there is time for, turns of the loop are few, and what
+        ends calls must not wait for them.
         """
-        try:
-            packet = self._socket.recv(control.PACKET_LIMIT)  # what is longer is cut, and no array then
-        except BlockingIOError:
-            return
-        except OSError as error:
-            self._end(str(error))
-            return
-        if not packet:
-            self._end("")
-            return
-        try:
-            self._listener.obey(self, commands_in(packet))
-        except ControlError as error:
-            self._end(str(error))
-            return
+        for _ in range(PACKETS_IN_A_TURN):
+            try:
+                packet = self._socket.recv(control.PACKET_LIMIT)  # what is longer is cut, and no array then
+            except BlockingIOError:
+                break
+            except OSError as error:
+                self._end(str(error))
+                return
+            if not packet:
+                self._end("")
+                return
+            try:
+                self._listener.obey(self, commands_in(packet))
+            except ControlError as error:
+                self._end(str(error))
+                return
         self._listener.deliver()
         self._listener.look_ahead()
 

@@ -126,6 +126,22 @@ def test_events_come_in_order(play: Callable[[Play], None]) -> None:
     play(script)
 
 
+def test_many_packets_of_events_take_few_turns_of_the_loop(play: Callable[[Play], None]) -> None:
+    """On a busy service the loop has 200 a second, and a relay whose events are not read hangs up."""
+
+    async def script(relay: Relay, core: Core) -> None:
+        await greet(relay, core)
+        for number in range(64):
+            relay.say(control.Silent("call", float(number)))
+        turns = 0
+        while core.told.qsize() < 64:
+            await turn()
+            turns += 1
+        assert turns <= 16
+
+    play(script)
+
+
 def test_it_comes_back_after_a_loss(play: Callable[[Play], None]) -> None:
     async def script(relay: Relay, core: Core) -> None:
         for _ in range(3):

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import errno
+import select
 import socket
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from rtp_relay.form import Exit, Flow
 from rtp_relay.forms.lines import FIRST, Beside
-from rtp_relay.forms.user import UserForm, UserPort
+from rtp_relay.forms.user import BATCH, UserForm, UserPort
 from rtp_relay.packet import Packet
 from rtp_relay.source import Address
 from rtp_relay.stream import Stream
@@ -240,27 +242,12 @@ def test_a_packet_that_waited_may_take_another_ports_line_away(form: UserForm, f
 
     port.receive = receive
     form.install(port, flow(port, far.address))
-    far.send(b"first", b"digit", to=port)
-    # Until both have come the second port's wish is not there, and the first port's line is not drawn.
-    form.suspend(port)
-    while not _waits(port, 2):
-        pass
-    form.install(port, flow(port, far.address))
     form.install(other, flow(other, stranger.address))
-    turn(form, 1)
+    far.send(b"digit", to=port)
+    assert select.select([port], [], [], PATIENCE)[0]
+    form._draw_lines()
     assert port.far == far.address
     assert other.far is None
-
-
-class Slow(socket.socket):
-    """Held up before it is connected, while others send."""
-
-    strangers: list[Callable[[], None]] = []
-
-    def connect(self, to: Address) -> None:
-        while Slow.strangers:
-            Slow.strangers.pop()()
-        super().connect(to)
 
 
 @pytest.mark.parametrize("packets", [3, FIRST + 20, 2 * FIRST + 60])
@@ -270,21 +257,49 @@ def test_nobody_is_taken_for_the_far_end_however_long_it_takes_to_connect(
     port, kept = opened(form)
     form.install(port, flow(port, far.address))
     far.send(b"first", to=port)
-    monkeypatch.setattr(Slow, "strangers", [lambda: stranger.send(*[b"strange"] * packets, to=port)])
-    monkeypatch.setattr(lines.socket, "socket", Slow)
+
+    class Slow(socket.socket):
+        def connect(self, address: Any) -> None:
+            stranger.send(*[b"strange"] * packets, to=port)
+            super().connect(address)
+
+    monkeypatch.setattr(socket, "socket", Slow)
     turn(form, 1)
     monkeypatch.undo()
     for number in range(2 * FIRST):
         far.send(b"%d" % number, to=port)
-    while kept.packets[-1][0] != b"%d" % number:
-        turn(form, 1)
+        while kept.packets[-1][0] != b"%d" % number:
+            turn(form, 1)
     assert all((source == stranger.address) == (packet == b"strange") for packet, source in kept.packets)
-    assert port.far == (far.address if packets <= 128 else None)
+    assert port.far == (far.address if packets < BATCH else None)
 
 
 def test_without_descriptors_to_spare_there_are_no_lines(form: UserForm, far: Far) -> None:
     form._last_line = 0
     port, kept = opened(form)
+    form.install(port, flow(port, far.address))
+    far.send(b"one", to=port)
+    turn(form, 1)
+    far.send(b"two", to=port)
+    turn(form, 1)
+    assert port.far is None
+    assert [packet for packet, _ in kept.packets] == [b"one", b"two"]
+
+
+class FullEpoll:
+    """One that takes no more descriptors (fs.epoll.max_user_watches)."""
+
+    def __init__(self, within: select.epoll) -> None:
+        self.poll = within.poll
+        self.close = within.close
+
+    def register(self, descriptor: int, events: int) -> None:
+        raise OSError(errno.ENOSPC, "no space left on device")
+
+
+def test_a_line_that_cannot_be_watched_is_none(form: UserForm, far: Far) -> None:
+    port, kept = opened(form)
+    form._epoll = FullEpoll(form._epoll)  # type: ignore[assignment]
     form.install(port, flow(port, far.address))
     far.send(b"one", to=port)
     turn(form, 1)
