@@ -44,6 +44,7 @@ def test_what_strangers_are_called_stays_text() -> None:
 def test_the_log_in_leads_nowhere_else(following: str) -> None:
     async def scene(stage: Stage) -> None:
         await stage.make_owner()
+        await stage.page.goto("about:blank")  # a page that finds itself logged out goes to the log-in by itself
         await stage.page.context.clear_cookies()
         asked: list[str] = []
         stage.page.on("request", lambda request: asked.append(request.url))

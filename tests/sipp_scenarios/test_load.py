@@ -23,7 +23,8 @@ def test_a_thousand_calls_leave_a_record_each_and_nothing_else(quick_stage: Stag
     many = {"calls": CALLS, "patience": 60}
     before = service.status()["total"]
     callees = [
-        stage.callee("Ana", "answers", terms={"ring": "100"}, **many),
+        # SIPp that was held up reads a CANCEL before it has sent the 180: it is to be far from the INVITE.
+        stage.callee("Ana", "answers", terms={"ring": "400"}, **many),
         stage.callee("Ben", "is_stopped", **many),
         stage.callee("Carl", "is_stopped", **many),
     ]
