@@ -17,6 +17,7 @@ from bench.service import Service, free_ports
 
 SCENARIOS = Path(__file__).parent / "scenarios"
 OTHER_CORE = 1
+SAID_LIMIT = 1_500  # characters of each log of a run that was not clean
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,17 @@ def run(recipients: int, rate: int, seconds: int, hold_ms: int = 1000, trace: st
         after = service.cpu()
         failed = calls - caller.count("SuccessfulCall(C)")
         cpu = {each: round((after[each] - before[each]) / calls * 1000, 3) for each in after}
+        if any(codes):
+            _say_why(directory)
         return Load(recipients, rate, calls, failed, not any(codes), cpu)
+
+
+def _say_why(directory: Path) -> None:
+    """What SIPp and the service have said first: the directory is gone after the run."""
+    for file in sorted((*directory.glob("*.err"), directory / "service.log")):
+        text = file.read_text(errors="replace")
+        if "unexpected" in text.lower() or "timeout" in text.lower() or (text and file.suffix == ".log"):
+            print(f"  --- {file.name}, {len(text.splitlines())} lines\n{text[:SAID_LIMIT]}", flush=True)
 
 
 def sustained(recipients: int, rates: tuple[int, ...], seconds: int) -> list[Load]:
