@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Final
 
-BUSY_RATE: Final = 1_000  # datagrams a second from which on there is a rest: below, it would gather one or two
+BUSY_RATE: Final = 3_000  # datagrams a second from which on there is a rest: below, there is time enough for all
 REST: Final = 0.005  # seconds
 LOOK_INTERVAL: Final = 0.1  # seconds between two looks at the rate
 
