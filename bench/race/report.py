@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import re
 import statistics
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -62,7 +63,7 @@ def markdown(rows: Sequence[Sequence[str]]) -> list[str]:
     return [
         "| " + " | ".join(head[at] for at in used) + " |",
         "|" + "---|" * len(used),
-        *("| " + " | ".join(row[at].replace(" us", " µs") for at in used) + " |" for row in rows),
+        *("| " + " | ".join(_written(row[at]) for at in used) + " |" for row in rows),
     ]
 
 
@@ -120,7 +121,7 @@ def section(
     lines += [f"![{name.removesuffix('.svg')}](figures/{name})" for name in drawings]
     lines += ["", "Setting the media of a call up, one after the other:", ""]
     lines += ["| | until ports are known | until all is done | CPU of the relay | of its client |", "|---" * 5 + "|"]
-    lines += ["| " + " | ".join(row).replace(" us", " µs") + " |" for row in set_up_lines(set_up)]
+    lines += ["| " + " | ".join(map(_written, row)) + " |" for row in set_up_lines(set_up)]
     lines += ["", "| goal | wanted | reached (least to most) | |", "|---|---|---|---|"]
     lines += [_goal_line(one) for one in verdicts]
     lines += ["", *(f"Not measured: {name}: {reason}." for name, reason in missing.items())]
@@ -142,3 +143,8 @@ def put_into(page: Path, text: str) -> None:
     if not begin or not end:
         raise ValueError(f"{page.name} has no marks for the figures")
     page.write_text(before + begin + "\n" + text + "\n" + end + after, encoding="utf-8")
+
+
+def _written(cell: str) -> str:
+    """As a page has it: a terminal's "131 us" is "131 µs"."""
+    return re.sub(r"(?<=\d) us$", " µs", cell)
