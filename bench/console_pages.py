@@ -321,11 +321,11 @@ def _place_calls(site: Site, turn: int, rate: int, seconds: int) -> int:
     return caller.count("SuccessfulCall(C)")
 
 
-def forget_sums(database: Path) -> None:
-    """As a database is that an older version has written."""
+def keep_calls_only(database: Path) -> None:
+    """As a database is that an older version has written, and that no console has seen."""
     with contextlib.closing(sqlite3.connect(database)) as connection, connection:
-        connection.execute("DELETE FROM tally")
-        connection.execute("DELETE FROM tally_mark")
+        for table in ("tally", "tally_mark", "console_token", "console_session", "console_user"):
+            connection.execute(f"DELETE FROM {table}")
 
 
 def is_possible() -> bool:
